@@ -1,0 +1,1 @@
+"""Rules, engine, episodes, escalation and notices: from a stored reading to a human decision."""

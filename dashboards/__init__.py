@@ -1,0 +1,1 @@
+"""What people look at: the console, the wall and, later, Grafana."""

@@ -1,0 +1,1 @@
+"""From an MQTT message to committed rows: intake, screening, storing, the intake log."""
