@@ -1,0 +1,102 @@
+"""The alert engine's feed: normalised readings as 24-byte rows, one payload a partition and batch; and their pivot.
+
+A payload of `intake_log` is rows of `FEED_DTYPE` back to back, little endian, in ascending measured time; nothing
+else stands in it. Only readings newly stored in `sample` are in the log, each exactly once.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitals.reading import NO_VALUE
+from vitals.signals import SIGNAL_COUNT
+
+PARTITION_COUNT = 32
+ABSENT = 255
+"""The quality byte of a signal that is not in a sample."""
+
+FEED_DTYPE = np.dtype(
+    {
+        "names": ["measured_ms", "patient", "device", "value", "signal", "quality", "reason", "acquisition"],
+        "formats": ["<i8", "<i4", "<i4", "<i2", "u1", "u1", "u1", "u1"],
+        "offsets": [0, 8, 12, 16, 18, 19, 20, 21],
+        "itemsize": 24,
+    }
+)
+"""One reading: Unix ms, patient_id, device_id, scaled value (NO_VALUE: none), signal code, quality, reason, mode."""
+
+SAMPLE_DTYPE = np.dtype(
+    [
+        ("measured_ms", "<i8"),
+        ("patient", "<i4"),
+        ("device", "<i4"),
+        ("acquisition", "u1"),
+        ("value", "<i2", (SIGNAL_COUNT,)),
+        ("word", "u1", (SIGNAL_COUNT,)),
+    ]
+)
+"""What one device said at one instant; `value` and `word` (quality * 64 + reason, or ABSENT) in code order."""
+
+Rows = NDArray[np.void]
+
+
+class FeedError(ValueError):
+    """A payload is no whole number of 24-byte rows."""
+
+
+def to_payload(rows: Rows) -> bytes:
+    """Write feed rows, in ascending measured time, as one payload; the two bytes of padding are zero."""
+    packed = np.zeros(len(rows), FEED_DTYPE)
+    order = np.argsort(rows["measured_ms"], kind="stable")
+    for name in FEED_DTYPE.names or ():
+        packed[name] = rows[name][order]
+    return packed.tobytes()
+
+
+def from_payload(payload: bytes) -> Rows:
+    """Read a payload's rows (read-only, no copy). Raises FeedError."""
+    if len(payload) % FEED_DTYPE.itemsize:
+        raise FeedError(f"{len(payload)} bytes are no whole number of {FEED_DTYPE.itemsize}-byte rows")
+    return np.frombuffer(payload, FEED_DTYPE)
+
+
+def partition_of(patients: NDArray[np.integer]) -> NDArray[np.int16]:
+    """Give each patient's partition: the unit of order, engine state and ownership."""
+    return (patients % PARTITION_COUNT).astype(np.int16)
+
+
+def by_partition(rows: Rows) -> Iterator[tuple[int, Rows]]:
+    """Give the rows of each partition that has any, partitions in ascending order."""
+    partitions = partition_of(rows["patient"])
+    for partition in np.unique(partitions):
+        yield int(partition), rows[partitions == partition]
+
+
+def quality_word(rows: Rows) -> NDArray[np.uint8]:
+    """Give each row's quality byte as it lies in `sample.quality`."""
+    return np.asarray(rows["quality"] * 64 + rows["reason"], np.uint8)
+
+
+def pivot(rows: Rows) -> Rows:
+    """Gather feed rows into wide samples of SAMPLE_DTYPE, by patient, instant and device.
+
+    A signal may stand once per sample (`ingest.storing` has sorted repeats out); of several modes the first counts.
+    """
+    order = np.lexsort((rows["device"], rows["measured_ms"], rows["patient"]))
+    ordered = rows[order]
+    first = np.ones(len(rows), bool)
+    first[1:] = (
+        (ordered["patient"][1:] != ordered["patient"][:-1])
+        | (ordered["measured_ms"][1:] != ordered["measured_ms"][:-1])
+        | (ordered["device"][1:] != ordered["device"][:-1])
+    )
+    samples = np.zeros(int(first.sum()), SAMPLE_DTYPE)
+    for name in ("measured_ms", "patient", "device", "acquisition"):
+        samples[name] = ordered[name][first]
+    samples["value"] = NO_VALUE
+    samples["word"] = ABSENT
+    sample_of_row, column = np.cumsum(first) - 1, ordered["signal"].astype(np.intp) - 1
+    samples["value"][sample_of_row, column] = ordered["value"]
+    samples["word"][sample_of_row, column] = quality_word(ordered)
+    return samples
