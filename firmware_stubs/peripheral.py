@@ -1,0 +1,247 @@
+"""A battery-powered device on the air: advertises, serves GATT, speaks to its one central, counts what it says."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from bumble import att, core, hci
+from bumble.core import UUID, AdvertisingData
+from bumble.device import Connection, Device, DeviceConfiguration
+from bumble.gatt import Characteristic, CharacteristicValue, Service
+
+from firmware_stubs.radio import RSSI_DBM, Air, Radio, quieten_bumble
+from firmware_stubs.tally import Tally
+
+Properties = Characteristic.Properties
+LE_GENERAL_DISCOVERABLE = bytes([0x06])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who a device is: its address ("…/P" is public, else random static), its name and its label."""
+
+    name: str
+    address: str
+    manufacturer: str = "Hearthwatch Stubs"
+    model: str = "HS-1"
+    serial: str = "0001"
+    battery_percent: int = 87
+    rssi_dbm: int = RSSI_DBM
+    advertising_interval_ms: float = 100.0
+
+
+class Outlet:
+    """A characteristic that speaks by itself; `listening` is set while the central is subscribed."""
+
+    def __init__(self, uuid: UUID, properties: Properties) -> None:
+        self.listening = asyncio.Event()
+        self.characteristic: Characteristic[bytes] = Characteristic(
+            uuid, properties, Characteristic.Permissions(0), CharacteristicValue(read=_not_readable)
+        )
+        self.characteristic.on(Characteristic.EVENT_SUBSCRIPTION, self._on_subscription)
+
+    def _on_subscription(self, _connection: Connection, notify: bool, indicate: bool) -> None:
+        if notify or indicate:
+            self.listening.set()
+        else:
+            self.listening.clear()
+
+
+class Peripheral:
+    """Base of the devices: power, link, battery and label; a subclass gives services and says what to send."""
+
+    advertised_uuids: Sequence[UUID] = ()
+
+    def __init__(self, *, air: Air, identity: Identity) -> None:
+        self.identity = identity
+        self.tally = Tally()
+        self.connection: Connection | None = None
+        self.connected = asyncio.Event()
+        self.disconnected = asyncio.Event()
+        self.disconnect_reason: int | None = None
+        self.may_speak = asyncio.Event()
+        self.may_speak.set()
+        self._in_flight = 0
+        self._settled = asyncio.Event()
+        self._settled.set()
+        self._air = air
+        self._radio: Radio | None = None
+        self._device: Device | None = None
+        self._life: asyncio.Task[None] | None = None
+
+    @property
+    def is_connected(self) -> bool:
+        """Tell whether a central is connected now."""
+        return self.connection is not None
+
+    async def power_on(self) -> None:
+        """Appear on the air and start measuring."""
+        quieten_bumble()
+        address = hci.Address(self.identity.address)
+        public_address = address if address.is_public else None
+        radio = Radio(self.identity.name, self._air, public_address=public_address, rssi_dbm=self.identity.rssi_dbm)
+        device = Device(
+            config=DeviceConfiguration(name=self.identity.name, address=_random(address)),
+            host=radio.host_side(),
+        )
+        device.on(Device.EVENT_CONNECTION, self._on_connection)
+        device.add_services([*self.services(), _battery_service(self.identity), _label_service(self.identity)])
+        await device.power_on()
+        await device.start_advertising(
+            auto_restart=True,
+            own_address_type=hci.OwnAddressType.PUBLIC if public_address else hci.OwnAddressType.RANDOM,
+            advertising_data=_advertising_data(self.advertised_uuids),
+            scan_response_data=_scan_response(self.identity.name),
+            advertising_interval_min=self.identity.advertising_interval_ms,
+            advertising_interval_max=self.identity.advertising_interval_ms,
+        )
+        self._radio, self._device = radio, device
+        self._life = asyncio.create_task(self.live(), name=f"device {self.identity.name}")
+
+    async def power_off(self) -> None:
+        """Vanish from the air; the central sees a supervision timeout."""
+        if self._life is not None:
+            self._life.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._life
+        if self._radio is not None:
+            self._radio.unplug()
+        self._on_disconnection(hci.HCI_ErrorCode.CONNECTION_TERMINATED_BY_LOCAL_HOST_ERROR)
+
+    async def hush(self) -> None:
+        """Stop sending new measurements, staying connected; return when nothing is in flight."""
+        self.may_speak.clear()
+        await self._settled.wait()
+
+    def cut(self) -> None:
+        """Lose the link now, as a wall or a flat battery does; both ends get 0x08."""
+        self._air.cut(self.identity.address)
+
+    # What a subclass gives.
+
+    def services(self) -> list[Service]:
+        """Return the services beyond battery and label."""
+        raise NotImplementedError
+
+    def outlets(self) -> Sequence[Outlet]:
+        """Return the characteristics that speak by themselves."""
+        raise NotImplementedError
+
+    async def live(self) -> None:
+        """Measure and send until cancelled."""
+        raise NotImplementedError
+
+    # What a subclass uses.
+
+    async def notify(self, outlet: Outlet, value: bytes) -> bool:
+        """Send a notification; tell whether it went out."""
+        if self.connection is None or self._device is None or not outlet.listening.is_set():
+            return False
+        self.tally.notifications += 1
+        await self._device.gatt_server.notify_subscriber(self.connection, outlet.characteristic, value)
+        return True
+
+    async def indicate(self, outlet: Outlet, value: bytes) -> bool:
+        """Send an indication; tell whether it was confirmed before the link or the subscription ended."""
+        connection = self.connection
+        if connection is None or self._device is None or not outlet.listening.is_set():
+            return False
+        self.tally.notifications += 1
+        server = self._device.gatt_server
+        sending = asyncio.ensure_future(server.indicate_subscriber(connection, outlet.characteristic, value))
+        self._in_flight += 1
+        self._settled.clear()
+        gone = asyncio.ensure_future(self.disconnected.wait())
+        try:
+            await asyncio.wait({sending, gone}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            gone.cancel()
+            sending.cancel()
+            await asyncio.gather(sending, gone, return_exceptions=True)
+            self._in_flight -= 1
+            if not self._in_flight:
+                self._settled.set()
+        is_confirmed = (
+            not sending.cancelled()
+            and sending.exception() is None
+            and self.connection is connection
+            and outlet.listening.is_set()
+        )
+        self.tally.confirmed += is_confirmed
+        return is_confirmed
+
+    async def repeat(self, outlet: Outlet, every_real_s: float, send: Callable[[], Awaitable[bool]]) -> None:
+        """Send at a steady beat for ever, only while somebody listens; missed beats are left out."""
+        loop = asyncio.get_running_loop()
+        due_s = loop.time()
+        while True:
+            await outlet.listening.wait()
+            await self.may_speak.wait()
+            due_s = max(due_s, loop.time() - every_real_s)
+            await send()
+            due_s += every_real_s
+            await asyncio.sleep(due_s - loop.time())
+
+    def _on_connection(self, connection: Connection) -> None:
+        self.connection = connection
+        self.disconnected.clear()
+        self.connected.set()
+        connection.on(Connection.EVENT_DISCONNECTION, self._on_disconnection)
+
+    def _on_disconnection(self, reason: int) -> None:
+        self.connection = None
+        self.disconnect_reason = reason
+        for outlet in self.outlets():
+            outlet.listening.clear()
+        self.connected.clear()
+        self.disconnected.set()
+
+
+def readable(uuid: UUID, value: bytes) -> Characteristic[bytes]:
+    """Build a characteristic that only answers reads."""
+    return Characteristic(uuid, Properties.READ, Characteristic.Permissions.READABLE, value)
+
+
+def _not_readable(_connection: Connection) -> bytes:
+    raise att.ATT_Error(att.ErrorCode.READ_NOT_PERMITTED)
+
+
+def _random(address: hci.Address) -> hci.Address:
+    return hci.Address.ANY_RANDOM if address.is_public else address
+
+
+def _battery_service(identity: Identity) -> Service:
+    level = Characteristic(
+        core.UUID.from_16_bits(0x2A19),
+        Properties.READ | Properties.NOTIFY,
+        Characteristic.Permissions.READABLE,
+        bytes((identity.battery_percent,)),
+    )
+    return Service(core.UUID.from_16_bits(0x180F), [level])
+
+
+def _label_service(identity: Identity) -> Service:
+    label = ((0x2A29, identity.manufacturer), (0x2A24, identity.model), (0x2A25, identity.serial))
+    return Service(
+        core.UUID.from_16_bits(0x180A),
+        [readable(core.UUID.from_16_bits(number), text.encode()) for number, text in label],
+    )
+
+
+def _advertising_data(uuids: Sequence[UUID]) -> bytes:
+    listed = b"".join(bytes(uuid) for uuid in uuids)
+    return bytes(
+        AdvertisingData(
+            [
+                (AdvertisingData.FLAGS, LE_GENERAL_DISCOVERABLE),
+                (AdvertisingData.COMPLETE_LIST_OF_16_BIT_SERVICE_CLASS_UUIDS, listed),
+            ]
+        )
+    )
+
+
+def _scan_response(name: str) -> bytes:
+    return bytes(AdvertisingData([(AdvertisingData.COMPLETE_LOCAL_NAME, name.encode()[:29])]))
