@@ -1,0 +1,29 @@
+"""The settings of the console and the wall, read once from the environment."""
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from vitals.clock import ClinicalClock
+
+
+class Settings(BaseSettings):
+    """Each field is an environment variable HEARTHWATCH_<FIELD>."""
+
+    model_config = SettingsConfigDict(env_prefix="HEARTHWATCH_", frozen=True, extra="forbid")
+
+    database_dsn: str = "host=127.0.0.1 dbname=hearthwatch"
+    """libpq connection string of the database."""
+    clock_origin: str = ""
+    """Instant (ISO 8601, UTC) from which clinical time runs at `clock_speed`; empty: real time."""
+    clock_speed: float = 1.0
+    """How many clinical seconds pass in one of the machine's."""
+    console_host: str = "127.0.0.1"
+    """Address the console listens on."""
+    console_port: int = 8080
+    """Port the console listens on."""
+    console_secret: SecretStr = SecretStr("")
+    """Signs the links of wall displays; when empty one is drawn at start, and links end with the process."""
+
+    def clock(self) -> ClinicalClock:
+        """Give clinical time as all processes count it."""
+        return ClinicalClock.parse(self.clock_origin, self.clock_speed)
