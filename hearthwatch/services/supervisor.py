@@ -202,7 +202,7 @@ class Supervisor:
         if child.state is State.WAITING and _delay_is_over(child) and self._asks(child, child.spec.may_start):
             with self._changed:
                 if child.state is State.WAITING:
-                    _launch(child)
+                    self._try_to_launch(child)
         answers = child.state is State.STARTING and self._asks(child, child.spec.ready)
         with self._changed:
             exit_code = child.process.poll() if child.process is not None else None
@@ -216,6 +216,12 @@ class Supervisor:
             elif child.state is State.STARTING and _is_over(child, child.spec.ready_within.total_seconds()):
                 _end(child)
                 _after_exit(child, f"was not ready within {child.spec.ready_within}")
+
+    def _try_to_launch(self, child: _Child) -> None:
+        try:
+            _launch(child)
+        except OSError as error:
+            _after_exit(child, f"could not be started: {error}")
 
     def _asks(self, child: _Child, check: Callable[[], bool]) -> bool:
         try:
