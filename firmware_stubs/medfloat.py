@@ -34,7 +34,8 @@ def date_time(civil: datetime) -> bytes:
 
 def as_sent(value: float, *, decimals: int = 0) -> float:
     """Round a value to what its bytes will say."""
-    return round(value * 10**decimals) / 10**decimals
+    scale: float = 10**decimals
+    return round(value * scale) / scale
 
 
 def _mantissa(value: float, decimals: int, *, limit: int, decimals_max: int) -> int:

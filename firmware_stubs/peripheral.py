@@ -70,7 +70,7 @@ class Peripheral:
         self._air = air
         self._radio: Radio | None = None
         self._device: Device | None = None
-        self._life: asyncio.Task[None] | None = None
+        self.life: asyncio.Task[None] | None = None
 
     @property
     def is_connected(self) -> bool:
@@ -99,14 +99,14 @@ class Peripheral:
             advertising_interval_max=self.identity.advertising_interval_ms,
         )
         self._radio, self._device = radio, device
-        self._life = asyncio.create_task(self.live(), name=f"device {self.identity.name}")
+        self.life = asyncio.create_task(self.live(), name=f"device {self.identity.name}")
 
     async def power_off(self) -> None:
         """Vanish from the air; the central sees a supervision timeout."""
-        if self._life is not None:
-            self._life.cancel()
+        if self.life is not None:
+            self.life.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._life
+                await self.life
         if self._radio is not None:
             self._radio.unplug()
         self._on_disconnection(hci.HCI_ErrorCode.CONNECTION_TERMINATED_BY_LOCAL_HOST_ERROR)
