@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from hearthwatch.services.places import cache_dir
+from hearthwatch.services.places import cache_dir, instances_dir
 from hearthwatch.services.postgres import Postgres
 from hearthwatch.services.service_user import as_service_user, give_to_service_user
 
@@ -38,7 +38,7 @@ class EmbeddedPostgres(Postgres):
         port: int | None = None,
     ) -> None:
         self._bin = find_binaries()
-        super().__init__("postgres", cache_dir() / "instances", instance, settings=settings, port=port)
+        super().__init__("postgres", instances_dir("postgres"), instance, settings=settings, port=port)
 
     def _prepare_folder(self) -> None:
         give_to_service_user(self.directory)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hearthwatch.services.places import cache_dir, deploy_dir
+from hearthwatch.services.places import cache_dir, deploy_dir, instances_dir
 from hearthwatch.services.ports import LOOPBACK, listens
 from hearthwatch.services.process import ProcessSpec
 from hearthwatch.services.server import Server
@@ -54,7 +54,7 @@ class Mosquitto(Server):
 
     def __init__(self, instance: str | None = None, *, port: int | None = None) -> None:
         self._program = find_mosquitto()
-        super().__init__("mosquitto", cache_dir() / "instances", instance, port=port)
+        super().__init__("mosquitto", instances_dir("mosquitto"), instance, port=port)
         give_to_service_user(self.directory)
         self._config = self.directory / "mosquitto.conf"
         self._config.write_text(

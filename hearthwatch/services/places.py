@@ -25,6 +25,11 @@ def cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hearthwatch"
 
 
+def instances_dir(server: str) -> Path:
+    """Answer the folder of the instances of one kind of server."""
+    return cache_dir() / "instances" / server
+
+
 def deploy_dir() -> Path:
     """Answer the checkout's deploy/ folder, whose scripts fetch servers."""
     folder = Path(__file__).resolve().parents[2] / "deploy"
@@ -41,11 +46,13 @@ class Instance:
 
     def __init__(self, parent: Path, name: str | None = None) -> None:
         parent.mkdir(parents=True, exist_ok=True)
-        _sweep(parent)
         self.temporary = name is None
         self.path = parent / (name or f"{_TEMPORARY}{uuid.uuid4().hex[:8]}")
-        self.path.mkdir(mode=0o755, exist_ok=True)
-        lock = _lock(self.path)
+        with (parent / "lock").open("a") as one_at_a_time:  # else a sweep could take a folder that is just being made
+            fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+            _sweep(parent)
+            self.path.mkdir(mode=0o755, exist_ok=True)
+            lock = _lock(self.path)
         if lock is None:
             raise PlaceError(f"{self.path} is in use by another process")
         self._lock: IO[str] = lock
@@ -67,10 +74,7 @@ def _sweep(parent: Path) -> None:
 
 def _lock(folder: Path) -> IO[str] | None:
     """Hold the folder's lock for the life of the returned file; None where another process holds it."""
-    try:
-        file = (folder / "lock").open("a")
-    except OSError:  # removed by another sweep, or another user's
-        return None
+    file = (folder / "lock").open("a")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -33,9 +33,8 @@ class Timescale(Postgres):
         port: int | None = None,
     ) -> None:
         self._root = find_root()
-        super().__init__(
-            "timescale", self._root / INSTANCES, instance, settings={**SETTINGS, **(settings or {})}, port=port
-        )
+        own = self._root / INSTANCES / str(os.geteuid())
+        super().__init__("timescale", own, instance, settings={**SETTINGS, **(settings or {})}, port=port)
 
     @property
     def _data_dir_inside(self) -> str:

@@ -1,0 +1,61 @@
+"""`hearthwatch services`: a real broker and a real database for development, in the background."""
+
+import json
+import sys
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from hearthwatch.services import background
+
+app = typer.Typer(no_args_is_help=True, help="Run a broker and a database for development, in the background.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.command()
+def up(as_json: AsJson = False) -> None:
+    """Start a migrated database and a broker, and print the settings that point to them."""
+    try:
+        running = background.up()
+    except background.ServicesError as error:
+        sys.exit(f"hearthwatch services: {error}")
+    _print(running, as_json=as_json)
+
+
+@app.command()
+def down() -> None:
+    """Stop them; what they stored stays for the next `up`."""
+    try:
+        stopped = background.down()
+    except background.ServicesError as error:
+        sys.exit(f"hearthwatch services: {error}")
+    typer.echo("stopped" if stopped else "nothing was running")
+
+
+@app.command()
+def status(as_json: AsJson = False) -> None:
+    """Say whether they run and where; exit code 1 where they do not."""
+    running = background.status()
+    if running is None:
+        typer.echo("null" if as_json else "nothing is running; start with: services up")
+        raise typer.Exit(1)
+    _print(running, as_json=as_json)
+
+
+@app.command(hidden=True)
+def keep() -> None:
+    """Be the process that `up` starts."""
+    background.keep()
+
+
+def _print(running: background.Running, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(asdict(running)))
+        return
+    typer.echo(f"# {running.database_edition} database and Mosquitto run under process {running.pid}")
+    typer.echo(f"# logs: {running.log_dir}")
+    typer.echo(f"export HEARTHWATCH_DATABASE_DSN='{running.database_dsn}'")
+    typer.echo(f"export HEARTHWATCH_BROKER_HOST={running.broker_host}")
+    typer.echo(f"export HEARTHWATCH_BROKER_PORT={running.broker_port}")
