@@ -1,0 +1,119 @@
+"""The clinical profile: every threshold, duration and timer, as typed values named by a hash."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from vitals.signals import Signal
+from vitals.sustained import SustainedRule
+
+
+class Priority(StrEnum):
+    """Alarm priority in the sense of IEC 60601-1-8."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consequence:
+    """What a rule's raise means: which family of episodes, how urgent, whether it opens a tier-3 case."""
+
+    rule: str
+    family: str
+    priority: Priority
+    emergency: bool
+    tier3: bool
+    technical: bool = False
+
+    @property
+    def rank(self) -> int:
+        """Order of urgency: 0 high with emergency, 1 high, 2 medium, 3 low."""
+        return {Priority.HIGH: 1 - self.emergency, Priority.MEDIUM: 2, Priority.LOW: 3}[self.priority]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepeatRule:
+    """A limit on single measurements: a second one within the interval confirms, its absence raises.
+
+    `low` is true when values under `limit` (exclusive) are the dangerous ones, else those above it.
+    """
+
+    rule: str
+    signal: Signal
+    low: bool
+    limit: int
+    repeat_from_ms: int
+    repeat_until_ms: int
+    clear_at: int
+    clear_repeats: int
+
+    def is_breach(self, value: int) -> bool:
+        """Say whether a scaled value breaks the limit."""
+        return value < self.limit if self.low else value > self.limit
+
+    def is_well(self, value: int) -> bool:
+        """Say whether a scaled value is well inside the limit, hysteresis included."""
+        return value >= self.clear_at if self.low else value <= self.clear_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeverRule:
+    """A temperature above `above` (exclusive) for longer than a stated time, by readings (CLINICAL 3.3)."""
+
+    rule: str
+    above: int
+    longer_than_ms: int
+    block_ms: int
+    clear_at: int
+    clear_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """When the absence of good data becomes an alarm (CLINICAL 6.4), in seconds."""
+
+    low_after_s: int
+    medium_after_s: int
+    medium_after_watched_s: int
+    lost_while_low_s: int
+    still_present_after_false_alarm_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timers:
+    """Escalation's deadlines for one priority (CLINICAL 6.2), in seconds; the first three count from the alarm."""
+
+    duty_s: int
+    tier3_s: int
+    exhausted_s: int
+    repeat_s: int
+    ack_s: int
+    tier3_ack_s: int
+    monitor_s: int
+    referred_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """A whole profile. `consequences` is by rule id; a rule id may be judged both sustained and by repeat."""
+
+    name: str
+    version: int
+    profile_hash: str
+    body: str
+    sustained: tuple[SustainedRule, ...]
+    repeat: tuple[RepeatRule, ...]
+    fever: tuple[FeverRule, ...]
+    silence: Silence
+    timers: Mapping[Priority, Timers]
+    consequences: Mapping[str, Consequence]
+
+
+NO_DATA = "TECH-NODATA"
+
+
+def no_data_rule(priority: Priority) -> str:
+    """Give the rule id of silence at a priority; both are one family."""
+    return NO_DATA if priority is Priority.LOW else f"{NO_DATA}-LONG"

@@ -1,0 +1,223 @@
+"""Reads a clinical profile from TOML, strictly: nothing unknown, nothing missing, no number without a source."""
+
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import fields
+from importlib.resources import files
+from typing import Any, TypeVar
+
+from alerting.profile import (
+    Consequence,
+    FeverRule,
+    Priority,
+    Profile,
+    RepeatRule,
+    Silence,
+    Timers,
+    no_data_rule,
+)
+from vitals.reading import scaled
+from vitals.signals import Signal
+from vitals.sustained import BUCKET_MS, BUCKETS, SustainedRule
+
+T = TypeVar("T")
+
+
+class ProfileError(ValueError):
+    """A clinical profile can not be used; the message names the table, the key and the offending value."""
+
+
+def standard_adult() -> str:
+    """Give the text of the profile that ships with the product."""
+    return files("alerting").joinpath("profiles/standard_adult.toml").read_text(encoding="utf-8")
+
+
+def parse_profile(body: str) -> Profile:
+    """Read a profile. Raises ProfileError on anything unknown, missing, out of range or without a source."""
+    try:
+        document = tomllib.loads(body)
+    except tomllib.TOMLDecodeError as exc:
+        raise ProfileError(f"not TOML: {exc}") from exc
+    known = {"name", "version", "approved_by", "effective_from", "sustained", "repeat", "fever", "silence", "timers"}
+    if unknown := document.keys() - known:
+        raise ProfileError(f"unknown table or key: {', '.join(sorted(unknown))}")
+    tables = {kind: _tables(document, kind) for kind in ("sustained", "repeat", "fever")}
+    consequences: dict[str, Consequence] = {}
+    for kind, rules in tables.items():
+        for rule, table in rules.items():
+            found = _consequence(f"{kind}.{rule}", rule, table)
+            if consequences.setdefault(rule, found) != found:
+                raise ProfileError(f"{kind}.{rule}: family, priority or tier differ from the same rule elsewhere")
+    for priority in (Priority.LOW, Priority.MEDIUM):
+        key = no_data_rule(priority)
+        consequences[key] = Consequence(
+            rule=key, family="no_data", priority=priority, emergency=False, tier3=False, technical=True
+        )
+    return Profile(
+        name=str(_get(document, "profile", "name", str)),
+        version=int(_get(document, "profile", "version", int)),
+        profile_hash=hashlib.sha256(body.encode()).hexdigest(),
+        body=body,
+        sustained=tuple(_sustained(rule, table) for rule, table in tables["sustained"].items()),
+        repeat=tuple(_repeat(rule, table) for rule, table in tables["repeat"].items()),
+        fever=tuple(_fever(rule, table) for rule, table in tables["fever"].items()),
+        silence=_flat(Silence, "silence", _sourced("silence", _get(document, "profile", "silence", dict))),
+        timers={p: _timers(p, _get(document, "profile", "timers", dict)) for p in Priority},
+        consequences=consequences,
+    )
+
+
+def _tables(document: Mapping[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+    rules = _get(document, "profile", kind, dict)
+    return {rule: _sourced(f"{kind}.{rule}", table) for rule, table in rules.items()}
+
+
+def _sourced(where: str, table: Any) -> dict[str, Any]:
+    if not isinstance(table, dict):
+        raise ProfileError(f"{where}: {table!r} is not a table")
+    source = table.get("source")
+    if not isinstance(source, dict):
+        raise ProfileError(f"{where}: no table [{where}.source]; every value needs one")
+    values = {key: value for key, value in table.items() if key != "source"}
+    judged = values.keys() - {"family", "signal"}
+    if missing := judged - source.keys():
+        raise ProfileError(f"{where}: no source for {', '.join(sorted(missing))}")
+    if stray := source.keys() - judged:
+        raise ProfileError(f"{where}.source: names {', '.join(sorted(stray))}, which has no value")
+    return values
+
+
+def _get(table: Mapping[str, Any], where: str, key: str, kind: type | tuple[type, ...]) -> Any:
+    if key not in table:
+        raise ProfileError(f"{where}: {key} is missing")
+    value = table[key]
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise ProfileError(f"{where}: {key} = {value!r} is of the wrong type")
+    return value
+
+
+def _count(table: Mapping[str, Any], where: str, key: str, most: int = 10**9) -> int:
+    value = int(_get(table, where, key, int))
+    if not 0 <= value <= most:
+        raise ProfileError(f"{where}: {key} = {value}, not within 0 to {most}")
+    return value
+
+
+def _only(where: str, table: Mapping[str, Any], known: set[str]) -> None:
+    if unknown := table.keys() - known - {"family", "priority", "emergency", "tier3"}:
+        raise ProfileError(f"{where}: unknown key {', '.join(sorted(unknown))}")
+
+
+def _consequence(where: str, rule: str, table: Mapping[str, Any]) -> Consequence:
+    priority = _get(table, where, "priority", str)
+    if priority not in set(Priority):
+        raise ProfileError(f"{where}: priority = {priority!r}, not one of {', '.join(Priority)}")
+    return Consequence(
+        rule=rule,
+        family=_get(table, where, "family", str),
+        priority=Priority(priority),
+        emergency=_get(table, where, "emergency", bool),
+        tier3=_get(table, where, "tier3", bool),
+    )
+
+
+def _limit(where: str, table: Mapping[str, Any], signal: Signal) -> tuple[bool, int]:
+    """Read the one limit of a rule as (low is dangerous, exclusive scaled limit)."""
+    forms = {"below": (True, 0), "at_or_below": (True, 1), "above": (False, 0), "at_or_above": (False, -1)}
+    given = [form for form in forms if form in table]
+    if len(given) != 1:
+        raise ProfileError(f"{where}: needs exactly one of {', '.join(forms)}; has {', '.join(given) or 'none'}")
+    low, shift = forms[given[0]]
+    return low, _level(where, table, given[0], signal) + shift
+
+
+def _level(where: str, table: Mapping[str, Any], key: str, signal: Signal) -> int:
+    return scaled(signal, float(_get(table, where, key, (int, float))))
+
+
+def _signal(where: str, table: Mapping[str, Any]) -> Signal:
+    name = _get(table, where, "signal", str)
+    if name not in set(Signal):
+        raise ProfileError(f"{where}: signal = {name!r} is not a signal")
+    return Signal(name)
+
+
+def _buckets(where: str, table: Mapping[str, Any], key: str) -> int:
+    seconds = _count(table, where, key, (BUCKETS - 1) * BUCKET_MS // 1000)
+    if seconds == 0 or seconds * 1000 % BUCKET_MS:
+        raise ProfileError(f"{where}: {key} = {seconds} is not a positive multiple of {BUCKET_MS // 1000}")
+    return seconds * 1000 // BUCKET_MS
+
+
+def _sustained(rule: str, table: dict[str, Any]) -> SustainedRule:
+    where = f"sustained.{rule}"
+    timing = {"window_s", "share_percent", "coverage_percent", "building_s", "clear_s", "clear_gap_s"}
+    _only(where, table, timing | {"signal", "below", "at_or_below", "clear_at"})
+    signal = _signal(where, table)
+    low, below = _limit(where, table, signal)
+    if not low or signal is not Signal.SPO2:
+        raise ProfileError(f"{where}: only a low SpO2 can be judged as sustained")
+    clear_at = _level(where, table, "clear_at", signal)
+    if clear_at < below:
+        raise ProfileError(f"{where}: clear_at = {table['clear_at']} lies inside the limit")
+    return SustainedRule(
+        rule=rule,
+        below=below,
+        window_buckets=_buckets(where, table, "window_s"),
+        share_percent=_count(table, where, "share_percent", 100),
+        coverage_percent=_count(table, where, "coverage_percent", 100),
+        building_buckets=_buckets(where, table, "building_s"),
+        clear_at=clear_at,
+        clear_ms=_count(table, where, "clear_s") * 1000,
+        clear_gap_ms=_count(table, where, "clear_gap_s") * 1000,
+    )
+
+
+def _repeat(rule: str, table: dict[str, Any]) -> RepeatRule:
+    where = f"repeat.{rule}"
+    limits = {"below", "at_or_below", "above", "at_or_above", "clear_at"}
+    _only(where, table, limits | {"signal", "repeat_from_s", "repeat_until_s", "clear_repeats"})
+    signal = _signal(where, table)
+    low, limit = _limit(where, table, signal)
+    start, end = _count(table, where, "repeat_from_s"), _count(table, where, "repeat_until_s")
+    if start >= end:
+        raise ProfileError(f"{where}: repeat_from_s = {start} is not before repeat_until_s = {end}")
+    return RepeatRule(
+        rule=rule,
+        signal=signal,
+        low=low,
+        limit=limit,
+        repeat_from_ms=start * 1000,
+        repeat_until_ms=end * 1000,
+        clear_at=_level(where, table, "clear_at", signal),
+        clear_repeats=_count(table, where, "clear_repeats", 100),
+    )
+
+
+def _fever(rule: str, table: dict[str, Any]) -> FeverRule:
+    where = f"fever.{rule}"
+    _only(where, table, {"above", "longer_than_s", "block_s", "clear_at", "clear_s"})
+    return FeverRule(
+        rule=rule,
+        above=_level(where, table, "above", Signal.TEMPERATURE),
+        longer_than_ms=_count(table, where, "longer_than_s") * 1000,
+        block_ms=_count(table, where, "block_s") * 1000,
+        clear_at=_level(where, table, "clear_at", Signal.TEMPERATURE),
+        clear_ms=_count(table, where, "clear_s") * 1000,
+    )
+
+
+def _timers(priority: Priority, tables: Mapping[str, Any]) -> Timers:
+    where = f"timers.{priority}"
+    timers = _flat(Timers, where, _get(tables, "timers", priority.value, dict))
+    if not 0 < timers.duty_s < timers.tier3_s < timers.exhausted_s:
+        raise ProfileError(f"{where}: duty_s, tier3_s and exhausted_s must grow")
+    return timers
+
+
+def _flat(kind: type[T], where: str, table: Mapping[str, Any]) -> T:
+    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    if unknown := table.keys() - names:
+        raise ProfileError(f"{where}: unknown key {', '.join(sorted(unknown))}")
+    return kind(**{name: _count(table, where, name) for name in names})
