@@ -1,0 +1,1 @@
+"""Decoders of Bluetooth SIG characteristics: bytes in, measurements or one typed error out; all cores."""

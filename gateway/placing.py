@@ -1,0 +1,83 @@
+"""Gives a decoded payload its device, its time and its acquisition: what the outbox keeps."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from gateway.gatt.decoded import Decoded, Mode
+from vitals.quality import Quality, Reason
+from vitals.reading import Acquisition, Reading
+
+# A device's time further back than this is an unset clock, not a memory: the gateway stamps, and trust is taken off.
+STORED_AGE_MAX = timedelta(days=400)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """When the gateway received something: clinical time, the machine's monotonic time, and how far to trust them."""
+
+    wall: datetime
+    mono_ms: int
+    boot_id: int
+    synchronised: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamped:
+    """A reading with what is needed to correct its time later."""
+
+    reading: Reading
+    mono_ms: int
+    boot_id: int
+    synchronised: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the gateway stands: the zone of the devices' civil time, and from what age a timestamp means a memory."""
+
+    zone: tzinfo
+    stored_after: timedelta
+
+
+def place(decoded: Decoded, *, device: str, stamp: Stamp, place: Place) -> list[Stamped]:
+    """Make readings of a payload's measurements, all with one time and one acquisition."""
+    acquisition, measured_at, doubtful = _when(decoded, stamp, place)
+    return [
+        Stamped(
+            reading=Reading(
+                device=device,
+                signal=m.signal,
+                measured_at=measured_at,
+                value=m.value,
+                quality=max(m.quality, Quality.QUESTIONABLE) if doubtful else m.quality,
+                reason=Reason.UNKNOWN if doubtful and m.quality < Quality.QUESTIONABLE else m.reason,
+                acquisition=acquisition,
+            ),
+            mono_ms=stamp.mono_ms,
+            boot_id=stamp.boot_id,
+            synchronised=stamp.synchronised,
+        )
+        for m in decoded.measurements
+    ]
+
+
+def _when(decoded: Decoded, stamp: Stamp, place: Place) -> tuple[Acquisition, datetime, bool]:
+    """Decide acquisition, time, and whether the time is doubtful.
+
+    A device's own time counts only for what comes from its memory: something live is stamped by the gateway.
+    While the gateway's clock is not synchronised no age can be told, so a device that gives a time is believed.
+    """
+    if decoded.mode is Mode.CONTINUOUS:
+        return Acquisition.CONTINUOUS, stamp.wall, False
+    if decoded.device_time is None:
+        return Acquisition.SPOT, stamp.wall, False
+    try:
+        device_time = decoded.device_time.replace(tzinfo=place.zone).astimezone(UTC)
+    except OverflowError:
+        return Acquisition.SPOT, stamp.wall, True
+    age = stamp.wall - device_time
+    if stamp.synchronised and age > STORED_AGE_MAX:
+        return Acquisition.SPOT, stamp.wall, True
+    if decoded.from_storage or age > place.stored_after or not stamp.synchronised:
+        return Acquisition.STORED, device_time, False
+    return Acquisition.SPOT, stamp.wall, False
