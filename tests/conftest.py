@@ -99,7 +99,7 @@ def any_database(any_server: Postgres) -> Iterator[str]:
 @pytest.fixture
 def empty_database(any_server: Postgres) -> Iterator[str]:
     """The DSN of a database without any table, on each flavour in turn."""
-    with _database(any_server, template="template1") as dsn:
+    with _database(any_server, template="template0") as dsn:
         yield dsn
 
 
@@ -146,7 +146,7 @@ def recordings() -> Path:
 def _make_template(server: Postgres) -> None:
     """Migrate one database to copy: nobody may connect to it, as a copy needs its source without connections."""
     with psycopg.connect(server.dsn(), autocommit=True) as db:
-        db.execute(f"CREATE DATABASE {TEMPLATE}")
+        db.execute(f"CREATE DATABASE {TEMPLATE} TEMPLATE template0")
         migrate(server.dsn(TEMPLATE))
         db.execute(f"ALTER DATABASE {TEMPLATE} WITH allow_connections false is_template true")
         # TimescaleDB's launcher keeps a scheduler connected to every database that has the extension.
@@ -155,6 +155,7 @@ def _make_template(server: Postgres) -> None:
 
 @contextmanager
 def _database(server: Postgres, *, template: str) -> Iterator[str]:
+    # Never from template1: TimescaleDB's launcher visits every database that allows connections, at any time.
     name = f"test_{next(_numbers)}"
     with psycopg.connect(server.dsn(), autocommit=True) as db:
         db.execute(f"CREATE DATABASE {name} TEMPLATE {template}")

@@ -128,7 +128,7 @@ def _make_database(dsn: str) -> None:
 
     with psycopg.connect(dsn, autocommit=True) as db:
         if db.execute("SELECT 1 FROM pg_database WHERE datname = 'hearthwatch'").fetchone() is None:
-            db.execute("CREATE DATABASE hearthwatch")
+            db.execute("CREATE DATABASE hearthwatch TEMPLATE template0")
 
 
 def _instance() -> str:
