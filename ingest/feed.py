@@ -81,22 +81,27 @@ def quality_word(rows: Rows) -> NDArray[np.uint8]:
 def pivot(rows: Rows) -> Rows:
     """Gather feed rows into wide samples of SAMPLE_DTYPE, by patient, instant and device.
 
-    A signal may stand once per sample (`ingest.storing` has sorted repeats out); of several modes the first counts.
+    A signal may stand once per sample (`ingest.identity` has sorted repeats out); of several modes the first counts.
     """
+    return pivot_index(rows)[0]
+
+
+def pivot_index(rows: Rows) -> tuple[Rows, NDArray[np.intp]]:
+    """Pivot, and say for each row into which sample it went."""
     order = np.lexsort((rows["device"], rows["measured_ms"], rows["patient"]))
     ordered = rows[order]
-    first = np.ones(len(rows), bool)
-    first[1:] = (
-        (ordered["patient"][1:] != ordered["patient"][:-1])
-        | (ordered["measured_ms"][1:] != ordered["measured_ms"][:-1])
-        | (ordered["device"][1:] != ordered["device"][:-1])
-    )
+    first = np.zeros(len(rows), bool)
+    first[:1] = True
+    for name in ("patient", "measured_ms", "device"):
+        first[1:] |= ordered[name][1:] != ordered[name][:-1]
     samples = np.zeros(int(first.sum()), SAMPLE_DTYPE)
     for name in ("measured_ms", "patient", "device", "acquisition"):
         samples[name] = ordered[name][first]
     samples["value"] = NO_VALUE
     samples["word"] = ABSENT
-    sample_of_row, column = np.cumsum(first) - 1, ordered["signal"].astype(np.intp) - 1
-    samples["value"][sample_of_row, column] = ordered["value"]
-    samples["word"][sample_of_row, column] = quality_word(ordered)
-    return samples
+    ordered_sample, column = np.cumsum(first) - 1, ordered["signal"].astype(np.intp) - 1
+    samples["value"][ordered_sample, column] = ordered["value"]
+    samples["word"][ordered_sample, column] = quality_word(ordered)
+    sample_of_row = np.empty(len(rows), np.intp)
+    sample_of_row[order] = ordered_sample
+    return samples, sample_of_row

@@ -1,0 +1,174 @@
+-- Ingest's statements. Batches of values come as arrays or through temporary tables filled by binary COPY.
+
+-- name: make_staging
+-- Make the connection's staging tables once; they empty themselves at the end of each transaction.
+CREATE TEMPORARY TABLE staged_sample (LIKE sample, ordinal integer) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE staged_fill ON COMMIT DELETE ROWS AS
+    SELECT measured_at, patient_id, device_id, spo2, pulse, perfusion_index, temperature, respiratory_rate, systolic,
+           diastolic, mean_arterial, glucose, rr_interval, weight, steps, battery, quality
+      FROM sample WITH NO DATA;
+CREATE TEMPORARY TABLE staged_latest (LIKE latest) ON COMMIT DELETE ROWS;
+
+-- name: registry_version
+-- Read how far the registry is; another number means: read it again.
+SELECT version FROM care_registry_version;
+
+-- name: registry_gateways
+-- List the gateways that may send.
+SELECT gateway_id FROM care_gateway;
+
+-- name: registry_devices
+-- List every registered device.
+SELECT device_key, device_id FROM care_device;
+
+-- name: registry_bindings
+-- List who wore which device when; infinite bounds come as NULL.
+SELECT device_id, patient_id,
+       CASE WHEN isfinite(valid_from) THEN valid_from END AS valid_from,
+       CASE WHEN isfinite(valid_until) THEN valid_until END AS valid_until
+  FROM care_binding
+ WHERE valid_from IS DISTINCT FROM 'infinity' AND valid_until IS DISTINCT FROM '-infinity';
+
+-- name: open_accounts
+-- Make an account for each outbox that has none.
+INSERT INTO outbox_account (outbox_id, gateway_id, taken, received_at)
+SELECT outbox_id, gateway_id, '{}', %(received_at)s
+  FROM unnest(%(outbox_ids)s::uuid[], %(gateway_ids)s::text[]) AS t (outbox_id, gateway_id)
+ ORDER BY outbox_id
+    ON CONFLICT (outbox_id) DO NOTHING;
+
+-- name: lock_accounts
+-- Lock the accounts of the outboxes touched, in one order for all writers, and read what was taken.
+SELECT outbox_id, taken FROM outbox_account
+ WHERE outbox_id = ANY (%(outbox_ids)s::uuid[]) ORDER BY outbox_id FOR UPDATE;
+
+-- name: take_rows
+-- Add the rows taken by this batch to their outboxes' accounts.
+UPDATE outbox_account a SET taken = a.taken + t.taken::int8multirange, received_at = %(received_at)s
+  FROM unnest(%(outbox_ids)s::uuid[], %(taken)s::text[]) AS t (outbox_id, taken)
+ WHERE a.outbox_id = t.outbox_id;
+
+-- name: make_room
+-- Make the day partitions that the batch needs (plain PostgreSQL only).
+SELECT sample_make_room(%(days)s::date[]);
+
+-- name: copy_samples
+-- Stage the batch's wide samples.
+COPY staged_sample (ordinal, measured_at, received_at, patient_id, device_id, acquisition, spo2, pulse,
+    perfusion_index, temperature, respiratory_rate, systolic, diastolic, mean_arterial, glucose, rr_interval, weight,
+    steps, battery, quality) FROM STDIN (FORMAT binary);
+
+-- name: insert_samples
+-- Store the staged samples; one whose patient, instant and device are stored already is left out (and not counted).
+INSERT INTO sample (measured_at, received_at, patient_id, device_id, acquisition, spo2, pulse, perfusion_index,
+    temperature, respiratory_rate, systolic, diastolic, mean_arterial, glucose, rr_interval, weight, steps, battery,
+    quality)
+SELECT measured_at, received_at, patient_id, device_id, acquisition, spo2, pulse, perfusion_index, temperature,
+    respiratory_rate, systolic, diastolic, mean_arterial, glucose, rr_interval, weight, steps, battery, quality
+  FROM staged_sample
+    ON CONFLICT (patient_id, measured_at, device_id) DO NOTHING;
+
+-- name: stored_counterparts
+-- Lock and read what is stored at the places of staged samples.
+SELECT t.ordinal, s.spo2, s.pulse, s.perfusion_index, s.temperature, s.respiratory_rate, s.systolic, s.diastolic,
+       s.mean_arterial, s.glucose, s.rr_interval, s.weight, s.steps, s.battery, s.quality
+  FROM staged_sample t
+  JOIN sample s ON s.patient_id = t.patient_id AND s.measured_at = t.measured_at AND s.device_id = t.device_id
+ WHERE s.measured_at BETWEEN %(first)s AND %(last)s
+ ORDER BY t.ordinal
+   FOR UPDATE OF s;
+
+-- name: by_index
+-- Let the look-up of counterparts go through the index, whatever the planner thinks of tables it knows nothing of.
+SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
+       set_config('enable_seqscan', 'off', true);
+
+-- name: unstage_samples
+-- Take samples that have a stored counterpart out of the stage.
+DELETE FROM staged_sample WHERE ordinal = ANY (%(ordinals)s::integer[]);
+
+-- name: copy_fills
+-- Stage merged samples: what was stored with its gaps filled.
+COPY staged_fill (measured_at, patient_id, device_id, spo2, pulse, perfusion_index, temperature, respiratory_rate,
+    systolic, diastolic, mean_arterial, glucose, rr_interval, weight, steps, battery, quality)
+    FROM STDIN (FORMAT binary);
+
+-- name: fill_samples
+-- Write merged samples over the stored ones, which this transaction has locked.
+UPDATE sample s SET
+    spo2 = f.spo2, pulse = f.pulse, perfusion_index = f.perfusion_index, temperature = f.temperature,
+    respiratory_rate = f.respiratory_rate, systolic = f.systolic, diastolic = f.diastolic,
+    mean_arterial = f.mean_arterial, glucose = f.glucose, rr_interval = f.rr_interval, weight = f.weight,
+    steps = f.steps, battery = f.battery, quality = f.quality
+  FROM staged_fill f
+ WHERE s.patient_id = f.patient_id AND s.measured_at = f.measured_at AND s.device_id = f.device_id
+   AND s.measured_at BETWEEN %(first)s AND %(last)s;
+
+-- name: copy_latest
+-- Stage the newest word, and the newest good one, of each signal touched.
+COPY staged_latest (patient_id, device_id, signal, acquisition, value, quality, reason, measured_at, received_at,
+    good_value, good_measured_at, good_received_at) FROM STDIN (FORMAT binary);
+
+-- name: upsert_latest
+-- Bring `latest` up to date: the newest measured_at wins, for the newest word and for the newest good one apart.
+INSERT INTO latest AS l (patient_id, device_id, signal, acquisition, value, quality, reason, measured_at,
+    received_at, good_value, good_measured_at, good_received_at)
+SELECT patient_id, device_id, signal, acquisition, value, quality, reason, measured_at,
+    received_at, good_value, good_measured_at, good_received_at
+  FROM staged_latest ORDER BY patient_id, signal, device_id
+    ON CONFLICT (patient_id, signal, device_id) DO UPDATE SET
+    acquisition = CASE WHEN excluded.measured_at >= l.measured_at THEN excluded.acquisition ELSE l.acquisition END,
+    value       = CASE WHEN excluded.measured_at >= l.measured_at THEN excluded.value ELSE l.value END,
+    quality     = CASE WHEN excluded.measured_at >= l.measured_at THEN excluded.quality ELSE l.quality END,
+    reason      = CASE WHEN excluded.measured_at >= l.measured_at THEN excluded.reason ELSE l.reason END,
+    received_at = CASE WHEN excluded.measured_at >= l.measured_at THEN excluded.received_at ELSE l.received_at END,
+    measured_at = GREATEST(excluded.measured_at, l.measured_at),
+    good_value  = CASE WHEN excluded.good_measured_at >= COALESCE(l.good_measured_at, '-infinity')
+                       THEN excluded.good_value ELSE l.good_value END,
+    good_received_at = CASE WHEN excluded.good_measured_at >= COALESCE(l.good_measured_at, '-infinity')
+                       THEN excluded.good_received_at ELSE l.good_received_at END,
+    good_measured_at = GREATEST(excluded.good_measured_at, l.good_measured_at)
+ WHERE excluded.measured_at >= l.measured_at
+    OR excluded.good_measured_at >= COALESCE(l.good_measured_at, '-infinity');
+
+-- name: copy_rejected
+-- Put aside what was not taken, with its reason.
+COPY rejected (received_at, source, reason, detail, device, measured_at, outbox_id, first_row, last_row, readings,
+    payload) FROM STDIN;
+
+-- name: put_status
+-- Keep a gateway's newest word about itself. One the broker had retained is no news of when the gateway was there.
+INSERT INTO gateway_status AS g (gateway_id, online, received_at, status)
+VALUES (%(gateway_id)s, %(online)s, %(received_at)s, %(status)s::jsonb)
+    ON CONFLICT (gateway_id) DO UPDATE SET online = excluded.online, status = excluded.status,
+       received_at = CASE WHEN %(retained)s THEN g.received_at ELSE excluded.received_at END;
+
+-- name: append_to_log
+-- The last statement before the commit: number the batch in each partition it touches, append it, tell alerting.
+WITH locked AS (
+    SELECT partition FROM partition WHERE partition = ANY (%(partitions)s::smallint[]) ORDER BY partition FOR UPDATE
+), bumped AS (
+    UPDATE partition p SET head = p.head + 1 FROM locked WHERE p.partition = locked.partition
+    RETURNING p.partition, p.head
+), appended AS (
+    INSERT INTO intake_log (partition, batch_id, received_at, payload)
+    SELECT b.partition, b.head, %(received_at)s, t.payload
+      FROM bumped b
+      JOIN unnest(%(partitions)s::smallint[], %(payloads)s::bytea[]) AS t (partition, payload) USING (partition)
+    RETURNING partition, batch_id
+)
+SELECT count(*), pg_notify('intake', string_agg(partition::text, ',' ORDER BY partition)) FROM appended;
+
+-- name: rejected_newest
+-- Browse what was not taken, newest first.
+SELECT rejected_id, received_at, source, reason, detail, device, measured_at, outbox_id, first_row, last_row,
+       readings, octet_length(payload) AS payload_bytes
+  FROM rejected
+ WHERE %(reason)s::text IS NULL OR reason = %(reason)s
+ ORDER BY received_at DESC, rejected_id DESC LIMIT %(limit)s;
+
+-- name: accounts
+-- List what each outbox has delivered.
+SELECT outbox_id, gateway_id, taken, received_at FROM outbox_account
+ WHERE %(gateway_id)s::text IS NULL OR gateway_id = %(gateway_id)s
+ ORDER BY gateway_id, outbox_id;

@@ -1,0 +1,113 @@
+"""What is put aside: one row of `rejected` per message, reason and device; its detail names the offending value."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+import numpy as np
+
+from ingest.feed import Rows
+from ingest.rejection import ROW_REJECTIONS, Rejection
+from ingest.screening import Incoming
+
+PAYLOAD_BYTES_MAX = 256 * 1024
+"""More of an oversized payload is not kept; `detail` says how large it was."""
+
+REFUSED_DTYPE = np.dtype(
+    [
+        ("row_no", "<i8"),
+        ("measured_ms", "<i8"),
+        ("value", "<i2"),
+        ("signal", "u1"),
+        ("quality", "u1"),
+        ("reason", "u1"),
+        ("acquisition", "u1"),
+        ("padding", "<u2"),
+    ]
+)
+"""A refused reading in `rejected.payload`: as it came, with its row number and the time it was mapped to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """One row of `rejected`."""
+
+    received_ms: int
+    source: str
+    reason: Rejection
+    detail: str
+    readings: int
+    payload: bytes
+    device: str | None = None
+    measured_ms: int | None = None
+    outbox_id: UUID | None = None
+    first_row: int | None = None
+    last_row: int | None = None
+
+
+def refusals_of(messages: Sequence[Incoming], rows: Rows) -> Iterator[Refusal]:
+    """Group the refused rows of a screened batch; rows taken or repeated are passed over."""
+    refused = rows[rows["rejection"] < len(ROW_REJECTIONS)]
+    order = np.lexsort((refused["row_no"], refused["slot"], refused["rejection"], refused["message"]))
+    refused = refused[order]
+    starts = np.zeros(len(refused), bool)
+    starts[:1] = True
+    for name in ("message", "rejection", "slot"):
+        starts[1:] |= refused[name][1:] != refused[name][:-1]
+    devices = [entry.device for message in messages for entry in message.decoded.header.devices]
+    edges = [*np.flatnonzero(starts).tolist(), len(refused)]
+    for first, end in itertools.pairwise(edges):
+        yield _refusal(messages, devices, refused[first:end])
+
+
+def instant(unix_ms: int) -> datetime | None:
+    """Give a time as UTC, None where no calendar holds it."""
+    try:
+        return datetime.fromtimestamp(unix_ms // 1000, UTC).replace(microsecond=unix_ms % 1000 * 1000)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _refusal(messages: Sequence[Incoming], devices: Sequence[str], group: Rows) -> Refusal:
+    first = group[0]
+    message = messages[int(first["message"])]
+    reason = ROW_REJECTIONS[int(first["rejection"])]
+    device = devices[int(first["slot"])] if first["slot"] >= 0 else None
+    payload = np.zeros(len(group), REFUSED_DTYPE)
+    for name in REFUSED_DTYPE.names or ():
+        if name != "padding":
+            payload[name] = group[name]
+    return Refusal(
+        received_ms=message.received_ms,
+        source=message.gateway_id,
+        reason=reason,
+        detail=_detail(reason, message, device, first),
+        readings=len(group),
+        payload=payload.tobytes(),
+        device=device,
+        measured_ms=int(first["measured_ms"]),
+        outbox_id=message.decoded.header.outbox_id,
+        first_row=int(group["row_no"].min()),
+        last_row=int(group["row_no"].max()),
+    )
+
+
+def _detail(reason: Rejection, message: Incoming, device: str | None, row: np.void) -> str:
+    """Name the offending value of the group's first row."""
+    measured = instant(int(row["measured_ms"])) or f"{int(row['measured_ms'])} ms"
+    received = instant(message.received_ms)
+    signal = int(row["signal"])
+    return {
+        Rejection.UNKNOWN_GATEWAY: f"gateway {message.gateway_id!r} is not in the registry",
+        Rejection.BAD_DEVICE_INDEX: f"the table has {len(message.decoded.header.devices)} devices",
+        Rejection.UNKNOWN_SIGNAL: f"signal code {signal}",
+        Rejection.BAD_QUALITY: f"quality {int(row['quality'])}, reason {int(row['reason'])}",
+        Rejection.UNKNOWN_DEVICE: f"device {device!r} is not in the registry",
+        Rejection.FUTURE: f"measured at {measured}, received at {received}",
+        Rejection.TOO_OLD: f"measured at {measured}, received at {received}",
+        Rejection.UNBOUND_DEVICE: f"device {device!r} had no patient at {measured}",
+        Rejection.AMBIGUOUS: f"device {device!r} changed its patient between {measured} and {received}",
+        Rejection.CONFLICT: f"signal code {signal}: {int(row['value'])} at {measured} differs from what is stored",
+    }[reason]

@@ -1,0 +1,86 @@
+"""Wide samples into `sample`: at once where all are new, else each laid beside what is stored at its place."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import psycopg
+from numpy.typing import NDArray
+
+from care.sql import load_queries
+from ingest.feed import Rows, pivot_index
+from ingest.identity import Outcome, settle_batch, settle_stored
+from ingest.refusals import instant
+from ingest.screening import DAY_MS
+from ingest.staging import fills_stream, samples_stream, stored_samples
+
+_QUERIES = load_queries("ingest")
+_EPOCH = date(1970, 1, 1)
+
+
+class Raced(Exception):
+    """Another writer stored samples of ours between two statements: roll back and try again."""
+
+
+def store_samples(connection: psycopg.Connection[Any], rows: Rows) -> NDArray[np.uint8]:
+    """Store screened rows (not empty) and say what became of each (ingest.identity.Outcome). Raises Raced."""
+    outcome = settle_batch(rows)
+    kept = np.flatnonzero(outcome == Outcome.STORED)
+    samples, sample_of_row = pivot_index(rows[kept])
+    received_ms = np.zeros(len(samples), np.int64)
+    received_ms[sample_of_row[::-1]] = rows["received_ms"][kept][::-1]
+    _make_room(connection, samples)
+    stream = samples_stream(samples, received_ms)
+    if not _insert_all(connection, stream, len(samples)):
+        per_signal = _insert_beside(connection, stream, samples)
+        outcome[kept] = per_signal[sample_of_row, rows["signal"][kept].astype(np.intp) - 1]
+    return outcome
+
+
+def _make_room(connection: psycopg.Connection[Any], samples: Rows) -> None:
+    days = np.unique(samples["measured_ms"] // DAY_MS)
+    connection.execute(_QUERIES["make_room"], {"days": [_EPOCH + timedelta(days=int(day)) for day in days]})
+
+
+def _insert_all(connection: psycopg.Connection[Any], stream: bytes, count: int) -> bool:
+    """Insert the samples if no place is taken yet; otherwise leave everything as it was and say so."""
+    with connection.transaction() as attempt:
+        if _stage_and_insert(connection, stream) == count:
+            return True
+        raise psycopg.Rollback(attempt)
+    return False
+
+
+def _insert_beside(connection: psycopg.Connection[Any], stream: bytes, samples: Rows) -> NDArray[np.uint8]:
+    """Insert samples whose place is free, fill the gaps of the others; give an outcome per sample and signal."""
+    _copy(connection, "copy_samples", stream)
+    bounds = {
+        "first": instant(int(samples["measured_ms"].min())),
+        "last": instant(int(samples["measured_ms"].max())),
+    }
+    connection.execute(_QUERIES["by_index"])
+    with connection.cursor(binary=True) as cursor:
+        found = cursor.execute(_QUERIES["stored_counterparts"], bounds).fetchall()
+    at = np.array([line[0] for line in found], np.intp)
+    connection.execute(_QUERIES["unstage_samples"], {"ordinals": at.tolist()})
+    if connection.execute(_QUERIES["insert_samples"]).rowcount != len(samples) - len(at):
+        raise Raced("another writer stored the same samples meanwhile")
+    stored = stored_samples(samples[at], [line[1:-1] for line in found], [line[-1] for line in found])
+    outcome, merged = settle_stored(samples[at], stored)
+    filled = (merged["word"] != stored["word"]).any(axis=1) | (merged["value"] != stored["value"]).any(axis=1)
+    if filled.any():
+        _copy(connection, "copy_fills", fills_stream(merged[filled]))
+        connection.execute(_QUERIES["fill_samples"], bounds)
+    per_signal = np.full(samples["value"].shape, Outcome.STORED, np.uint8)
+    per_signal[at] = outcome
+    return per_signal
+
+
+def _stage_and_insert(connection: psycopg.Connection[Any], stream: bytes) -> int:
+    _copy(connection, "copy_samples", stream)
+    return connection.execute(_QUERIES["insert_samples"]).rowcount
+
+
+def _copy(connection: psycopg.Connection[Any], query: str, stream: bytes) -> None:
+    with connection.cursor() as cursor, cursor.copy(_QUERIES[query]) as copy:
+        copy.write(stream)

@@ -1,0 +1,164 @@
+"""Is it plausible, when was it measured, whose is it: one pass over a batch, every refusal with a named reason.
+
+Time. A synchronised gateway's stamp is taken as it is. An unsynchronised one's is moved by received - sent, which
+keeps the distances. Live readings (not from a device's memory) over `AHEAD_MS_MAX` ahead of receipt are moved the
+same way, message by message, never past receipt, and say CLOCK_AHEAD. Stored records ahead, or older than the
+retention bound, are refused. What can be parsed and attributed is kept, an implausible value without its number.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.bindings import NOBODY, Bindings
+from ingest.decode import Decoded
+from ingest.feed import ABSENT, FEED_DTYPE, Rows, quality_word
+from ingest.rejection import ROW_REJECTIONS, Rejection
+from vitals.quality import Quality, Reason
+from vitals.reading import NO_VALUE, Acquisition
+from vitals.signals import SIGNALS
+
+AHEAD_MS_MAX = 60_000
+DAY_MS = 86_400_000
+
+SCREENED_DTYPE = np.dtype(
+    [(name, FEED_DTYPE[name]) for name in FEED_DTYPE.names or ()]
+    + [
+        ("row_no", np.dtype("<i8")),
+        ("received_ms", np.dtype("<i8")),
+        ("message", np.dtype("<i4")),
+        ("slot", np.dtype("<i4")),
+        ("rejection", np.dtype("u1")),
+    ]
+)
+"""A feed row, whence it came, and its place in ROW_REJECTIONS (TAKEN where it was taken).
+
+A refused row keeps value, quality and reason as they came; patient is NOBODY where none was found."""
+
+TAKEN = 255
+REPEATED = 254
+"""In the place of a rejection: the reading equals what is stored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """A message that could be read, who sent it and when it came (clinical time)."""
+
+    gateway_id: str
+    received_ms: int
+    decoded: Decoded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screened:
+    """What became of each row, in order, and the counts that are no refusal."""
+
+    rows: Rows
+    implausible: int
+    clock_ahead: int
+
+
+def screen(messages: Sequence[Incoming], readings: Rows, bindings: Bindings, *, retention_days: int) -> Screened:
+    """Judge the readings gathered from these messages (ingest.decode.gather, or part of its rows)."""
+    rows = np.zeros(len(readings), SCREENED_DTYPE)
+    for name in ("row_no", "message", "slot", "value", "signal", "quality", "reason"):
+        rows[name] = readings[name]
+    rows["received_ms"] = _per_message(messages, readings, [m.received_ms for m in messages])
+    rows["device"], rows["acquisition"] = _devices(messages, readings, bindings)
+    rows["measured_ms"], ahead = _measured(messages, readings, rows)
+    at_receipt = bindings.wearer(rows["device"], rows["received_ms"])
+    wearer = bindings.wearer(rows["device"], rows["measured_ms"])
+    rows["patient"] = wearer
+    verified = _per_message(messages, readings, [m.decoded.header.synchronised for m in messages]).astype(bool)
+    verified &= rows["acquisition"] != Acquisition.STORED
+    refusals = {
+        Rejection.UNKNOWN_GATEWAY: ~_per_message(
+            messages, readings, [m.gateway_id in bindings.gateways for m in messages]
+        ).astype(bool),
+        Rejection.BAD_DEVICE_INDEX: rows["slot"] < 0,
+        Rejection.UNKNOWN_SIGNAL: ~_IS_SIGNAL[rows["signal"]],
+        Rejection.BAD_QUALITY: (rows["quality"] > max(Quality)) | (rows["reason"] > max(Reason)),
+        Rejection.UNKNOWN_DEVICE: rows["device"] < 0,
+        Rejection.FUTURE: rows["measured_ms"] > rows["received_ms"] + AHEAD_MS_MAX,
+        Rejection.TOO_OLD: rows["measured_ms"] < rows["received_ms"] - retention_days * DAY_MS,
+        Rejection.UNBOUND_DEVICE: wearer == NOBODY,
+        Rejection.AMBIGUOUS: ~verified & (at_receipt != NOBODY) & (at_receipt != wearer),
+    }
+    rows["rejection"] = np.select(list(refusals.values()), [rejection_code(reason) for reason in refusals], TAKEN)
+    taken = rows["rejection"] == TAKEN
+    return Screened(
+        rows=rows,
+        implausible=_settle_quality(rows, taken, ahead),
+        clock_ahead=int((ahead & taken).sum()),
+    )
+
+
+def rejection_code(reason: Rejection) -> int:
+    """Give a reason's number in SCREENED_DTYPE."""
+    return ROW_REJECTIONS.index(reason)
+
+
+def _measured(messages: Sequence[Incoming], readings: Rows, rows: Rows) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Map the gateway's time to real time; say also which rows were ahead and therefore moved."""
+    measured = readings["gateway_ms"].astype(np.int64)
+    received = rows["received_ms"]
+    shift = _per_message(messages, readings, [_shift_ms(m) for m in messages])
+    live = rows["acquisition"] != Acquisition.STORED
+    synchronised = [m.decoded.header.synchronised for m in messages]
+    measured += np.where(_per_message(messages, readings, synchronised), 0, shift)
+    message_ahead = np.zeros(len(messages), bool)
+    np.logical_or.at(message_ahead, readings["message"], live & (measured > received + AHEAD_MS_MAX))
+    ahead = live & message_ahead[readings["message"]]
+    moved = np.minimum(readings["gateway_ms"] + shift, received)
+    return np.where(ahead, moved, measured), ahead
+
+
+def _shift_ms(message: Incoming) -> int:
+    """How far the gateway's clock is behind receipt, kept where sums with it can not wrap."""
+    return max(-(2**60), min(2**60, message.received_ms - message.decoded.header.sent_ms))
+
+
+def _devices(
+    messages: Sequence[Incoming], readings: Rows, bindings: Bindings
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Look each device table entry up once; give every row's device_id (-1: unknown) and acquisition."""
+    entries = [entry for message in messages for entry in message.decoded.header.devices]
+    device_id = np.array([*(bindings.device_id.get(entry.device, -1) for entry in entries), -1], np.int64)
+    acquisition = np.array([*(entry.acquisition for entry in entries), 0], np.int64)
+    return device_id[readings["slot"]], acquisition[readings["slot"]]
+
+
+def _settle_quality(rows: Rows, taken: NDArray[np.bool_], ahead: NDArray[np.bool_]) -> int:
+    """Take implausible numbers out, let no missing value pass as good, flag moved rows; count the implausible."""
+    value = rows["value"]
+    none = value == NO_VALUE
+    out_of_range = taken & ~none & ((value < _LOW[rows["signal"]]) | (value > _HIGH[rows["signal"]]))
+    rows["value"][out_of_range] = NO_VALUE
+    rows["quality"][out_of_range] = Quality.INVALID
+    rows["reason"][out_of_range] = Reason.IMPLAUSIBLE
+    unexplained = taken & none & (rows["quality"] == Quality.GOOD)
+    rows["quality"][unexplained] = Quality.INVALID
+    rows["reason"][unexplained & (rows["reason"] == Reason.NONE)] = Reason.UNAVAILABLE
+    rows["reason"][taken & ~_IS_REASON[rows["reason"]]] = Reason.UNKNOWN
+    # Packed as quality * 64 + reason, invalid + unknown would be 255, which means "not in this sample".
+    rows["reason"][taken & (quality_word(rows) == ABSENT)] = Reason.DEVICE_INVALID
+    rows["reason"][taken & ahead & (rows["reason"] == Reason.NONE)] = Reason.CLOCK_AHEAD
+    return int(out_of_range.sum())
+
+
+def _per_message(messages: Sequence[Incoming], readings: Rows, values: Sequence[int]) -> NDArray[np.int64]:
+    assert len(values) == len(messages)
+    return np.asarray(np.array(values, np.int64)[readings["message"]])
+
+
+_IS_SIGNAL = np.zeros(256, bool)
+_IS_REASON = np.zeros(256, bool)
+_IS_REASON[[int(reason) for reason in Reason]] = True
+_LOW = np.zeros(256, np.int32)
+_HIGH = np.zeros(256, np.int32)
+for _spec in SIGNALS.values():
+    _IS_SIGNAL[_spec.code] = True
+    _LOW[_spec.code] = np.ceil(_spec.plausible[0] * _spec.scale)
+    _HIGH[_spec.code] = np.floor(_spec.plausible[1] * _spec.scale)

@@ -1,0 +1,166 @@
+"""One collected batch, one transaction: samples, what was refused, the newest words, the accounts, the feed.
+
+Every writer takes its locks in one order: accounts by outbox, samples by patient and instant, `latest` by key,
+partition heads ascending. The heads come last, as the one lock that all writers share; so the numbers in
+`intake_log` are in the order of the commits, and a reader's cursor can not pass a batch that commits later.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+
+from care.sql import load_queries
+from ingest.decode import gather
+from ingest.feed import Rows, by_partition, to_payload
+from ingest.identity import Outcome
+from ingest.latest import newest_of
+from ingest.outboxes import take_fresh
+from ingest.refusals import Refusal, instant, refusals_of
+from ingest.registry import Registry
+from ingest.rejection import Rejection
+from ingest.samples import store_samples
+from ingest.screening import REPEATED, TAKEN, Incoming, Screened, rejection_code, screen
+from ingest.staging import latest_stream
+from ingest.status import Status
+
+Connection = psycopg.Connection[Any]
+_QUERIES = load_queries("ingest")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What is stored together, all of it received by `now_ms`; `refusals` are messages that could not be read."""
+
+    now_ms: int
+    messages: Sequence[Incoming] = ()
+    refusals: Sequence[Refusal] = ()
+    statuses: Sequence[Status] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What a committed batch came to. Every row of its messages is now stored, was before, or lies in `rejected`."""
+
+    readings: int = 0
+    duplicates: int = 0
+    refused: Counter[Rejection] = field(default_factory=Counter)
+    implausible: int = 0
+    clock_ahead: int = 0
+    unknown_gateways: int = 0
+
+
+def prepare(connection: Connection) -> None:
+    """Make the staging tables of a new connection (in autocommit)."""
+    connection.execute(_QUERIES["make_staging"])
+
+
+def store(connection: Connection, batch: Batch, registry: Registry, *, retention_days: int) -> Stored:
+    """Store a batch in one transaction. Raises psycopg.Error or Raced with nothing kept; it may be tried again."""
+    with connection.transaction():
+        bindings = registry.read(connection)
+        unknown_gateways = _put_statuses(connection, batch.statuses, bindings.gateways)
+        readings = gather([message.decoded for message in batch.messages])
+        sent = len(readings)
+        if batch.messages:
+            readings = take_fresh(connection, batch.messages, readings, instant(batch.now_ms))
+        screened = screen(batch.messages, readings, bindings, retention_days=retention_days)
+        _store_taken(connection, screened)
+        refusals = [*batch.refusals, *refusals_of(batch.messages, screened.rows)]
+        _put_aside(connection, refusals)
+        _append_to_log(connection, screened.rows[screened.rows["rejection"] == TAKEN], batch.now_ms)
+    return Stored(
+        readings=int((screened.rows["rejection"] == TAKEN).sum()),
+        duplicates=sent - len(readings) + int((screened.rows["rejection"] == REPEATED).sum()),
+        refused=_counted(refusals),
+        implausible=screened.implausible,
+        clock_ahead=screened.clock_ahead,
+        unknown_gateways=unknown_gateways,
+    )
+
+
+def quarantine(connection: Connection, refusal: Refusal, message: Incoming | None, now_ms: int) -> None:
+    """Put a whole message aside that the database refuses; the rows it holds count as taken."""
+    with connection.transaction():
+        if message is not None:
+            take_fresh(connection, [message], gather([message.decoded]), instant(now_ms))
+        _put_aside(connection, [refusal])
+
+
+def _store_taken(connection: Connection, screened: Screened) -> None:
+    """Store what screening took; mark what turns out to repeat or to contradict what is stored."""
+    rows = screened.rows
+    taken = (rows["rejection"] == TAKEN).nonzero()[0]
+    if not len(taken):
+        return
+    outcome = store_samples(connection, rows[taken])
+    rows["rejection"][taken[outcome == Outcome.DUPLICATE]] = REPEATED
+    rows["rejection"][taken[outcome == Outcome.CONFLICT]] = rejection_code(Rejection.CONFLICT)
+    new = rows[taken[outcome == Outcome.STORED]]
+    if len(new):
+        with connection.cursor() as cursor, cursor.copy(_QUERIES["copy_latest"]) as copy:
+            copy.write(latest_stream(newest_of(new)))
+        connection.execute(_QUERIES["upsert_latest"])
+
+
+def _append_to_log(connection: Connection, rows: Rows, now_ms: int) -> None:
+    parts = list(by_partition(rows))
+    if parts:
+        connection.execute(
+            _QUERIES["append_to_log"],
+            {
+                "partitions": [partition for partition, _ in parts],
+                "payloads": [to_payload(part) for _, part in parts],
+                "received_at": instant(now_ms),
+            },
+        )
+
+
+def _put_statuses(connection: Connection, statuses: Iterable[Status], gateways: frozenset[str]) -> int:
+    """Keep what registered gateways say of themselves; count the words of others."""
+    unknown = 0
+    for status in statuses:
+        if status.gateway_id not in gateways:
+            unknown += 1
+            continue
+        values = {
+            "gateway_id": status.gateway_id,
+            "online": status.online,
+            "received_at": instant(status.received_ms),
+            "status": status.body,
+            "retained": status.retained,
+        }
+        connection.execute(_QUERIES["put_status"], values)
+    return unknown
+
+
+def _put_aside(connection: Connection, refusals: Sequence[Refusal]) -> None:
+    if not refusals:
+        return
+    with connection.cursor() as cursor, cursor.copy(_QUERIES["copy_rejected"]) as copy:
+        for refusal in refusals:
+            copy.write_row(
+                (
+                    instant(refusal.received_ms),
+                    refusal.source,
+                    refusal.reason.value,
+                    refusal.detail,
+                    refusal.device,
+                    None if refusal.measured_ms is None else instant(refusal.measured_ms),
+                    refusal.outbox_id,
+                    refusal.first_row,
+                    refusal.last_row,
+                    refusal.readings,
+                    refusal.payload,
+                )
+            )
+
+
+def _counted(refusals: Iterable[Refusal]) -> Counter[Rejection]:
+    """Count refused readings by reason; a message that can not say how many it held counts as one."""
+    counts: Counter[Rejection] = Counter()
+    for refusal in refusals:
+        counts[refusal.reason] += max(refusal.readings, 1)
+    return counts
