@@ -18,7 +18,7 @@ and then only bleak, as on a Raspberry Pi:
         await client.start_notify("00002a5f-0000-1000-8000-00805f9b34fb", on_measurement)
 
 Scanner and clients of one `backend()` share one adapter: one per event loop, as one adapter per Pi.
-`await client_class.adapter.close()` gives the adapter up; every link goes down.
+`await client_class.adapter.close()` (or `close()` of what `backend` returned) takes every link down.
 After the hub died the clients are disconnected; the next scan or connect opens the transport again.
 """
 
@@ -42,6 +42,10 @@ class Backend(NamedTuple):
 
     scanner: type[BumbleScanner]
     client: type[BumbleClient]
+
+    async def close(self) -> None:
+        """Give the adapter up: every link goes down, nothing is heard any more."""
+        await self.client.adapter.close()
 
 
 def backend(transport: Air | str) -> Backend:

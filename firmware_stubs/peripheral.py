@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ from firmware_stubs.tally import Tally
 
 Properties = Characteristic.Properties
 LE_GENERAL_DISCOVERABLE = bytes([0x06])
+LAST_WORD_S = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,13 +102,13 @@ class Peripheral:
         self.life = asyncio.create_task(self.live(), name=f"device {self.identity.name}")
 
     async def power_off(self) -> None:
-        """Vanish from the air; the central sees a supervision timeout."""
-        if self.life is not None:
-            self.life.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self.life
-        if self._radio is not None:
-            self._radio.unplug()
+        """Vanish from the air; the central sees a supervision timeout. Harmless if already off."""
+        if self.life is None or self._radio is None:
+            return
+        self.life.cancel()
+        await asyncio.wait({self.life})
+        self._radio.unplug()
+        self.life = self._radio = self._device = None
         self._on_disconnection(hci.HCI_ErrorCode.CONNECTION_TERMINATED_BY_LOCAL_HOST_ERROR)
 
     async def hush(self) -> None:
@@ -146,32 +146,35 @@ class Peripheral:
 
     async def indicate(self, outlet: Outlet, value: bytes) -> bool:
         """Send an indication; tell whether it was confirmed before the link or the subscription ended."""
-        connection = self.connection
-        if connection is None or self._device is None or not outlet.listening.is_set():
+        connection, device = self.connection, self._device
+        if connection is None or device is None:
             return False
-        self.tally.notifications += 1
-        server = self._device.gatt_server
-        sending = asyncio.ensure_future(server.indicate_subscriber(connection, outlet.characteristic, value))
         self._in_flight += 1
         self._settled.clear()
-        gone = asyncio.ensure_future(self.disconnected.wait())
+        sending = asyncio.create_task(self._indicate(device, connection, outlet, value))
+        gone = asyncio.create_task(self.disconnected.wait())
         try:
             await asyncio.wait({sending, gone}, return_when=asyncio.FIRST_COMPLETED)
+            # A confirmation that came just before the link was lost still counts.
+            await asyncio.wait({sending}, timeout=LAST_WORD_S)
         finally:
             gone.cancel()
             sending.cancel()
-            await asyncio.gather(sending, gone, return_exceptions=True)
+            await asyncio.wait({sending, gone})
             self._in_flight -= 1
             if not self._in_flight:
                 self._settled.set()
-        is_confirmed = (
-            not sending.cancelled()
-            and sending.exception() is None
-            and self.connection is connection
-            and outlet.listening.is_set()
-        )
+        is_confirmed = not sending.cancelled() and sending.exception() is None and sending.result()
         self.tally.confirmed += is_confirmed
         return is_confirmed
+
+    async def _indicate(self, device: Device, connection: Connection, outlet: Outlet, value: bytes) -> bool:
+        if not outlet.listening.is_set():
+            return False
+        self.tally.notifications += 1
+        # Forced: bumble would silently not send to a central that unsubscribed, as if it had confirmed.
+        await device.gatt_server.indicate_subscriber(connection, outlet.characteristic, value, force=True)
+        return True
 
     async def repeat(self, outlet: Outlet, every_real_s: float, send: Callable[[], Awaitable[bool]]) -> None:
         """Send at a steady beat for ever, only while somebody listens; missed beats are left out."""

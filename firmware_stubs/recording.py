@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -90,8 +91,8 @@ def _played(
             return
         clock_s = _clock_s(path, line, row[0], columns.time_format)
         step_s = 0.0 if last_s is None else clock_s - last_s
-        if step_s < -DAY_S / 2:
-            step_s += DAY_S  # a wall clock past midnight
+        if abs(step_s) > DAY_S / 2 and "%d" not in columns.time_format:
+            step_s -= math.copysign(DAY_S, step_s)  # a wall clock past midnight
         if step_s < 0.0:
             raise RecordingError(f'{path}, line {line}, column 1: "{row[0].strip()}" goes back in time')
         seconds, last_s = seconds + step_s, clock_s

@@ -92,6 +92,7 @@ class Thermometer(Peripheral):
         now = self.clock.now()
         for moment in self._history.moments(now) if self._history else []:
             self._measure(moment)
+        self._history = None
         await super().power_on()
 
     async def live(self) -> None:
