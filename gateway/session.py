@@ -215,4 +215,4 @@ class Session:
 
     def _note(self, before: State, event: Event) -> None:
         if self.progress.state is State.STREAM or before is State.STREAM:
-            log.info("session", device=self.address, event=event.value, state=self.progress.state.value)
+            log.info("session", device=self.address, happened=event.value, state=self.progress.state.value)

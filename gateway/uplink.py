@@ -60,6 +60,7 @@ class Uplink:
     def __init__(self, address: BrokerAddress, listener: Listener, *, will: bytes) -> None:
         self.connected = False
         self.connects = 0
+        self._is_stopping = False
         self._address = address
         self._listener = listener
         self._loop = asyncio.get_running_loop()
@@ -98,6 +99,7 @@ class Uplink:
 
     async def stop(self) -> None:
         """Disconnect and end the thread."""
+        self._is_stopping = True
         self._client.disconnect()
         await asyncio.to_thread(self._client.loop_stop)
         self.connected = False
@@ -190,7 +192,7 @@ class Uplink:
         )
 
     def _disconnected(self, reason: ReasonCode) -> None:
-        if self.connected:
+        if self.connected and not self._is_stopping:
             log.warning("broker connection lost, readings wait in the outbox", reason=str(reason))
         self.connected = False
         self._unacknowledged.clear()

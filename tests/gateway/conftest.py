@@ -1,0 +1,41 @@
+"""A gateway under test: settings on a broker of the rig, an outbox in a temporary folder."""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.settings import GatewaySettings
+
+_numbers = itertools.count(1)
+
+MakeSettings = Callable[..., GatewaySettings]
+
+
+@pytest.fixture
+def gateway_id() -> str:
+    """A gateway's name that no other test uses."""
+    return f"gw-{next(_numbers)}"
+
+
+@pytest.fixture
+def make_settings(tmp_path: Path, gateway_id: str) -> MakeSettings:
+    """Settings for a quick test: `make_settings(broker, flush_s=...)`."""
+
+    def make(broker: Any, **changes: Any) -> GatewaySettings:
+        values: dict[str, Any] = {
+            "gateway_id": gateway_id,
+            "broker_host": "127.0.0.1",
+            "broker_port": broker.port,
+            "outbox_path": tmp_path / "outbox.sqlite",
+            "claim_all": True,
+            "reconnect_s_max": 1,
+            "clock_trust": "synchronised",
+            "flush_s": 0.2,
+            **changes,
+        }
+        return GatewaySettings(**values)
+
+    return make

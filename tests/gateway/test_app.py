@@ -1,0 +1,82 @@
+"""The whole gateway: devices on a virtual radio, a real broker, a stand-in for ingest."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from firmware_stubs.bleak_backend import backend
+from firmware_stubs.clock import ClinicalClock as StubClock
+from firmware_stubs.courses import fever, healthy
+from firmware_stubs.oximeter import Oximeter
+from firmware_stubs.peripheral import Identity
+from firmware_stubs.radio import Air
+from firmware_stubs.thermometer import History, Thermometer
+from gateway.app import run
+from gateway.outbox import read_account
+from hearthwatch.services.mosquitto import Mosquitto
+from tests.gateway.conftest import MakeSettings
+from tests.gateway.stand_in import StandIn
+from vitals.clock import ClinicalClock
+from vitals.reading import Acquisition
+from vitals.signals import SIGNALS, Signal
+
+
+async def test_what_devices_say_reaches_ingest_and_is_forgotten_only_then(
+    broker: Mosquitto, gateway_id: str, make_settings: MakeSettings
+) -> None:
+    origin, speed = datetime.now(UTC), 20.0
+    zone = ZoneInfo("Asia/Shanghai")
+    air, stub_clock = Air(), StubClock(origin=origin, speed=speed)
+    oximeter = Oximeter(
+        air=air, identity=Identity(name="ox", address="C0:00:00:00:00:01"), clock=stub_clock, course=healthy()
+    )
+    thermometer = Thermometer(
+        air=air,
+        identity=Identity(name="th", address="C0:00:00:00:00:02"),
+        clock=stub_clock,
+        course=fever(),
+        zone=zone,
+        history=History(first_ago=timedelta(hours=80), every=timedelta(hours=4)),
+    )
+    scanner_class, client_class = backend(air)
+    settings, stop = make_settings(broker, flush_s=10), asyncio.Event()
+    async with StandIn("127.0.0.1", broker.port, gateway_id) as ingest:
+        await oximeter.power_on()
+        await thermometer.power_on()
+        gateway = asyncio.create_task(
+            run(
+                settings,
+                clock=ClinicalClock(origin=origin, speed=speed),
+                scanner_class=scanner_class,
+                client_class=client_class,
+                stop=stop,
+            )
+        )
+        await ingest.until(lambda i: len(_of(i, Signal.SPO2)) >= 40 and len(_of(i, Signal.TEMPERATURE)) >= 20)
+        stop.set()
+        await gateway
+        await ingest.until(lambda i: i.status == {"state": "offline"})
+        account, _ = read_account(settings.outbox_path)
+        assert account.depth == 0
+        assert account.accepted == account.stored == len(ingest.rows)
+        assert sorted(ingest.rows) == list(range(1, account.accepted + 1))
+    await oximeter.power_off()
+    await thermometer.power_off()
+    sent = {round(reading.value, 1) for reading in thermometer.tally.sent}
+    assert {ingest.rows[number].value / 100 for number in _of(ingest, Signal.TEMPERATURE)} <= sent
+    stored = [n for n in _of(ingest, Signal.TEMPERATURE) if _acquisition(ingest, n) == Acquisition.STORED]
+    assert [ingest.times_ms[n] for n in stored] == sorted(
+        round(r.measured_at.timestamp() * 1000) for r in list(thermometer.tally.sent)[: len(stored)]
+    )
+    assert len(stored) == 20
+    online = next(status for status in ingest.statuses if status["state"] == "online")
+    assert online["clock_synchronised"] is True
+    assert online["versions"]["bleak"]
+
+
+def _of(ingest: StandIn, signal: Signal) -> list[int]:
+    return [number for number, row in ingest.rows.items() if row.signal_code == SIGNALS[signal].code]
+
+
+def _acquisition(ingest: StandIn, number: int) -> int:
+    return ingest.headers[number].devices[ingest.rows[number].device_index].acquisition
