@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,10 +19,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import IO
 
+from hearthwatch.migration_files import MigrationError
 from hearthwatch.migrations import migrate
+from hearthwatch.services import timescale
 from hearthwatch.services.databases import best_database
 from hearthwatch.services.mosquitto import Mosquitto
-from hearthwatch.services.places import cache_dir
+from hearthwatch.services.places import cache_dir, instances_dir
 from hearthwatch.services.ports import LOOPBACK
 from hearthwatch.services.server import Server
 from hearthwatch.services.supervisor import Supervisor
@@ -84,6 +87,15 @@ def down() -> bool:
     return True
 
 
+def forget() -> None:
+    """Remove what the stopped servers have stored: the next `up` begins empty."""
+    if not _is_free():
+        raise ServicesError("they are running: stop them first")
+    for folder in (instances_dir("mosquitto"), instances_dir("postgres"), timescale.instances_dir()):
+        shutil.rmtree(folder / _instance(), ignore_errors=True)
+    shutil.rmtree(_folder())
+
+
 def status() -> Running | None:
     """Answer where the servers listen; None where no keeper runs or it is not ready yet."""
     if _is_free() or not _state_file().exists():
@@ -106,7 +118,10 @@ def keep() -> None:
         supervisor.start(broker.process())
         supervisor.start(database.process())
         _make_database(database.dsn())
-        migrate(database.dsn("hearthwatch"))
+        try:
+            migrate(database.dsn("hearthwatch"))
+        except MigrationError as error:
+            raise ServicesError(f"{error}; or begin with an empty one: services down --forget") from error
         _remember_ports(database, broker)
         _tell(
             Running(

@@ -25,10 +25,14 @@ def up(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def down() -> None:
+def down(
+    forget: Annotated[bool, typer.Option("--forget", help="Remove what they stored, too.")] = False,
+) -> None:
     """Stop them; what they stored stays for the next `up`."""
     try:
         stopped = background.down()
+        if forget:
+            background.forget()
     except background.ServicesError as error:
         sys.exit(f"hearthwatch services: {error}")
     typer.echo("stopped" if stopped else "nothing was running")
@@ -47,7 +51,10 @@ def status(as_json: AsJson = False) -> None:
 @app.command(hidden=True)
 def keep() -> None:
     """Be the process that `up` starts."""
-    background.keep()
+    try:
+        background.keep()
+    except background.ServicesError as error:
+        sys.exit(str(error))
 
 
 def _print(running: background.Running, *, as_json: bool) -> None:

@@ -33,8 +33,7 @@ class Timescale(Postgres):
         port: int | None = None,
     ) -> None:
         self._root = find_root()
-        own = self._root / INSTANCES / str(os.geteuid())
-        super().__init__("timescale", own, instance, settings={**SETTINGS, **(settings or {})}, port=port)
+        super().__init__("timescale", instances_dir(), instance, settings={**SETTINGS, **(settings or {})}, port=port)
 
     @property
     def _data_dir_inside(self) -> str:
@@ -58,6 +57,11 @@ class Timescale(Postgres):
 def root_folder() -> Path:
     """Answer where the Debian 13 root is kept, built or not."""
     return Path(os.environ.get("HEARTHWATCH_CACHE") or SYSTEM_CACHE) / "timescale-trixie"
+
+
+def instances_dir() -> Path:
+    """Answer the folder of this user's instances: they lie inside the root, as the server sees nothing else."""
+    return root_folder() / INSTANCES / str(os.geteuid())
 
 
 def is_built() -> bool:

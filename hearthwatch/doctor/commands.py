@@ -1,0 +1,102 @@
+"""`hearthwatch doctor`: look at an installation and say in words what is wrong with it, and the way out."""
+
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from enum import StrEnum
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from hearthwatch.doctor import machine
+from hearthwatch.doctor.finding import Finding, Language, as_plain, as_text, is_broken, unknown
+from hearthwatch.settings import Settings
+from vitals.clock import ClinicalClock
+
+app = typer.Typer(add_completion=False)
+
+
+class Role(StrEnum):
+    """What this machine is for."""
+
+    SERVER = "server"
+    GATEWAY = "gateway"
+
+
+@app.command()
+def doctor(
+    role: Annotated[
+        Role | None, typer.Option("--role", help="What this machine is for; else what is installed tells.")
+    ] = None,
+    mosquitto_conf: Annotated[
+        Path | None, typer.Option("--mosquitto-conf", help="The broker's configuration, to be checked too.")
+    ] = None,
+    language: Annotated[Language | None, typer.Option("--lang", help="en or zh; else LANG tells.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
+) -> None:
+    """Say in words what is wrong with this installation; exit code 1 when something is broken."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        sys.exit(f"hearthwatch doctor: the environment is wrong: {error}")
+    findings = examine(settings, role or _installed_role(), mosquitto_conf)
+    spoken = language or _language_of(os.environ)
+    if as_json:
+        typer.echo(json.dumps(as_plain(findings, spoken), ensure_ascii=False))
+    else:
+        typer.echo(as_text(findings, spoken))
+    raise typer.Exit(1 if is_broken(findings) else 0)
+
+
+def examine(settings: Settings, role: Role, mosquitto_conf: Path | None = None) -> list[Finding]:
+    """Run every check that makes sense on this machine, in the order in which one would repair."""
+    findings = [
+        machine.python_version(),
+        machine.wall_clock(),
+        machine.clinical_clock(settings.clock_origin, settings.clock_speed),
+        *_broker(settings, mosquitto_conf),
+    ]
+    return [*findings, *(_server(settings, findings) if role is Role.SERVER else _gateway())]
+
+
+def _broker(settings: Settings, mosquitto_conf: Path | None) -> list[Finding]:
+    from hearthwatch.doctor.broker import broker, broker_settings
+
+    found = [broker(settings.broker_host, settings.broker_port)]
+    return found if mosquitto_conf is None else [*found, *broker_settings(mosquitto_conf)]
+
+
+def _server(settings: Settings, before: list[Finding]) -> list[Finding]:
+    from hearthwatch.doctor import database
+    from hearthwatch.doctor.registry import registry
+
+    dsn = settings.database_dsn
+    found = [database.reachable(dsn)]
+    if is_broken(found):
+        return [*found, *(unknown(check, because="database") for check in ("migrations", "patients", "duty"))]
+    found += [database.same_time(dsn), database.edition(dsn), database.migrated(dsn)]
+    if is_broken(found[-1:]):
+        return [*found, *(unknown(check, because="migrations") for check in ("patients", "duty"))]
+    if is_broken([each for each in before if each.check == "clinical clock"]):
+        return [*found, *(unknown(check, because="clinical clock") for check in ("patients", "duty"))]
+    clock = ClinicalClock.parse(settings.clock_origin, settings.clock_speed)
+    return [*found, *registry(dsn, clock.at(datetime.now(UTC)))]
+
+
+def _gateway() -> list[Finding]:
+    from hearthwatch.doctor.adapter import adapter
+
+    return [adapter()]
+
+
+def _installed_role() -> Role:
+    return Role.SERVER if find_spec("psycopg") is not None else Role.GATEWAY
+
+
+def _language_of(environment: "os._Environ[str]") -> Language:
+    spoken = environment.get("LC_ALL") or environment.get("LC_MESSAGES") or environment.get("LANG") or ""
+    return Language.ZH if spoken.startswith("zh") else Language.EN

@@ -1,0 +1,99 @@
+"""Checks of the machine itself: Python, the wall clock, the clinical clock."""
+
+import ctypes
+import sys
+from datetime import UTC, datetime
+
+from hearthwatch.doctor.finding import Finding, Words, broken, fine, warning
+from vitals.clock import ClinicalClock
+
+PYTHON_MIN = (3, 11)
+_NEVER_BEFORE = datetime(2026, 1, 1, tzinfo=UTC)
+_UNSYNCHRONISED = 0x0040  # STA_UNSYNC of adjtimex(2): set by the kernel, cleared by whatever keeps the time
+
+
+class _Timex(ctypes.Structure):
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),
+        ("esterror", ctypes.c_long),
+        ("status", ctypes.c_int),
+        ("room", ctypes.c_byte * 256),
+    )
+
+
+def python_version(version: tuple[int, ...] = sys.version_info[:3]) -> Finding:
+    """Check that this Python is new enough."""
+    said = ".".join(map(str, version))
+    if version[:2] >= PYTHON_MIN:
+        return fine("python", en=said, zh=said)
+    return broken(
+        "python",
+        en=f"Python {said} is too old",
+        zh=f"Python {said} 版本过低",
+        way_out=Words(en="install Python 3.11 or newer", zh="请安装 Python 3.11 或更高版本"),
+    )
+
+
+def wall_clock(now: datetime | None = None, *, synchronised: bool | None = None) -> Finding:
+    """Check that the machine's clock can be believed."""
+    instant = now or datetime.now(UTC)
+    said = f"{instant:%F %T} UTC"
+    if instant < _NEVER_BEFORE:
+        return broken(
+            "clock",
+            en=f"the clock says {said}, which cannot be",
+            zh=f"系统时间为 {said}，不可能正确",
+            way_out=_keep_time(),
+        )
+    if not (_is_synchronised() if synchronised is None else synchronised):
+        return warning(
+            "clock",
+            en=f"{said}, and nobody keeps it right: the kernel calls it unsynchronised",
+            zh=f"{said}，但未与时间服务器同步",
+            way_out=_keep_time(),
+        )
+    return fine("clock", en=f"{said}, synchronised", zh=f"{said}，已同步")
+
+
+def clinical_clock(origin: str, speed: float) -> Finding:
+    """Check the clock that rules and timers live in."""
+    try:
+        ClinicalClock.parse(origin, speed)
+    except ValueError as error:
+        return broken(
+            "clinical clock",
+            en=f"the settings are wrong: {error}",
+            zh=f"设置有误：{error}",
+            way_out=_real_time(),
+        )
+    if origin:
+        return warning(
+            "clinical clock",
+            en=f"runs {speed:g} times as fast since {origin}: this is a drill, not care",
+            zh=f"自 {origin} 起以 {speed:g} 倍速运行：这是演练，不能用于真实患者",
+            way_out=_real_time(),
+        )
+    return fine("clinical clock", en="real time", zh="真实时间")
+
+
+def _is_synchronised() -> bool:
+    timex = _Timex()
+    ctypes.CDLL(None).adjtimex(ctypes.byref(timex))
+    return not timex.status & _UNSYNCHRONISED
+
+
+def _keep_time() -> Words:
+    return Words(
+        en="let systemd-timesyncd or chrony keep the time: apt-get install systemd-timesyncd",
+        zh="请启用 systemd-timesyncd 或 chrony 校时：apt-get install systemd-timesyncd",
+    )
+
+
+def _real_time() -> Words:
+    return Words(
+        en="for real patients remove HEARTHWATCH_CLOCK_ORIGIN and HEARTHWATCH_CLOCK_SPEED everywhere",
+        zh="用于真实患者时，请在所有进程中删除 HEARTHWATCH_CLOCK_ORIGIN 和 HEARTHWATCH_CLOCK_SPEED",
+    )

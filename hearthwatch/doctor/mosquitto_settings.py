@@ -1,0 +1,127 @@
+"""The settings with which Mosquitto loses messages silently, read from its configuration's text (core)."""
+
+from collections.abc import Mapping
+
+from hearthwatch.doctor.finding import Finding, Words, broken, fine, warning
+
+CHECK = "broker settings"
+DEFAULTS: Mapping[str, str] = {
+    "max_queued_messages": "1000",
+    "max_queued_bytes": "0",
+    "persistence": "false",
+    "max_inflight_messages": "20",
+    "autosave_interval": "1800",
+    "allow_anonymous": "false",
+    "use_username_as_clientid": "false",
+}
+_AUTOSAVE_INTERVAL_MAX_S = 60
+
+
+def parse(text: str) -> dict[str, str]:
+    """Read `key value` lines; the last of a key counts, as for Mosquitto."""
+    settings = dict(DEFAULTS)
+    for line in text.splitlines():
+        key, _, value = line.strip().partition(" ")
+        if key and not key.startswith("#"):
+            settings[key] = value.strip()
+    return settings
+
+
+def judge(text: str) -> list[Finding]:
+    """Name every setting that loses readings or lets one gateway act for another."""
+    settings = parse(text)
+    findings = [
+        *_queue(settings["max_queued_messages"], settings["max_queued_bytes"]),
+        *_persistence(settings["persistence"], settings["autosave_interval"]),
+        *_in_flight(settings["max_inflight_messages"]),
+        *_identity(settings["allow_anonymous"], settings["use_username_as_clientid"]),
+    ]
+    return findings or [fine(CHECK, en="nothing that loses messages silently", zh="没有会悄悄丢失消息的设置")]
+
+
+def _queue(messages: str, bytes_: str) -> list[Finding]:
+    findings = []
+    if messages != "0":
+        findings.append(
+            broken(
+                CHECK,
+                en=f"max_queued_messages is {messages}: beyond it messages are dropped and still confirmed",
+                zh=f"max_queued_messages 为 {messages}：超出的消息会被丢弃，却仍被确认",
+                way_out=_set("max_queued_messages 0", "max_queued_bytes 268435456"),
+            )
+        )
+    elif bytes_ == "0":
+        findings.append(
+            warning(
+                CHECK,
+                en="max_queued_bytes is not set: an absent reader's queue may fill the memory",
+                zh="未设置 max_queued_bytes：离线客户端的队列可能占满内存",
+                way_out=_set("max_queued_bytes 268435456"),
+            )
+        )
+    return findings
+
+
+def _persistence(persistence: str, autosave_interval_s: str) -> list[Finding]:
+    if persistence != "true":
+        return [
+            broken(
+                CHECK,
+                en="persistence is off: a restart of the broker forgets sessions and queues",
+                zh="未开启 persistence：代理重启后会话和队列全部丢失",
+                way_out=_set("persistence true", "autosave_interval 60"),
+            )
+        ]
+    if not 0 < int(autosave_interval_s) <= _AUTOSAVE_INTERVAL_MAX_S:
+        return [
+            warning(
+                CHECK,
+                en=f"autosave_interval is {autosave_interval_s} s: so much is sent again after a power cut",
+                zh=f"autosave_interval 为 {autosave_interval_s} 秒：断电后需重发同样长时间的数据",
+                way_out=_set("autosave_interval 60"),
+            )
+        ]
+    return []
+
+
+def _in_flight(messages: str) -> list[Finding]:
+    if messages == "0":
+        return []
+    return [
+        warning(
+            CHECK,
+            en=f"max_inflight_messages is {messages}: readings wait behind so few unconfirmed ones",
+            zh=f"max_inflight_messages 为 {messages}：未确认消息达到此数后，后续数据将等待",
+            way_out=_set("max_inflight_messages 0"),
+        )
+    ]
+
+
+def _identity(anonymous: str, username_is_client_id: str) -> list[Finding]:
+    if anonymous == "true":
+        return [
+            warning(
+                CHECK,
+                en="allow_anonymous is true: anybody who reaches the broker can send readings",
+                zh="allow_anonymous 为 true：任何能连接代理的人都能发送数据",
+                way_out=Words(
+                    en="give each gateway a certificate or a password; anonymous is for the demo only",
+                    zh="为每个网关配置证书或密码；匿名访问仅用于演示",
+                ),
+            )
+        ]
+    if username_is_client_id != "true":
+        return [
+            broken(
+                CHECK,
+                en="use_username_as_clientid is off: one gateway can take over another's session",
+                zh="未开启 use_username_as_clientid：一个网关可以接管另一个网关的会话",
+                way_out=_set("use_username_as_clientid true"),
+            )
+        ]
+    return []
+
+
+def _set(*lines: str) -> Words:
+    settings = "; ".join(lines)
+    return Words(en=f"set in mosquitto.conf and restart: {settings}", zh=f"在 mosquitto.conf 中设置并重启：{settings}")

@@ -1,0 +1,256 @@
+"""The doctor: says what is wrong with an installation and the way out, by really trying each thing."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from hearthwatch.doctor import broker, database, machine, mosquitto_settings, registry
+from hearthwatch.doctor.adapter import adapter
+from hearthwatch.doctor.finding import Finding, Language, Verdict, as_text
+from hearthwatch.services.mosquitto import CONFIG, Mosquitto
+from hearthwatch.services.ports import LOOPBACK, free_port
+from hearthwatch.services.postgres import Postgres
+
+NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+
+def test_a_living_broker_is_fine(broker_server: Mosquitto) -> None:
+    finding = broker.broker(LOOPBACK, broker_server.port)
+    assert finding.verdict is Verdict.FINE
+    assert "MQTT 5" in finding.found.en
+
+
+def test_a_dead_broker_is_broken_and_named(own_broker: Mosquitto) -> None:
+    own_broker.kill()
+    finding = broker.broker(LOOPBACK, own_broker.port)
+    assert finding.verdict is Verdict.BROKEN
+    assert f"{LOOPBACK}:{own_broker.port}" in finding.found.en
+    assert finding.way_out is not None
+
+
+def test_a_server_that_hangs_up_on_mqtt_is_broken() -> None:
+    with socket.create_server((LOOPBACK, 0)) as server:
+
+        def hang_up() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1)
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        finding = broker.broker(LOOPBACK, server.getsockname()[1])
+        thread.join()
+    assert finding.verdict is Verdict.BROKEN
+
+
+def test_a_server_that_never_answers_is_broken() -> None:
+    with socket.create_server((LOOPBACK, 0)) as server:
+        finding = broker.broker(LOOPBACK, server.getsockname()[1], patience_s=0.3)
+    assert finding.verdict is Verdict.BROKEN
+
+
+def test_our_own_broker_settings_lose_nothing_silently(own_broker: Mosquitto) -> None:
+    findings = broker.broker_settings(own_broker.directory / "mosquitto.conf")
+    assert [(each.verdict, each.found.en.split()[0]) for each in findings] == [(Verdict.WARNING, "allow_anonymous")]
+
+
+def test_the_defaults_of_mosquitto_are_broken() -> None:
+    said = " ".join(each.found.en for each in mosquitto_settings.judge("listener 1883\n"))
+    for setting in ("max_queued_messages is 1000", "persistence is off", "max_inflight_messages is 20",
+                    "use_username_as_clientid is off"):  # fmt: skip
+        assert setting in said
+
+
+def test_a_site_with_every_setting_right_is_fine() -> None:
+    text = CONFIG.format(port=1, host="x", directory="/x", authenticated="true") + "allow_anonymous false\n"
+    assert [each.verdict for each in mosquitto_settings.judge(text)] == [Verdict.FINE]
+
+
+def test_the_settings_of_an_included_folder_count(tmp_path: Path) -> None:
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d" / "site.conf").write_text("max_queued_messages 0\nmax_queued_bytes 1000\n")
+    main = tmp_path / "mosquitto.conf"
+    main.write_text(f"persistence true\nautosave_interval 60\ninclude_dir {tmp_path}/conf.d\n")
+    assert not [each for each in broker.broker_settings(main) if "queued" in each.found.en]
+
+
+def test_a_settings_file_that_is_not_there_is_broken(tmp_path: Path) -> None:
+    assert broker.broker_settings(tmp_path / "none")[0].verdict is Verdict.BROKEN
+
+
+def test_a_dead_database_is_broken_with_the_drivers_reason() -> None:
+    finding = database.reachable(f"host={LOOPBACK} port={free_port()} dbname=x")
+    assert finding.verdict is Verdict.BROKEN
+    assert "refused" in finding.found.en
+
+
+def test_a_database_without_migrations_is_broken(empty_database: str) -> None:
+    finding = database.migrated(empty_database)
+    assert finding.verdict is Verdict.BROKEN
+    assert finding.way_out is not None
+    assert "db migrate" in finding.way_out.en
+
+
+def test_a_database_of_a_newer_program_is_broken(any_database: str) -> None:
+    with psycopg.connect(any_database, autocommit=True) as db:
+        db.execute("INSERT INTO schema_migration (room, number, name, sha256) VALUES ('care', 9999, 'next', '')")
+    finding = database.migrated(any_database)
+    assert finding.verdict is Verdict.BROKEN
+    assert "9999_next" in finding.found.en
+
+
+def test_a_migrated_database_is_fine(any_database: str, any_server: Postgres) -> None:
+    findings = [
+        database.reachable(any_database),
+        database.migrated(any_database),
+        database.same_time(any_database),
+        database.edition(any_database),
+    ]
+    assert [each.verdict for each in findings] == [Verdict.FINE] * 4
+    assert ("TimescaleDB" in findings[-1].found.en) == (any_server.edition == "timescale")
+
+
+def test_plain_tables_on_a_server_with_timescale_are_a_warning(timescale_server: Postgres, database_name: str) -> None:
+    dsn = timescale_server.dsn(database_name)
+    with psycopg.connect(dsn, autocommit=True) as db:
+        db.execute("CREATE TABLE schema_migration (room text)")
+    assert database.edition(dsn).verdict is Verdict.WARNING
+
+
+@pytest.fixture
+def database_name(timescale_server: Postgres) -> Iterator[str]:
+    """An empty database on TimescaleDB, without the extension."""
+    with psycopg.connect(timescale_server.dsn(), autocommit=True) as db:
+        db.execute("CREATE DATABASE without_extension TEMPLATE template0")
+        yield "without_extension"
+        db.execute("DROP DATABASE without_extension WITH (FORCE)")
+
+
+def test_an_empty_registry_is_broken(any_database: str) -> None:
+    findings = registry.registry(any_database, NOW)
+    assert [(each.check, each.verdict) for each in findings] == [
+        ("patients", Verdict.BROKEN),
+        ("duty", Verdict.BROKEN),
+    ]
+    assert "county_expert" in findings[1].found.en
+
+
+def test_a_registry_with_patients_devices_and_duty_is_fine(any_database: str) -> None:
+    with psycopg.connect(any_database, autocommit=True) as db:
+        db.execute(_REGISTRY, {"from": "2026-10-01Z"})
+    assert _verdicts(registry.registry(any_database, NOW)) == [Verdict.FINE, Verdict.FINE]
+    later = datetime(2027, 11, 1, tzinfo=UTC)  # the roster has run out
+    assert _verdicts(registry.registry(any_database, later)) == [Verdict.FINE, Verdict.BROKEN]
+
+
+def test_an_old_python_is_broken() -> None:
+    assert machine.python_version((3, 10, 9)).verdict is Verdict.BROKEN
+    assert machine.python_version((3, 11, 0)).verdict is Verdict.FINE
+
+
+def test_a_clock_that_cannot_be_is_broken_and_one_that_nobody_keeps_a_warning() -> None:
+    assert machine.wall_clock(datetime(1970, 1, 1, tzinfo=UTC), synchronised=True).verdict is Verdict.BROKEN
+    assert machine.wall_clock(NOW, synchronised=False).verdict is Verdict.WARNING
+    assert machine.wall_clock(NOW, synchronised=True).verdict is Verdict.FINE
+    assert machine.wall_clock().verdict in Verdict
+
+
+def test_a_scaled_clock_is_a_warning_and_a_wrong_one_broken() -> None:
+    assert machine.clinical_clock("", 1).verdict is Verdict.FINE
+    assert machine.clinical_clock("2026-01-01T00:00:00Z", 20).verdict is Verdict.WARNING
+    assert machine.clinical_clock("yesterday", 20).verdict is Verdict.BROKEN
+    assert machine.clinical_clock("", 20).verdict is Verdict.BROKEN
+
+
+BUS_CONFIG = """<busconfig>
+  <type>system</type><listen>unix:path={path}</listen><auth>EXTERNAL</auth>
+  <policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy>
+</busconfig>"""
+
+
+def test_a_bus_without_bluez_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, config = tmp_path / "bus", tmp_path / "bus.conf"
+    config.write_text(BUS_CONFIG.format(path=path))
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={path}")
+    assert "bus cannot be reached" in adapter().found.en
+    with subprocess.Popen(
+        ["dbus-daemon", f"--config-file={config}", "--nofork", "--print-address"], stdout=subprocess.PIPE
+    ) as daemon:
+        assert daemon.stdout is not None
+        daemon.stdout.readline()
+        finding = adapter()
+        daemon.terminate()
+    assert finding.verdict is Verdict.BROKEN
+    assert "BlueZ does not answer" in finding.found.en
+
+
+def test_every_finding_that_is_not_fine_has_a_way_out_in_both_languages(tmp_path: Path) -> None:
+    findings: list[Finding] = [*mosquitto_settings.judge(""), *broker.broker_settings(tmp_path / "none")]
+    for each in findings:
+        assert each.way_out is not None
+    for language in Language:
+        assert as_text(findings, language).count("→") == len(findings)
+
+
+def test_the_command_says_what_is_broken_and_exits_with_1(own_broker: Mosquitto) -> None:
+    own_broker.kill()
+    done = _doctor("--json", HEARTHWATCH_BROKER_PORT=str(own_broker.port))
+    said = {each["check"]: each for each in json.loads(done.stdout)}
+    assert done.returncode == 1
+    assert said["broker"]["verdict"] == "broken"
+    assert str(own_broker.port) in said["broker"]["found"]
+    assert said["migrations"]["verdict"] == "unknown"
+
+
+def test_the_command_speaks_chinese_where_the_system_does() -> None:
+    assert "无法连接" in _doctor(LANG="zh_CN.UTF-8", LC_ALL="").stdout
+    assert "cannot be reached" in _doctor("--lang", "en", LANG="zh_CN.UTF-8", LC_ALL="").stdout
+
+
+def test_a_wrong_environment_is_named() -> None:
+    done = _doctor(HEARTHWATCH_BROKER_PORT="many")
+    assert done.returncode == 1
+    assert "broker_port" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def _doctor(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    nowhere = {"HEARTHWATCH_DATABASE_DSN": f"host={LOOPBACK} port={free_port()} dbname=x"}
+    return subprocess.run(
+        [sys.executable, "-m", "hearthwatch", "doctor", *arguments],
+        env={**os.environ, **nowhere, **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def _verdicts(findings: list[Finding]) -> list[Verdict]:
+    return [each.verdict for each in findings]
+
+
+_REGISTRY = """
+WITH org AS (INSERT INTO organisation (key, name, name_en, facility_role) VALUES ('o', 'o', 'o', 'county')
+             RETURNING organisation_id),
+     doctor AS (INSERT INTO person (key, name, name_en, organisation_id, role, service_tier)
+                SELECT 'd', 'd', 'd', organisation_id, 'family_doctor', 2 FROM org RETURNING person_id),
+     device AS (INSERT INTO device (key, kind) VALUES ('x', 'oximeter') RETURNING device_id),
+     patient AS (INSERT INTO patient (key, name, initials, born_on, sex, organisation_id, family_doctor_id,
+                                      risk_colour, service_tier)
+                 SELECT 'p', 'p', 'p', '1950-01-01', 'female', organisation_id, person_id, 'red', 2
+                   FROM org, doctor RETURNING patient_id),
+     binding AS (INSERT INTO binding (device_id, patient_id, valid)
+                 SELECT device_id, patient_id, tstzrange(%(from)s, NULL) FROM device, patient RETURNING 1)
+INSERT INTO duty (organisation_id, duty_role, person_id, valid)
+SELECT organisation_id, role, person_id, tstzrange(%(from)s, '2027-01-01Z')
+  FROM org, doctor, unnest(ARRAY['township_duty', 'county_expert']) AS role
+"""
