@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ingest.feed import PARTITION_COUNT
 from vitals.sustained import BUCKET_MS, BUCKETS, COUNT_MAX, Kind, Phase, SustainedEvent, SustainedRule
 
-PARTITIONS = 32
 LAYOUT = "sustained-1"
 
 Ints = npt.NDArray[np.int64]
@@ -66,15 +66,15 @@ class EngineState:
 
     def forget(self, patient_id: int) -> None:
         """Set one patient's row back to the beginning."""
-        self.grow(patient_id // PARTITIONS + 1)
+        self.grow(patient_id // PARTITION_COUNT + 1)
         fresh = EngineState(self.rules, self.partition)
         fresh.grow(1)
-        self._copy_row(fresh, 0, patient_id // PARTITIONS)
+        self._copy_row(fresh, 0, patient_id // PARTITION_COUNT)
 
     def replace(self, patient_id: int, judged: "EngineState") -> None:
         """Take over one patient's row from another state of the same partition and rules."""
-        self.grow(patient_id // PARTITIONS + 1)
-        self._copy_row(judged, patient_id // PARTITIONS, patient_id // PARTITIONS)
+        self.grow(patient_id // PARTITION_COUNT + 1)
+        self._copy_row(judged, patient_id // PARTITION_COUNT, patient_id // PARTITION_COUNT)
 
     def _copy_row(self, source: "EngineState", from_row: int, to_row: int) -> None:
         for name in self.ARRAYS:
@@ -114,7 +114,7 @@ def step(
     late = np.zeros(len(t_ms), np.bool_)
     if not len(t_ms):
         return [], late
-    rows = patient_ids.astype(np.int64) // PARTITIONS
+    rows = patient_ids.astype(np.int64) // PARTITION_COUNT
     state.grow(int(rows.max()) + 1)
     order = np.lexsort((t_ms, rows))
     sorted_rows = rows[order]
@@ -216,7 +216,7 @@ def _judge(state: EngineState, index: int, now: _Sample) -> list[PatientEvent]:
     since = now.since_ms(rule.window_buckets + 1)
     return [
         PatientEvent(
-            patient_id=int(now.rows[i]) * PARTITIONS + state.partition,
+            patient_id=int(now.rows[i]) * PARTITION_COUNT + state.partition,
             event=SustainedEvent(
                 rule=rule.rule,
                 kind=Kind(int(said[i])),

@@ -18,7 +18,10 @@ class Priority(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consequence:
-    """What a rule's raise means: which family of episodes, how urgent, whether it opens a tier-3 case."""
+    """What a rule's raise means: which family of episodes, how urgent, whether it opens a tier-3 case.
+
+    `special_priority` is the priority for red patients, children and pregnancy, where it differs.
+    """
 
     rule: str
     family: str
@@ -26,6 +29,7 @@ class Consequence:
     emergency: bool
     tier3: bool
     technical: bool = False
+    special_priority: Priority | None = None
 
     @property
     def rank(self) -> int:

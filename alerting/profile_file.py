@@ -105,21 +105,26 @@ def _count(table: Mapping[str, Any], where: str, key: str, most: int = 10**9) ->
 
 
 def _only(where: str, table: Mapping[str, Any], known: set[str]) -> None:
-    if unknown := table.keys() - known - {"family", "priority", "emergency", "tier3"}:
+    if unknown := table.keys() - known - {"family", "priority", "special_priority", "emergency", "tier3"}:
         raise ProfileError(f"{where}: unknown key {', '.join(sorted(unknown))}")
 
 
 def _consequence(where: str, rule: str, table: Mapping[str, Any]) -> Consequence:
-    priority = _get(table, where, "priority", str)
-    if priority not in set(Priority):
-        raise ProfileError(f"{where}: priority = {priority!r}, not one of {', '.join(Priority)}")
     return Consequence(
         rule=rule,
         family=_get(table, where, "family", str),
-        priority=Priority(priority),
+        priority=_priority(where, table, "priority"),
         emergency=_get(table, where, "emergency", bool),
         tier3=_get(table, where, "tier3", bool),
+        special_priority=_priority(where, table, "special_priority") if "special_priority" in table else None,
     )
+
+
+def _priority(where: str, table: Mapping[str, Any], key: str) -> Priority:
+    name = _get(table, where, key, str)
+    if name not in set(Priority):
+        raise ProfileError(f"{where}: {key} = {name!r}, not one of {', '.join(Priority)}")
+    return Priority(name)
 
 
 def _limit(where: str, table: Mapping[str, Any], signal: Signal) -> tuple[bool, int]:

@@ -29,16 +29,28 @@ CREATE TABLE engine_snapshot (
 );
 
 -- Conditions that build up and wait for time or a repeat (CLINICAL 6.1 PENDING). Absence raises, never discards.
+-- basis: sustained (a fall that may lose its signal), repeat (a second measurement is due), silence (a device that
+-- never sent a good value), recheck (closed as a false alarm while present).
 CREATE TABLE pending (
-    patient_id   integer NOT NULL,
-    rule         text NOT NULL,
-    since        timestamptz NOT NULL,
-    due_at       timestamptz NOT NULL,
-    evidence     jsonb NOT NULL,
-    profile_hash text NOT NULL REFERENCES clinical_profile,
-    PRIMARY KEY (patient_id, rule)
+    patient_id integer NOT NULL,
+    rule       text NOT NULL,
+    basis      text NOT NULL CHECK (basis IN ('sustained', 'repeat', 'silence', 'recheck')),
+    since      timestamptz NOT NULL,
+    due_at     timestamptz NOT NULL,
+    evidence   jsonb NOT NULL,
+    PRIMARY KEY (patient_id, rule, basis)
 );
 CREATE INDEX pending_due ON pending (due_at);
+
+-- Rules whose condition holds now: a family is cleared when its last row here is gone.
+CREATE TABLE active_rule (
+    patient_id integer NOT NULL,
+    rule       text NOT NULL,
+    basis      text NOT NULL CHECK (basis IN ('sustained', 'repeat', 'fever', 'silence')),
+    family     text NOT NULL,
+    since      timestamptz NOT NULL,
+    PRIMARY KEY (patient_id, rule, basis)
+);
 
 CREATE TABLE episode (
     episode_id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -104,3 +104,6 @@ CREATE VIEW care_organisation_ancestor AS
           FROM up JOIN organisation o ON o.organisation_id = up.ancestor_id
          WHERE o.parent_id IS NOT NULL AND up.distance < 16)
     SELECT organisation_id, ancestor_id, distance FROM up;
+
+CREATE VIEW care_person AS
+    SELECT person_id, key, name, name_en, organisation_id, role, service_tier FROM person;

@@ -1,0 +1,151 @@
+"""Alerting as one process: four loops, each with its own connection and its own duty, none waiting for another."""
+
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import structlog
+
+from alerting.delivery import deliver
+from alerting.desk import Connection, Desk, connect
+from alerting.escalation import tick
+from alerting.judging import Judge
+from alerting.profile import Profile
+from alerting.profile_file import parse_profile, standard_adult
+from alerting.settings import AlertingSettings
+from alerting.sweep import sweep
+from ingest.feed import PARTITION_COUNT
+
+SNAPSHOT_EVERY_S = 60
+SWEEP_EVERY_S = 5
+TICK_EVERY_S = 1
+SHORTEST_PERIOD_S = 0.1
+RETRY_S = 1.0
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duty:
+    """One loop: what to do, how often (clinical seconds), and which notification wakes it before its time."""
+
+    name: str
+    period_s: float
+    wakes_on: str
+    turn: Callable[[Desk], int]
+    begin: Callable[[Desk], None] = lambda _desk: None
+
+
+def run(settings: AlertingSettings) -> None:
+    """Run until SIGTERM or SIGINT. The database may be missing at the start or go away: it is waited for."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    profile = load_profile(settings)
+    log.info("alerting_starts", profile=profile.name, version=profile.version, hash=profile.profile_hash[:12])
+    with ThreadPoolExecutor(max_workers=8, thread_name_prefix="send") as pool:
+        threads = [
+            threading.Thread(target=_keep, args=(settings, profile, duty, stop), name=duty.name, daemon=True)
+            for duty in _duties(settings, pool)
+        ]
+        for thread in threads:
+            thread.start()
+        stop.wait()
+        for thread in threads:
+            thread.join(timeout=10)
+    log.info("alerting_stopped")
+
+
+def load_profile(settings: AlertingSettings) -> Profile:
+    """Read the clinical profile these settings name. Raises ProfileError, OSError."""
+    path = settings.alerting_profile
+    return parse_profile(Path(path).read_text(encoding="utf-8") if path else standard_adult())
+
+
+def _duties(settings: AlertingSettings, pool: ThreadPoolExecutor) -> list[Duty]:
+    judge = Judge(range(PARTITION_COUNT), settings.alerting_owner)
+    snapshots = _Snapshots(judge)
+    return [
+        Duty(
+            name="judging",
+            period_s=TICK_EVERY_S,
+            wakes_on="intake",
+            turn=lambda desk: _judge(judge, snapshots, desk),
+            begin=judge.take_over,
+        ),
+        Duty(name="sweep", period_s=SWEEP_EVERY_S, wakes_on="", turn=sweep),
+        Duty(name="escalation", period_s=TICK_EVERY_S, wakes_on="", turn=tick),
+        Duty(
+            name="delivery",
+            period_s=TICK_EVERY_S,
+            wakes_on="episode",
+            turn=lambda desk: deliver(desk, pool, speed=settings.clock_speed, clock=settings.now),
+        ),
+    ]
+
+
+class _Snapshots:
+    """Writes the engine's arrays once a while, counted in clinical time."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self._due_after: float | None = None
+
+    def save_if_due(self, desk: Desk) -> None:
+        now = desk.now.timestamp()
+        if self._due_after is None or now >= self._due_after:
+            if self._due_after is not None:
+                self._judge.save_snapshots(desk)
+            self._due_after = now + SNAPSHOT_EVERY_S
+
+
+def _judge(judge: Judge, snapshots: _Snapshots, desk: Desk) -> int:
+    if not judge.is_whole():
+        judge.take_over(desk)
+    judged = judge.catch_up(desk)
+    snapshots.save_if_due(desk)
+    return judged
+
+
+def _keep(settings: AlertingSettings, profile: Profile, duty: Duty, stop: threading.Event) -> None:
+    """A process's outermost loop: whatever goes wrong is logged, and the duty begins again on a new connection."""
+    while not stop.is_set():
+        try:
+            with connect(settings.database_dsn, f"alerting-{duty.name}") as connection:
+                _work(settings, profile, duty, stop, connection)
+        except psycopg.OperationalError as exc:
+            log.warning("database_unreachable", duty=duty.name, error=str(exc).strip().splitlines()[0])
+        except Exception:
+            log.exception("duty_failed", duty=duty.name)
+        stop.wait(RETRY_S)
+
+
+def _work(
+    settings: AlertingSettings, profile: Profile, duty: Duty, stop: threading.Event, connection: Connection
+) -> None:
+    def desk() -> Desk:
+        return Desk(connection=connection, profile=profile, now=settings.now(), link=settings.alerting_console_url)
+
+    desk().run(
+        "save_profile",
+        profile_hash=profile.profile_hash,
+        name=profile.name,
+        body=profile.body,
+        now=settings.now(),
+    )
+    duty.begin(desk())
+    if duty.wakes_on:
+        connection.execute(f"LISTEN {duty.wakes_on}".encode())
+    period_s = max(SHORTEST_PERIOD_S, duty.period_s / settings.clock_speed)
+    log.info("duty_begins", duty=duty.name, period_s=period_s)
+    while not stop.is_set():
+        duty.turn(desk())
+        if duty.wakes_on:
+            for _ in connection.notifies(timeout=period_s, stop_after=1):
+                pass
+        else:
+            stop.wait(period_s)

@@ -1,0 +1,60 @@
+"""One transaction's worth of context for whoever records: the connection, the profile, the clinical now."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+from psycopg.rows import NamedTupleRow, namedtuple_row
+from psycopg.types.json import Jsonb
+
+from alerting.profile import Profile
+from care.sql import load_queries
+
+QUERIES = load_queries("alerting")
+Connection = psycopg.Connection[NamedTupleRow]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Where episodes are written. `link` is the console's address, for notices."""
+
+    connection: Connection
+    profile: Profile
+    now: datetime
+    link: str = ""
+
+    def all(self, query: str, **values: Any) -> Sequence[NamedTupleRow]:
+        """Run a named query and give its rows."""
+        return self.connection.execute(QUERIES[query], values).fetchall()
+
+    def one(self, query: str, **values: Any) -> NamedTupleRow | None:
+        """Run a named query and give its first row, if any."""
+        return self.connection.execute(QUERIES[query], values).fetchone()
+
+    def run(self, query: str, **values: Any) -> int:
+        """Run a named query and say how many rows it touched."""
+        return self.connection.execute(QUERIES[query], values).rowcount
+
+
+def connect(dsn: str, name: str) -> Connection:
+    """Open a connection as alerting uses it: explicit transactions, named rows, UTC, its name shown by the server."""
+    return psycopg.connect(
+        dsn, row_factory=namedtuple_row, autocommit=True, application_name=name, options="-c TimeZone=UTC"
+    )
+
+
+def instant(unix_ms: int) -> datetime:
+    """Give Unix milliseconds as aware UTC."""
+    return datetime.fromtimestamp(unix_ms / 1000, UTC)
+
+
+def unix_ms(at: datetime) -> int:
+    """Give an aware instant as Unix milliseconds."""
+    return round(at.timestamp() * 1000)
+
+
+def json(value: object) -> Jsonb:
+    """Wrap a value for a jsonb column."""
+    return Jsonb(value)

@@ -1,0 +1,250 @@
+-- name: save_profile
+-- Keep a clinical profile by its hash, so that every episode can show what decided it.
+INSERT INTO clinical_profile (profile_hash, name, body, loaded_at)
+VALUES (%(profile_hash)s, %(name)s, %(body)s, %(now)s)
+ON CONFLICT (profile_hash) DO UPDATE SET loaded_at = EXCLUDED.loaded_at;
+
+-- name: newest_profile
+-- The profile that alerting works under.
+SELECT body FROM clinical_profile ORDER BY loaded_at DESC LIMIT 1;
+
+-- name: person
+-- Who acts, and at which service tier.
+SELECT person_id, name, service_tier FROM care_person WHERE person_id = %(person_id)s;
+
+-- name: take_over
+-- Own these partitions: whoever owned them before can commit nothing more.
+UPDATE engine_cursor SET owner = %(owner)s, version = version + 1
+ WHERE partition = ANY(%(partitions)s) RETURNING partition, batch_id, version;
+
+-- name: read_snapshots
+-- The arrays of these partitions as last written.
+SELECT partition, batch_id, layout_hash, rules_hash, payload FROM engine_snapshot WHERE partition = ANY(%(partitions)s);
+
+-- name: save_snapshot
+-- Write one partition's arrays with the cursor they stand at.
+INSERT INTO engine_snapshot (partition, batch_id, layout_hash, rules_hash, taken_at, payload)
+VALUES (%(partition)s, %(batch_id)s, %(layout_hash)s, %(rules_hash)s, %(now)s, %(payload)s)
+ON CONFLICT (partition) DO UPDATE SET batch_id = EXCLUDED.batch_id, layout_hash = EXCLUDED.layout_hash,
+    rules_hash = EXCLUDED.rules_hash, taken_at = EXCLUDED.taken_at, payload = EXCLUDED.payload;
+
+-- name: behind
+-- Which of these partitions have batches that were not judged yet.
+SELECT c.partition FROM engine_cursor c JOIN partition p USING (partition)
+ WHERE c.partition = ANY(%(partitions)s) AND p.head > c.batch_id ORDER BY c.partition;
+
+-- name: read_log
+-- The next batches of one partition, in commit order.
+SELECT batch_id, received_at, payload FROM intake_log
+ WHERE partition = %(partition)s AND batch_id > %(after)s AND batch_id <= %(until)s
+ ORDER BY batch_id LIMIT %(limit)s;
+
+-- name: move_cursor
+-- Move on; updates no row where another worker has taken the partition over.
+UPDATE engine_cursor SET batch_id = %(batch_id)s WHERE partition = %(partition)s AND version = %(version)s;
+
+-- name: patients_of_partition
+-- Who has readings in a partition since an instant.
+SELECT DISTINCT patient_id FROM sample WHERE patient_id %% 32 = %(partition)s AND measured_at >= %(start)s;
+
+-- name: spo2_history
+-- Good SpO2 values of one patient, as stored by a given instant; in order of time.
+SELECT measured_at, spo2 FROM sample
+ WHERE patient_id = %(patient_id)s AND measured_at >= %(start)s AND received_at <= %(received_by)s
+   AND spo2 IS NOT NULL AND (quality IS NULL OR get_byte(quality, 0) < 64)
+   AND acquisition = ANY(%(acquisitions)s)
+ ORDER BY measured_at;
+
+-- name: temperature_history
+-- Good temperatures of one patient, as stored by a given instant; in order of time.
+SELECT measured_at, temperature FROM sample
+ WHERE patient_id = %(patient_id)s AND measured_at >= %(start)s AND received_at <= %(received_by)s
+   AND temperature IS NOT NULL AND (quality IS NULL OR get_byte(quality, 3) < 64)
+ ORDER BY measured_at;
+
+-- name: active_rules
+-- The rules whose condition holds now, by patient.
+SELECT patient_id, rule, basis, family, since FROM active_rule WHERE patient_id = ANY(%(patient_ids)s);
+
+-- name: active_in_partition
+-- The sustained rules that hold in one partition.
+SELECT patient_id, rule FROM active_rule WHERE patient_id %% 32 = %(partition)s AND basis = 'sustained';
+
+-- name: activate
+-- Note that a rule's condition holds.
+INSERT INTO active_rule (patient_id, rule, basis, family, since)
+VALUES (%(patient_id)s, %(rule)s, %(basis)s, %(family)s, %(since)s)
+ON CONFLICT (patient_id, rule, basis) DO NOTHING;
+
+-- name: deactivate
+-- Note that a rule's condition is over; says whether it held.
+DELETE FROM active_rule WHERE patient_id = %(patient_id)s AND rule = %(rule)s AND basis = %(basis)s RETURNING since;
+
+-- name: family_holds
+-- Does any rule of this family still hold for the patient?
+SELECT EXISTS (SELECT FROM active_rule WHERE patient_id = %(patient_id)s AND family = %(family)s) AS holds;
+
+-- name: save_pending
+-- A condition waits for time or a repeat.
+INSERT INTO pending (patient_id, rule, basis, since, due_at, evidence)
+VALUES (%(patient_id)s, %(rule)s, %(basis)s, %(since)s, %(due_at)s, %(evidence)s)
+ON CONFLICT (patient_id, rule, basis) DO UPDATE SET since = EXCLUDED.since, due_at = EXCLUDED.due_at,
+    evidence = EXCLUDED.evidence WHERE pending.since <> EXCLUDED.since;
+
+-- name: drop_pending
+-- A condition waits no longer: it was raised, or good data ended it.
+DELETE FROM pending WHERE patient_id = %(patient_id)s AND rule = %(rule)s AND basis = %(basis)s;
+
+-- name: drop_rechecks
+-- The condition ended: nothing of this family needs another look.
+DELETE FROM pending WHERE patient_id = %(patient_id)s AND rule = ANY(%(rules)s) AND basis = 'recheck';
+
+-- name: overdue_pending
+-- Conditions whose wait is over. One that builds up from a stream waits from the newest good value on.
+SELECT p.patient_id, p.rule, p.basis, p.since, p.due_at, p.evidence
+  FROM pending p
+ WHERE p.due_at <= %(now)s
+   AND (p.basis <> 'sustained' OR NOT EXISTS (
+        SELECT FROM latest l WHERE l.patient_id = p.patient_id AND l.signal = 1
+           AND l.good_received_at > %(now)s - %(lost_after)s))
+ ORDER BY p.due_at LIMIT 200
+   FOR UPDATE OF p SKIP LOCKED;
+
+-- name: patient
+-- What raising and paging needs to know of one patient.
+SELECT patient_id, initials, bed, risk_colour, service_tier, special_groups, born_on, organisation_id,
+       household_channels, household_phone, family_doctor_id, time_zone
+  FROM care_patient WHERE patient_id = %(patient_id)s;
+
+-- name: lock_patient
+-- One writer at a time for one patient's episodes.
+SELECT pg_advisory_xact_lock(1, %(patient_id)s);
+
+-- name: open_episode_of
+-- The open episode of a patient and family.
+SELECT episode_id, rule, priority, emergency, tier3, technical, condition, state, step, service_tier, alarmed_at, due_at
+  FROM episode WHERE patient_id = %(patient_id)s AND family = %(family)s AND state <> 'closed' FOR UPDATE;
+
+-- name: insert_episode
+-- Open an episode.
+INSERT INTO episode (patient_id, family, technical, rule, priority, emergency, tier3, condition, state, step,
+    service_tier, since, raised_at, detected_at, alarmed_at, due_at, evidence, profile_hash)
+VALUES (%(patient_id)s, %(family)s, %(technical)s, %(rule)s, %(priority)s, %(emergency)s, %(tier3)s, %(condition)s,
+    %(state)s, %(step)s, %(service_tier)s, %(since)s, %(raised_at)s, %(now)s, %(now)s, %(due_at)s, %(evidence)s,
+    %(profile_hash)s)
+RETURNING episode_id;
+
+-- name: count_raise
+-- The same or a lesser rule spoke again: the evidence grows, nobody is paged.
+UPDATE episode SET raise_count = raise_count + 1, condition = 'present', cleared_at = NULL,
+    evidence = evidence || %(evidence)s
+ WHERE episode_id = %(episode_id)s;
+
+-- name: worsen
+-- A higher rank, or a new raise after it was over: the episode's rule, priority and evidence become the new ones.
+UPDATE episode SET raise_count = raise_count + 1, condition = 'present', cleared_at = NULL, rule = %(rule)s,
+    priority = %(priority)s, emergency = %(emergency)s, tier3 = tier3 OR %(tier3)s, raised_at = %(raised_at)s,
+    detected_at = %(now)s, evidence = %(evidence)s, profile_hash = %(profile_hash)s
+ WHERE episode_id = %(episode_id)s;
+
+-- name: lock_episode
+-- One episode for an act.
+SELECT episode_id, patient_id, family, rule, priority, emergency, tier3, technical, condition, state, step,
+       service_tier, alarmed_at, due_at
+  FROM episode WHERE episode_id = %(episode_id)s FOR UPDATE;
+
+-- name: due_episodes
+-- Episodes whose deadline has passed, oldest first; another worker's are skipped.
+SELECT episode_id, patient_id, family, rule, priority, emergency, tier3, technical, condition, state, step,
+       service_tier, alarmed_at, due_at
+  FROM episode WHERE state <> 'closed' AND due_at <= %(now)s
+ ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED;
+
+-- name: move_episode
+-- Carry out a move.
+UPDATE episode SET state = %(state)s, step = %(step)s, service_tier = %(service_tier)s, tier3 = %(tier3)s,
+    alarmed_at = %(alarmed_at)s, due_at = %(due_at)s
+ WHERE episode_id = %(episode_id)s;
+
+-- name: mark_acknowledged
+-- Who took responsibility, and when.
+UPDATE episode SET acknowledged_by = %(person_id)s, acknowledged_at = %(now)s WHERE episode_id = %(episode_id)s;
+
+-- name: mark_disposition
+-- What was decided.
+UPDATE episode SET disposition = %(disposition)s WHERE episode_id = %(episode_id)s;
+
+-- name: mark_closed
+-- Who closed it, and when; a technical episode that ended with its cause has nobody.
+UPDATE episode SET closed_by = %(person_id)s, closed_at = %(now)s WHERE episode_id = %(episode_id)s;
+
+-- name: set_condition
+-- The condition as last known; the state of escalation is another matter.
+UPDATE episode SET condition = %(condition)s, cleared_at = %(cleared_at)s
+ WHERE patient_id = %(patient_id)s AND family = %(family)s AND state <> 'closed' AND condition <> %(condition)s
+RETURNING episode_id;
+
+-- name: insert_event
+-- Append to an episode's history; a key that is there already adds nothing.
+INSERT INTO episode_event (episode_id, at, kind, actor_id, channel, from_state, to_state, detail, key)
+VALUES (%(episode_id)s, %(at)s, %(kind)s, %(actor_id)s, %(channel)s, %(from_state)s, %(to_state)s, %(detail)s, %(key)s)
+ON CONFLICT (key) DO NOTHING RETURNING event_id;
+
+-- name: event_exists
+-- Was this event recorded before?
+SELECT EXISTS (SELECT FROM episode_event WHERE key = %(key)s) AS recorded;
+
+-- name: overlapping_episode
+-- Was there an episode of this family at that time, open or closed?
+SELECT EXISTS (SELECT FROM episode WHERE patient_id = %(patient_id)s AND family = %(family)s
+   AND since <= %(until)s AND COALESCE(closed_at, 'infinity') >= %(since)s) AS known;
+
+-- name: insert_notice
+-- One message to one recipient over one channel, in the transaction that decided it.
+INSERT INTO notice (episode_id, key, recipient_id, recipient, service_tier, step, channel_url, title, body,
+    created_at, due_at, sent_at, outcome)
+VALUES (%(episode_id)s, %(key)s, %(recipient_id)s, %(recipient)s, %(service_tier)s, %(step)s, %(channel_url)s,
+    %(title)s, %(body)s, %(now)s, %(due_at)s, %(sent_at)s, %(outcome)s)
+ON CONFLICT (key) DO NOTHING;
+
+-- name: claim_notices
+-- Lease due notices: who crashes now leaves them due again when the lease is over, under the same key.
+UPDATE notice SET due_at = %(lease_until)s, attempts = attempts + 1
+ WHERE notice_id IN (SELECT notice_id FROM notice WHERE due_at <= %(now)s
+                      ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+RETURNING notice_id, episode_id, key, recipient, channel_url, title, body, attempts;
+
+-- name: record_delivery
+-- The outcome of one attempt; due_at NULL when it is done.
+UPDATE notice SET due_at = %(due_at)s, sent_at = %(sent_at)s, outcome = %(outcome)s WHERE notice_id = %(notice_id)s;
+
+-- name: silent_devices
+-- Continuous devices bound now, with how long their last good value is ago; NULL: there never was one.
+SELECT b.patient_id, b.device_key, b.device_id, max(l.good_received_at) AS good_at, max(l.received_at) AS heard_at,
+       p.service_tier, max(l.good_measured_at) AS good_measured_at,
+       EXISTS (SELECT FROM episode e WHERE e.patient_id = b.patient_id AND NOT e.technical AND e.state <> 'closed')
+           AS watched
+  FROM care_binding b JOIN latest l USING (patient_id, device_id) JOIN care_patient p USING (patient_id)
+ WHERE b.expected_every_s IS NOT NULL AND l.signal <> 13
+   AND b.valid_from <= %(now)s AND (b.valid_until IS NULL OR b.valid_until > %(now)s)
+ GROUP BY b.patient_id, b.device_key, b.device_id, p.service_tier
+HAVING COALESCE(max(l.good_received_at), '-infinity') <= %(now)s - %(low_after)s;
+
+-- name: no_data_episodes
+-- Open episodes of silence whose patient sends good values again on every device that is expected to.
+SELECT e.episode_id, e.patient_id FROM episode e
+ WHERE e.family = 'no_data' AND e.state <> 'closed' AND e.patient_id <> ALL(%(silent)s);
+
+-- name: unknown_conditions
+-- Mark what can not be known while a patient is silent, and what can again.
+UPDATE episode e SET condition = CASE WHEN e.patient_id = ANY(%(silent)s) THEN 'unknown' ELSE 'present' END
+ WHERE e.family = 'spo2_low' AND e.state <> 'closed'
+   AND ((e.patient_id = ANY(%(silent)s) AND e.condition = 'present')
+     OR (e.patient_id <> ALL(%(silent)s) AND e.condition = 'unknown'))
+RETURNING e.episode_id;
+
+-- name: lowest
+-- The lowest good SpO2 of a window, for the evidence.
+SELECT min(spo2) AS lowest FROM sample
+ WHERE patient_id = %(patient_id)s AND measured_at BETWEEN %(start)s AND %(until)s
+   AND spo2 IS NOT NULL AND (quality IS NULL OR get_byte(quality, 0) < 64);

@@ -1,0 +1,67 @@
+"""Turns what a sustained rule said into what is recorded: raise, clear, or a condition that waits."""
+
+from datetime import datetime, timedelta
+
+from alerting.desk import Desk, instant, json
+from alerting.engine import PatientEvent
+from alerting.recording import Basis, Raise, record_clear, record_raise
+from vitals.reading import unscaled
+from vitals.signals import Signal
+from vitals.sustained import BUCKET_MS, Kind
+
+
+def record_event(desk: Desk, said: PatientEvent, *, received_at: datetime) -> None:
+    """Record one event of the engine, in the caller's transaction."""
+    event, patient_id = said.event, said.patient_id
+    waiting = {"patient_id": patient_id, "rule": event.rule, "basis": Basis.SUSTAINED}
+    if event.kind is Kind.RAISE:
+        record_raise(desk, raise_of(desk, said))
+    elif event.kind is Kind.CLEAR:
+        record_clear(desk, patient_id=patient_id, rule=event.rule, basis=Basis.SUSTAINED, at=instant(event.at_ms))
+    elif event.kind is Kind.PENDING:
+        desk.run(
+            "save_pending",
+            **waiting,
+            since=instant(event.since_ms),
+            due_at=received_at + timedelta(seconds=desk.profile.silence.lost_while_low_s),
+            evidence=json(_evidence(desk, said)),
+        )
+    elif event.kind is Kind.DISCARD:
+        desk.run("drop_pending", **waiting)
+
+
+def raise_of(desk: Desk, said: PatientEvent) -> Raise:
+    """Make the raise of a sustained rule, with the numbers that decided it."""
+    event = said.event
+    return Raise(
+        patient_id=said.patient_id,
+        rule=event.rule,
+        basis=Basis.SUSTAINED,
+        since=instant(event.since_ms),
+        raised_at=instant(event.at_ms),
+        key=f"{said.patient_id}:{event.rule}:{Basis.SUSTAINED}:{event.at_ms}",
+        evidence=_evidence(desk, said),
+    )
+
+
+def _evidence(desk: Desk, said: PatientEvent) -> dict[str, object]:
+    event = said.event
+    rule = next(r for r in desk.profile.sustained if r.rule == event.rule)
+    lowest = desk.one(
+        "lowest",
+        patient_id=said.patient_id,
+        start=instant(event.since_ms),
+        until=instant(event.at_ms),
+    )
+    return {
+        "signal": Signal.SPO2,
+        "unit": "%",
+        "value": unscaled(Signal.SPO2, event.value),
+        "lowest": unscaled(Signal.SPO2, lowest.lowest if lowest and lowest.lowest else event.value),
+        "below": unscaled(Signal.SPO2, rule.below),
+        "window_s": rule.window_buckets * BUCKET_MS // 1000,
+        "valid_samples": event.valid,
+        "samples_below": event.below,
+        "share_percent": round(100 * event.below / max(event.valid, 1)),
+        "coverage_percent": round(100 * event.buckets / (rule.window_buckets + 1)),
+    }

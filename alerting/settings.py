@@ -1,0 +1,30 @@
+"""Alerting's settings: environment variables, read once at the start."""
+
+from datetime import UTC, datetime
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from vitals.clock import ClinicalClock
+
+
+class AlertingSettings(BaseSettings):
+    """What alerting needs to know; names are HEARTHWATCH_ and the field's name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix="HEARTHWATCH_", frozen=True, extra="ignore")
+
+    database_dsn: str = Field(description="libpq connection string of the database")
+    clock_origin: str = Field("", description="ISO 8601 UTC instant from which clinical time runs scaled; empty: real")
+    clock_speed: float = Field(1.0, gt=0, description="clinical seconds per machine second")
+    alerting_profile: str = Field("", description="path of the clinical profile; empty: the standard adult one")
+    alerting_console_url: str = Field("http://localhost:8080", description="the console's address, for notices")
+    alerting_owner: str = Field("alerting-1", description="this worker's name, shown beside the partitions it owns")
+
+    @property
+    def clock(self) -> ClinicalClock:
+        """The clinical clock these settings describe."""
+        return ClinicalClock.parse(self.clock_origin, self.clock_speed)
+
+    def now(self) -> datetime:
+        """Read the clock: clinical now."""
+        return self.clock.at(datetime.now(UTC))

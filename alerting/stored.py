@@ -1,0 +1,99 @@
+"""Judges a patient's stored single measurements and fever, and records what is new about them."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from alerting.desk import Desk, instant, json, unix_ms
+from alerting.profile import FeverRule, RepeatRule
+from alerting.recording import Basis, Raise, record_clear, record_raise
+from alerting.stored_rules import Measurement, Spell, fever_spells, repeat_spells
+from vitals.reading import Acquisition, unscaled
+from vitals.signals import SIGNALS, Signal
+
+SPO2_SPAN = timedelta(days=2)
+TEMPERATURE_SPAN = timedelta(days=14)
+
+
+def judge_stored(desk: Desk, patient_id: int, signal: Signal, *, received_by: datetime) -> None:
+    """Run every stored rule of this signal over the patient's recent history, in the caller's transaction."""
+    history = _history(desk, patient_id, signal, received_by=received_by)
+    if signal is Signal.TEMPERATURE:
+        for fever in desk.profile.fever:
+            _record(desk, patient_id, fever, Basis.FEVER, fever_spells(history, fever))
+    for repeat in desk.profile.repeat:
+        if repeat.signal is signal:
+            _record(desk, patient_id, repeat, Basis.REPEAT, repeat_spells(history, repeat))
+
+
+def _history(desk: Desk, patient_id: int, signal: Signal, *, received_by: datetime) -> list[Measurement]:
+    if signal is Signal.TEMPERATURE:
+        rows = desk.all(
+            "temperature_history",
+            patient_id=patient_id,
+            start=received_by - TEMPERATURE_SPAN,
+            received_by=received_by,
+        )
+        return [Measurement(t_ms=unix_ms(r.measured_at), value=r.temperature) for r in rows]
+    rows = desk.all(
+        "spo2_history",
+        patient_id=patient_id,
+        start=received_by - SPO2_SPAN,
+        received_by=received_by,
+        acquisitions=[int(Acquisition.SPOT), int(Acquisition.STORED)],
+    )
+    return [Measurement(t_ms=unix_ms(r.measured_at), value=r.spo2) for r in rows]
+
+
+def _record(desk: Desk, patient_id: int, rule: RepeatRule | FeverRule, basis: Basis, spells: Sequence[Spell]) -> None:
+    for spell in spells:
+        if spell.raised_ms is not None:
+            record_raise(desk, _raise(patient_id, rule, basis, spell, raised_ms=spell.raised_ms))
+        if spell.cleared_ms is not None:
+            record_clear(desk, patient_id=patient_id, rule=rule.rule, basis=basis, at=instant(spell.cleared_ms))
+    if basis is not Basis.REPEAT:
+        return
+    waiting = spells[-1] if spells and spells[-1].due_ms is not None else None
+    if waiting is None or waiting.due_ms is None:
+        desk.run("drop_pending", patient_id=patient_id, rule=rule.rule, basis=basis)
+        return
+    desk.run(
+        "save_pending",
+        patient_id=patient_id,
+        rule=rule.rule,
+        basis=basis,
+        since=instant(waiting.since_ms),
+        due_at=instant(waiting.due_ms),
+        evidence=json(_evidence(rule, waiting)),
+    )
+
+
+def _raise(patient_id: int, rule: RepeatRule | FeverRule, basis: Basis, spell: Spell, *, raised_ms: int) -> Raise:
+    return Raise(
+        patient_id=patient_id,
+        rule=rule.rule,
+        basis=basis,
+        since=instant(spell.since_ms),
+        raised_at=instant(raised_ms),
+        key=raise_key(patient_id, rule.rule, basis, instant(spell.since_ms)),
+        evidence=_evidence(rule, spell),
+        past=spell.cleared_ms is not None,
+    )
+
+
+def raise_key(patient_id: int, rule: str, basis: str, since: datetime) -> str:
+    """Name the raise of a condition that began then: the clock and the next reading must not both raise it."""
+    return f"{patient_id}:{rule}:{basis}:{unix_ms(since)}"
+
+
+def _evidence(rule: RepeatRule | FeverRule, spell: Spell) -> dict[str, object]:
+    signal = Signal.TEMPERATURE if isinstance(rule, FeverRule) else rule.signal
+    limit = rule.above if isinstance(rule, FeverRule) else rule.limit
+    return {
+        "signal": signal,
+        "unit": SIGNALS[signal].unit,
+        "worst": unscaled(signal, spell.worst),
+        "limit": unscaled(signal, limit),
+        "readings_beyond": spell.count,
+        "hours": round((spell.newest_ms - spell.since_ms) / 3_600_000, 1),
+        "data_gap": spell.data_gap,
+    }
