@@ -1,4 +1,4 @@
--- What other rooms may read of the registry beside bindings and patients: devices, gateways, people, its version.
+-- What other rooms may read of the registry beside bindings and patients: devices, gateways, its version.
 -- hearthwatch: always
 
 -- Every registered device, also those nobody ever wore.
@@ -9,10 +9,6 @@ CREATE VIEW care_gateway AS
     SELECT g.gateway_id, g.organisation_id, g.place, o.key AS organisation_key, o.name AS organisation_name,
            o.name_en AS organisation_name_en
       FROM gateway g JOIN organisation o USING (organisation_id);
-
--- Without the password hash: signing in is care.people's work alone.
-CREATE VIEW care_person AS
-    SELECT person_id, key, name, name_en, organisation_id, role, service_tier, channels FROM person;
 
 CREATE VIEW care_registry_version AS SELECT version FROM registry_version;
 
