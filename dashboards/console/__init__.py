@@ -1,0 +1,1 @@
+"""The console: where family doctors and experts see episodes and decide."""

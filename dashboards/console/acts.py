@@ -1,0 +1,152 @@
+"""Acts on an episode: take responsibility, decide, note. What is allowed is alerting's word alone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Form, HTTPException
+from fastapi.responses import RedirectResponse, Response
+
+from alerting import acts
+from dashboards import board
+from dashboards.database import Connection
+from dashboards.newest import Newest
+from dashboards.web import Posted, SignedIn, Visit
+
+CHANNEL = "console"
+DISPOSITIONS = ("stay_home", "refer", "false_alarm", "close")
+NOTE_CHARACTERS_MAX = 2000
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """What one may do about an episode now. `barred`: staying at home is not tier 2's to decide."""
+
+    episode: board.Episode
+    patient: board.Patient
+    possible: list[str]
+    vitals: list[Newest]
+    taken_by: board.Person | None
+
+    @property
+    def barred(self) -> bool:
+        """Say whether "stay home" is missing because a tier-3 case is open."""
+        return self.episode.tier3 and self.episode.service_tier == 2 and "stay_home" not in self.possible
+
+    @property
+    def decisions(self) -> list[str]:
+        """Give the possible decisions in the order shown."""
+        return [each for each in DISPOSITIONS if each in self.possible]
+
+
+@router.get("/episodes/{episode_id}/sheet")
+def sheet(visit: SignedIn, episode_id: int) -> Response:
+    """Show what can be done about an episode, naming whose it is."""
+    return _answer(visit, episode_id, whole=True)
+
+
+@router.post("/episodes/{episode_id}/acknowledge")
+def acknowledge(visit: Posted, episode_id: int) -> Response:
+    """Take responsibility."""
+
+    def act(connection: Connection) -> None:
+        acts.acknowledge(
+            connection, episode_id=episode_id, person_id=visit.person.person_id, channel=CHANNEL, now=visit.now
+        )
+
+    return _do(visit, episode_id, act, done="acknowledged")
+
+
+@router.post("/episodes/{episode_id}/decide")
+def decide(
+    visit: Posted, episode_id: int, disposition: Annotated[str, Form()], note: Annotated[str, Form()] = ""
+) -> Response:
+    """Decide what becomes of the patient; a false alarm needs its reason."""
+    if disposition not in DISPOSITIONS:
+        raise HTTPException(status_code=422, detail=f"no decision {disposition!r}")
+    if disposition == "false_alarm" and not note.strip():
+        return _answer(visit, episode_id, trouble=visit.words.gettext("A false alarm needs a note: what was it?"))
+
+    def act(connection: Connection) -> None:
+        acts.decide(
+            connection,
+            episode_id=episode_id,
+            person_id=visit.person.person_id,
+            disposition=disposition,
+            note=note.strip()[:NOTE_CHARACTERS_MAX],
+            channel=CHANNEL,
+            now=visit.now,
+        )
+
+    return _do(visit, episode_id, act, done=disposition)
+
+
+@router.post("/episodes/{episode_id}/note")
+def note(visit: Posted, episode_id: int, text: Annotated[str, Form()] = "") -> Response:
+    """Write something down."""
+    if not text.strip():
+        return _answer(visit, episode_id, trouble=visit.words.gettext("The note is empty."))
+
+    def act(connection: Connection) -> None:
+        acts.add_note(
+            connection,
+            episode_id=episode_id,
+            person_id=visit.person.person_id,
+            text=text.strip()[:NOTE_CHARACTERS_MAX],
+            now=visit.now,
+        )
+
+    return _do(visit, episode_id, act, done="note")
+
+
+def sheet_of(visit: Visit, episode: board.Episode, patient: board.Patient) -> Sheet:
+    """Ask alerting what is possible now."""
+    possible = acts.possible_acts(
+        visit.connection, episode_id=episode.episode_id, person_id=visit.person.person_id
+    )
+    return Sheet(
+        episode=episode,
+        patient=patient,
+        possible=possible,
+        vitals=board.newest_of(visit.connection, [patient.patient_id], visit.now)[patient.patient_id],
+        taken_by=board.people(visit.connection, [episode.acknowledged_by]).get(episode.acknowledged_by or 0),
+    )
+
+
+def episode_of(visit: Visit, episode_id: int) -> board.Episode:
+    """Give an episode in the visitor's scope; out of it none exists."""
+    episode = board.episode_in_scope(visit.connection, visit.scope(), episode_id)
+    if episode is None:
+        raise HTTPException(status_code=404, detail=f"no episode {episode_id} here")
+    return episode
+
+
+def _do(visit: Visit, episode_id: int, act: Callable[[Connection], None], *, done: str) -> Response:
+    episode_of(visit, episode_id)
+    try:
+        act(visit.connection)
+    except acts.ActError as error:
+        visit.connection.rollback()
+        return _answer(visit, episode_id, trouble=_why_not(visit, str(error)))
+    return _answer(visit, episode_id, done=done)
+
+
+def _why_not(visit: Visit, reason: str) -> str:
+    general = visit.words.gettext("This is not possible now: the episode has moved on.")
+    return f"{general} ({visit.words.gettext(reason)})"
+
+
+def _answer(visit: Visit, episode_id: int, *, whole: bool = False, done: str = "", trouble: str = "") -> Response:
+    episode = episode_of(visit, episode_id)
+    patient = board.patient_of(visit.connection, episode)
+    if "hx-request" not in visit.request.headers:
+        return RedirectResponse(f"/patients/{patient.key}#episode-{episode_id}", status_code=303)
+    return visit.render(
+        "sheet.html" if whole else "acts.html",
+        409 if trouble else 200,
+        sheet=sheet_of(visit, episode, patient),
+        done=done,
+        trouble=trouble,
+    )

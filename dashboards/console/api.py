@@ -1,0 +1,157 @@
+"""The console's API, version 1: the same acts under the same rights, for the demo and for other programs."""
+
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, HTTPException, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from alerting import acts
+from dashboards import board
+from dashboards.console.acts import DISPOSITIONS, NOTE_CHARACTERS_MAX, episode_of
+from dashboards.console.sign_in import address_of, set_session
+from dashboards.sessions import Attempt, SignInError, TooManyFailures, sign_in, viewer_of
+from dashboards.web import Anyone, Called, SignedIn
+
+CHANNEL = "api"
+
+router = APIRouter(prefix="/api/v1", tags=["console"])
+
+
+class Credentials(BaseModel):
+    """Who signs in."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    key: str = Field(max_length=64)
+    password: str = Field(max_length=256)
+
+
+class SessionOpened(BaseModel):
+    """The session is in the cookie; `csrf` goes into the header X-CSRF-Token of every act."""
+
+    csrf: str
+    person_key: str
+    role: str
+    service_tier: int
+
+
+class EpisodeOut(BaseModel):
+    """An open episode."""
+
+    episode_id: int
+    patient_key: str
+    initials: str
+    bed: str
+    family: str
+    rule: str
+    priority: str
+    emergency: bool
+    tier3: bool
+    technical: bool
+    condition: str
+    state: str
+    step: int
+    service_tier: int
+    since: datetime
+    raised_at: datetime
+    alarmed_at: datetime
+    due_at: datetime | None
+    acknowledged_by: int | None
+    disposition: str | None
+    possible_acts: list[str]
+
+
+class Decision(BaseModel):
+    """What becomes of the patient: stay_home, refer, false_alarm (needs a note), close."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    disposition: str = Field(pattern=f"^({'|'.join(DISPOSITIONS)})$")
+    note: str = Field(default="", max_length=NOTE_CHARACTERS_MAX)
+
+
+class Trouble(BaseModel):
+    """Why something was refused."""
+
+    detail: str
+
+
+REFUSALS = {status: {"model": Trouble} for status in (401, 403, 404, 409)}
+
+
+@router.post("/session", responses={status: {"model": Trouble} for status in (400, 401, 429)})
+def open_session(visit: Anyone, credentials: Credentials, response: Response) -> SessionOpened:
+    """Sign in: the cookie is set, the CSRF token is answered."""
+    machine_now = datetime.now(UTC)
+    attempt = Attempt(key=credentials.key, password=credentials.password, address=address_of(visit.request))
+    try:
+        token = sign_in(visit.connection, attempt, machine_now)
+    except TooManyFailures as exc:
+        raise HTTPException(status_code=429, detail="too many failed sign-ins: wait a quarter of an hour") from exc
+    except SignInError as exc:
+        raise HTTPException(status_code=401, detail="wrong key or password") from exc
+    viewer = viewer_of(visit.connection, token, machine_now)
+    assert viewer is not None, "a session just opened has its person"
+    set_session(response, visit.request, token)
+    return SessionOpened(
+        csrf=viewer.csrf, person_key=viewer.key, role=viewer.role, service_tier=viewer.service_tier
+    )
+
+
+@router.get("/episodes", responses={401: {"model": Trouble}})
+def episodes(visit: SignedIn) -> list[EpisodeOut]:
+    """List the open episodes in scope, most urgent first."""
+    return [
+        _out(visit, card.episode, card.patient) for card in board.inbox(visit.connection, visit.scope(), visit.now)
+    ]
+
+
+@router.get("/episodes/{episode_id}", responses=REFUSALS)
+def episode(visit: SignedIn, episode_id: int) -> EpisodeOut:
+    """Give one episode, open or closed."""
+    found = episode_of(visit, episode_id)
+    return _out(visit, found, board.patient_of(visit.connection, found))
+
+
+@router.post("/episodes/{episode_id}/acknowledge", responses=REFUSALS)
+def acknowledge(visit: Called, episode_id: int) -> EpisodeOut:
+    """Take responsibility for an episode."""
+    episode_of(visit, episode_id)
+    try:
+        acts.acknowledge(
+            visit.connection, episode_id=episode_id, person_id=visit.person.person_id, channel=CHANNEL, now=visit.now
+        )
+    except acts.ActError as exc:
+        raise HTTPException(status_code=409, detail=str(exc)) from exc
+    return episode(visit, episode_id)
+
+
+@router.post("/episodes/{episode_id}/decide", responses=REFUSALS)
+def decide(visit: Called, episode_id: int, decision: Decision) -> EpisodeOut:
+    """Decide what becomes of the patient."""
+    episode_of(visit, episode_id)
+    if decision.disposition == "false_alarm" and not decision.note.strip():
+        raise HTTPException(status_code=409, detail="a false alarm needs a note")
+    try:
+        acts.decide(
+            visit.connection,
+            episode_id=episode_id,
+            person_id=visit.person.person_id,
+            disposition=decision.disposition,
+            note=decision.note.strip(),
+            channel=CHANNEL,
+            now=visit.now,
+        )
+    except acts.ActError as exc:
+        raise HTTPException(status_code=409, detail=str(exc)) from exc
+    return episode(visit, episode_id)
+
+
+def _out(visit: SignedIn, found: board.Episode, patient: board.Patient) -> EpisodeOut:
+    possible = acts.possible_acts(
+        visit.connection, episode_id=found.episode_id, person_id=visit.person.person_id
+    )
+    shown = {name: getattr(found, name) for name in EpisodeOut.model_fields if hasattr(found, name)}
+    return EpisodeOut(
+        **shown, patient_key=patient.key, initials=patient.initials, bed=patient.bed, possible_acts=possible
+    )

@@ -1,0 +1,69 @@
+"""The inbox: open episodes, most urgent first, live."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, Response, StreamingResponse
+
+from dashboards import board
+from dashboards.evidence import evidence_of
+from dashboards.limits import Limit, limits_of
+from dashboards.web import SignedIn, Visit, site_of
+
+router = APIRouter()
+
+EVENT_STREAM = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+@router.get("/")
+def page(visit: SignedIn) -> HTMLResponse:
+    """Show the whole page."""
+    return visit.render("inbox.html", **_values(visit))
+
+
+@router.get("/inbox")
+def fragment(visit: SignedIn) -> HTMLResponse:
+    """Give the list alone, for a live page."""
+    return visit.render("inbox_list.html", **_values(visit))
+
+
+@router.get("/stream")
+def stream(visit: SignedIn, request: Request) -> Response:
+    """Tell a page of a signed-in person when to look again."""
+    visit.connection.close()
+    return event_stream(request)
+
+
+def event_stream(request: Request) -> Response:
+    """Answer with server-sent events, or say that there are too many."""
+    broadcast = site_of(request).broadcast
+    if broadcast.full:
+        return Response(status_code=503)
+    return StreamingResponse(broadcast.stream(), media_type="text/event-stream", headers=EVENT_STREAM)
+
+
+def limits_by_rule(visit: Visit, hashes: set[str]) -> dict[tuple[str, str], list[Limit]]:
+    """Give the limits under which episodes were decided, by profile and rule."""
+    found: dict[tuple[str, str], list[Limit]] = {}
+    for profile_hash in hashes:
+        for limit in limits_of(board.profile_body(visit.connection, profile_hash)):
+            found.setdefault((profile_hash, limit.rule), []).append(limit)
+    return found
+
+
+def _values(visit: Visit) -> dict[str, object]:
+    cards = board.inbox(visit.connection, visit.scope(), visit.now)
+    limits = limits_by_rule(visit, {card.episode.profile_hash for card in cards})
+    counts = dict.fromkeys(("emergency", "high", "medium", "low"), 0)
+    for card in cards:
+        counts[card.episode.urgency] += 1
+    return {
+        "cards": cards,
+        "counts": counts,
+        "evidence": {
+            card.episode.episode_id: evidence_of(
+                card.episode, limits.get((card.episode.profile_hash, card.episode.rule), []), visit.words
+            )
+            for card in cards
+        },
+        "waiting": sum(card.episode.acknowledged_by is None for card in cards),
+        "most": board.EPISODES_MOST,
+    }

@@ -1,0 +1,118 @@
+"""The patient page: who, the newest values, the chart, the episodes and what was done about them."""
+
+from datetime import timedelta
+from typing import Any
+
+from fastapi import APIRouter, HTTPException
+from fastapi.responses import HTMLResponse
+
+from dashboards import board
+from dashboards.console.acts import Sheet, sheet_of
+from dashboards.console.inbox import limits_by_rule
+from dashboards.database import rows
+from dashboards.evidence import evidence_of
+from dashboards.limits import Limit, limits_of
+from dashboards.series import CHARTED, Bucket, Span, lines
+from dashboards.web import SignedIn, Visit, unit_of
+
+router = APIRouter()
+
+
+@router.get("/patients/{key}")
+def page(visit: SignedIn, key: str) -> HTMLResponse:
+    """Show the whole page; a patient out of scope does not exist."""
+    patient = _patient(visit, key)
+    return visit.render("patient.html", **_vitals(visit, patient), **_episodes(visit, patient), spans=list(Span))
+
+
+@router.get("/patients/{key}/vitals")
+def vitals(visit: SignedIn, key: str) -> HTMLResponse:
+    """Give the newest values alone, for a live page."""
+    return visit.render("patient_vitals.html", **_vitals(visit, _patient(visit, key)))
+
+
+@router.get("/patients/{key}/episodes")
+def episodes(visit: SignedIn, key: str) -> HTMLResponse:
+    """Give the episodes, acts and notices alone, for a live page."""
+    patient = _patient(visit, key)
+    return visit.render("patient_episodes.html", patient=patient, **_episodes(visit, patient))
+
+
+@router.get("/patients/{key}/series")
+def series(visit: SignedIn, key: str, span: Span = Span.HOUR) -> dict[str, Any]:
+    """Give the chart's data: signals, limits, episodes as bands; times are Unix seconds."""
+    patient = _patient(visit, key)
+    since = visit.now - span.length
+    buckets = rows(
+        visit.connection,
+        Bucket,
+        "series",
+        patient_id=patient.patient_id,
+        since=since,
+        until=visit.now + timedelta(minutes=1),
+        signals=list(CHARTED),
+        step_s=span.step_s,
+    )
+    limits = limits_of(board.profile_body(visit.connection, None))
+    return {
+        "from": since.timestamp(),
+        "to": visit.now.timestamp(),
+        "zone": patient.time_zone,
+        "signals": [
+            {
+                "signal": line.signal,
+                "label": visit.words.pgettext("signal", line.signal),
+                "unit": unit_of(line.signal),
+                "spot": line.spot,
+                "columns": [line.x, line.low, line.high, line.mean, line.doubtful],
+                "limits": _drawn(visit, [limit for limit in limits if limit.signal == line.signal]),
+            }
+            for line in lines(buckets, span.step_s)
+        ],
+        "bands": [
+            {
+                "from": episode.since.timestamp(),
+                "to": (episode.closed_at or visit.now).timestamp(),
+                "urgency": episode.urgency,
+                "family": episode.family,
+            }
+            for episode in board.history(visit.connection, patient)
+        ],
+    }
+
+
+def _drawn(visit: Visit, limits: list[Limit]) -> list[dict[str, Any]]:
+    texts = {limit.value: visit.words.pgettext("limit", limit.rule) for limit in reversed(limits)}
+    return [{"value": value, "text": text} for value, text in sorted(texts.items())]
+
+
+def _patient(visit: Visit, key: str) -> board.Patient:
+    patient = board.patient_in_scope(visit.connection, visit.scope(), key)
+    if patient is None:
+        raise HTTPException(status_code=404, detail=f"no patient {key!r} here")
+    return patient
+
+
+def _vitals(visit: Visit, patient: board.Patient) -> dict[str, Any]:
+    newest = board.newest_of(visit.connection, [patient.patient_id], visit.now)
+    return {"patient": patient, "vitals": newest[patient.patient_id]}
+
+
+def _episodes(visit: Visit, patient: board.Patient) -> dict[str, Any]:
+    found = board.history(visit.connection, patient)
+    events = board.events_of(visit.connection, found)
+    limits = limits_by_rule(visit, {episode.profile_hash for episode in found})
+    sheets: list[Sheet] = [sheet_of(visit, episode, patient) for episode in found if episode.state != "closed"]
+    return {
+        "episodes": found,
+        "sheets": {sheet.episode.episode_id: sheet for sheet in sheets},
+        "events": events,
+        "notices": board.notices_of(visit.connection, found),
+        "people": board.people(visit.connection, [event.actor_id for event in events]),
+        "evidence": {
+            episode.episode_id: evidence_of(
+                episode, limits.get((episode.profile_hash, episode.rule), []), visit.words
+            )
+            for episode in found
+        },
+    }

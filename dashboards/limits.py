@@ -1,0 +1,55 @@
+"""The limits of a clinical profile as a screen draws and says them (core). Alerting owns what they mean."""
+
+import tomllib
+from dataclasses import dataclass
+
+from vitals.signals import Signal
+
+_SIGNS = {"below": "<", "at_or_below": "≤", "above": ">", "at_or_above": "≥"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """One rule's limit on one signal, and how long it must hold; 0 for what the rule does not have."""
+
+    rule: str
+    kind: str
+    signal: Signal
+    sign: str
+    value: float
+    window_s: int = 0
+    share_percent: int = 0
+    repeat_until_s: int = 0
+    longer_than_s: int = 0
+
+
+def limits_of(profile_body: str | None) -> list[Limit]:
+    """Read the limits of a profile's text; none where there is no profile."""
+    document = tomllib.loads(profile_body or "")
+    return [
+        limit
+        for kind in ("sustained", "repeat", "fever")
+        for rule, table in document.get(kind, {}).items()
+        for limit in _limits(kind, rule, table)
+    ]
+
+
+def _limits(kind: str, rule: str, table: dict[str, object]) -> list[Limit]:
+    signal = str(table.get("signal", "temperature"))
+    if signal not in set(Signal):
+        return []
+    return [
+        Limit(
+            rule=rule,
+            kind=kind,
+            signal=Signal(signal),
+            sign=sign,
+            value=float(str(table[form])),
+            **{name: int(str(table.get(name, 0))) for name in _TIMES},
+        )
+        for form, sign in _SIGNS.items()
+        if form in table
+    ]
+
+
+_TIMES = ("window_s", "share_percent", "repeat_until_s", "longer_than_s")

@@ -1,0 +1,156 @@
+-- The console's and the wall's SQL. A statement starts with a line `-- name: <name>`, then what it is for.
+
+-- name: session_open
+-- Record a new session.
+INSERT INTO console_session (token_hash, person_id, csrf, created_at, seen_at, expires_at)
+VALUES (%(token_hash)s, %(person_id)s, %(csrf)s, %(now)s, %(now)s, %(expires_at)s);
+
+-- name: session_viewer
+-- Who holds this session, with the rights of today, not of the time of signing in.
+SELECT p.person_id, p.key, p.name, p.name_en, p.role, p.service_tier, p.organisation_id, s.csrf, s.seen_at
+  FROM console_session s JOIN person p USING (person_id)
+ WHERE s.token_hash = %(token_hash)s AND s.expires_at > %(now)s;
+
+-- name: session_seen
+-- Push a session's end out while it is used.
+UPDATE console_session SET seen_at = %(now)s, expires_at = %(expires_at)s WHERE token_hash = %(token_hash)s;
+
+-- name: session_close
+-- End a session, and sweep those that ended by themselves.
+DELETE FROM console_session WHERE token_hash = %(token_hash)s OR expires_at <= %(now)s;
+
+-- name: failures
+-- How often this key from this address, this key, and this address failed lately.
+SELECT count(*) FILTER (WHERE key_hash = %(key_hash)s AND address = %(address)s) AS both,
+       count(*) FILTER (WHERE key_hash = %(key_hash)s) AS key,
+       count(*) FILTER (WHERE address = %(address)s) AS address
+  FROM sign_in_failure WHERE at > %(since)s;
+
+-- name: failure_record
+-- Remember a failed sign-in.
+INSERT INTO sign_in_failure (key_hash, address, at) VALUES (%(key_hash)s, %(address)s, %(now)s);
+
+-- name: failure_forget
+-- Keep no failure longer than a day, and none of a key that has signed in.
+DELETE FROM sign_in_failure
+ WHERE at < %(before)s OR (key_hash = %(key_hash)s AND address = %(address)s AND %(signed_in)s);
+
+-- name: county_of
+-- The topmost organisation above one: the county.
+SELECT ancestor_id FROM care_organisation_ancestor
+ WHERE organisation_id = %(organisation_id)s ORDER BY distance DESC LIMIT 1;
+
+-- name: subtree
+-- An organisation and all below it.
+SELECT organisation_id FROM care_organisation_ancestor WHERE ancestor_id = %(organisation_id)s ORDER BY organisation_id;
+
+-- name: organisation_by_key
+-- What a wall display stands for.
+SELECT organisation_id, key, name, name_en, time_zone FROM organisation WHERE key = %(key)s;
+
+-- name: inbox
+-- Open episodes in scope, most urgent first; one more than the bound tells that there are more.
+SELECT e.episode_id, e.patient_id, e.family, e.technical, e.rule, e.priority, e.emergency, e.tier3, e.condition,
+       e.state, e.step, e.service_tier, e.since, e.raised_at, e.detected_at, e.alarmed_at, e.due_at, e.raise_count,
+       e.cleared_at, e.acknowledged_by, e.acknowledged_at, e.closed_by, e.closed_at, e.disposition, e.evidence,
+       e.profile_hash
+  FROM open_episode e
+ WHERE e.organisation_id = ANY (%(organisations)s)
+ ORDER BY e.rank, e.due_at, e.episode_id
+ LIMIT %(most)s;
+
+-- name: episode_in_scope
+-- One episode, open or closed, if its patient is in scope.
+SELECT e.episode_id, e.patient_id, e.family, e.technical, e.rule, e.priority, e.emergency, e.tier3, e.condition,
+       e.state, e.step, e.service_tier, e.since, e.raised_at, e.detected_at, e.alarmed_at, e.due_at, e.raise_count,
+       e.cleared_at, e.acknowledged_by, e.acknowledged_at, e.closed_by, e.closed_at, e.disposition, e.evidence,
+       e.profile_hash
+  FROM episode e JOIN care_patient p USING (patient_id)
+ WHERE e.episode_id = %(episode_id)s AND p.organisation_id = ANY (%(organisations)s);
+
+-- name: episodes_of_patient
+-- A patient's episodes, open ones first by urgency, then the newest.
+SELECT e.episode_id, e.patient_id, e.family, e.technical, e.rule, e.priority, e.emergency, e.tier3, e.condition,
+       e.state, e.step, e.service_tier, e.since, e.raised_at, e.detected_at, e.alarmed_at, e.due_at, e.raise_count,
+       e.cleared_at, e.acknowledged_by, e.acknowledged_at, e.closed_by, e.closed_at, e.disposition, e.evidence,
+       e.profile_hash
+  FROM episode e LEFT JOIN open_episode o USING (episode_id)
+ WHERE e.patient_id = %(patient_id)s
+ ORDER BY o.rank NULLS LAST, o.due_at, e.since DESC
+ LIMIT %(most)s;
+
+-- name: patients
+-- Who the patients are.
+SELECT patient_id, key, name, initials, bed, born_on, sex, risk_colour, service_tier, special_groups, household_phone,
+       family_doctor_id, family_doctor_name, family_doctor_name_en, organisation_id, organisation_name,
+       organisation_name_en, time_zone
+  FROM care_patient WHERE patient_id = ANY (%(patients)s);
+
+-- name: patient_in_scope
+-- One patient by key, if in scope.
+SELECT patient_id, key, name, initials, bed, born_on, sex, risk_colour, service_tier, special_groups, household_phone,
+       family_doctor_id, family_doctor_name, family_doctor_name_en, organisation_id, organisation_name,
+       organisation_name_en, time_zone
+  FROM care_patient WHERE key = %(key)s AND organisation_id = ANY (%(organisations)s);
+
+-- name: monitored
+-- Everyone in scope who wears a device now or has an open episode, by bed.
+SELECT patient_id, key, name, initials, bed, born_on, sex, risk_colour, service_tier, special_groups, household_phone,
+       family_doctor_id, family_doctor_name, family_doctor_name_en, organisation_id, organisation_name,
+       organisation_name_en, time_zone
+  FROM care_patient p
+ WHERE organisation_id = ANY (%(organisations)s)
+   AND (EXISTS (SELECT FROM care_binding b WHERE b.patient_id = p.patient_id AND b.valid_from <= %(now)s
+                   AND (b.valid_until IS NULL OR b.valid_until > %(now)s))
+        OR EXISTS (SELECT FROM open_episode e WHERE e.patient_id = p.patient_id))
+ ORDER BY bed, key
+ LIMIT %(most)s;
+
+-- name: newest
+-- The newest word of each signal of these patients, whichever device said it.
+SELECT DISTINCT ON (l.patient_id, l.signal)
+       l.patient_id, l.signal, l.acquisition, l.value, l.quality, l.reason, l.measured_at, l.good_measured_at,
+       d.expected_every_s
+  FROM latest l
+  LEFT JOIN LATERAL (SELECT b.expected_every_s FROM care_binding b WHERE b.device_id = l.device_id LIMIT 1) d ON true
+ WHERE l.patient_id = ANY (%(patients)s) AND l.signal = ANY (%(signals)s)
+ ORDER BY l.patient_id, l.signal, l.measured_at DESC;
+
+-- name: events
+-- What was done about these episodes, in order.
+SELECT episode_id, event_id, at, kind, actor_id, channel, from_state, to_state, detail
+  FROM episode_event WHERE episode_id = ANY (%(episodes)s) ORDER BY event_id DESC LIMIT %(most)s;
+
+-- name: notices
+-- Whom these episodes told, and what came of it.
+SELECT notice_id, episode_id, recipient, service_tier, step, split_part(channel_url, ':', 1) AS channel, created_at,
+       due_at, attempts, sent_at, outcome
+  FROM notice WHERE episode_id = ANY (%(episodes)s) ORDER BY notice_id DESC LIMIT %(most)s;
+
+-- name: people
+-- Names of those who acted.
+SELECT person_id, name, name_en FROM person WHERE person_id = ANY (%(people)s);
+
+-- name: profiles
+-- The clinical profiles under which episodes were decided.
+SELECT profile_hash, body FROM clinical_profile WHERE profile_hash = ANY (%(hashes)s);
+
+-- name: newest_profile
+-- The clinical profile in force.
+SELECT profile_hash, body FROM clinical_profile ORDER BY loaded_at DESC LIMIT 1;
+
+-- name: series
+-- Signals over time in buckets of step_s seconds: good values as min, mean, max; the others apart.
+SELECT signal,
+       (floor(extract(epoch FROM measured_at) / %(step_s)s) * %(step_s)s)::float8 AS bucket_s,
+       min(value) FILTER (WHERE quality = 0)::float8 AS low,
+       avg(value) FILTER (WHERE quality = 0)::float8 AS mean,
+       max(value) FILTER (WHERE quality = 0)::float8 AS high,
+       min(value) FILTER (WHERE quality > 0)::float8 AS doubtful,
+       bool_or(value IS NULL AND quality > 0) AS refused,
+       bool_or(acquisition = 0) AS continuous
+  FROM reading
+ WHERE patient_id = %(patient_id)s AND measured_at >= %(since)s AND measured_at <= %(until)s
+   AND signal = ANY (%(signals)s)
+ GROUP BY 1, 2
+ ORDER BY 1, 2;

@@ -1,0 +1,31 @@
+"""Whose patients may one see: the one place where that is decided (hazard 32).
+
+Every query over patients takes the organisations this function gave, for a person as for a wall display.
+"""
+
+from dataclasses import dataclass
+from typing import NewType
+
+from dashboards.database import Connection, records
+
+Scope = NewType("Scope", list[int])
+"""The organisations whose patients may be seen."""
+
+COUNTY_WIDE = frozenset({"county_expert", "operations"})
+"""Roles that see the whole county, wherever in it they are employed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Onlooker:
+    """Someone, or a display, that looks: where it belongs and in which role (None for a display)."""
+
+    organisation_id: int
+    role: str | None = None
+
+
+def scope_of(connection: Connection, onlooker: Onlooker) -> Scope:
+    """Give the organisations in sight: one's own and all below; the county's for those who serve the county."""
+    top = onlooker.organisation_id
+    if onlooker.role in COUNTY_WIDE:
+        top = records(connection, "county_of", organisation_id=top)[0]["ancestor_id"]
+    return Scope([row["organisation_id"] for row in records(connection, "subtree", organisation_id=top)])

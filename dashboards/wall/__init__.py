@@ -1,0 +1,1 @@
+"""The wall: what a health centre sees from five metres."""

@@ -1,0 +1,205 @@
+"""What every page has in common: the site, the visit behind a request, and rendering."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import Depends, Form, Header, HTTPException, Request
+from fastapi.responses import HTMLResponse
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+from dashboards.board import Patient, Person
+from dashboards.database import Connection, connect
+from dashboards.scope import Scope, scope_of
+from dashboards.sessions import COOKIE, Viewer, viewer_of
+from dashboards.settings import Settings
+from dashboards.stream import Broadcast
+from dashboards.words import Language, Words, age_years, load, negotiate
+from vitals.clock import ClinicalClock
+from vitals.signals import SIGNALS, Signal
+
+LANGUAGE_COOKIE = "hearthwatch_language"
+_UNITS = {"Cel": "°C", "mm[Hg]": "mmHg", "1": ""}
+
+
+class NotSignedIn(Exception):
+    """The request carries no live session."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Everything that lives as long as the server, built once by `create_app`."""
+
+    settings: Settings
+    secret: bytes
+    clock: ClinicalClock
+    languages: dict[Language, Words]
+    templates: Environment
+    broadcast: Broadcast
+    build: str
+
+    def now(self) -> datetime:
+        """Give clinical time."""
+        return self.clock.at(datetime.now(UTC))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """One request: the site, the reader's words, clinical time; `viewer` is None before signing in."""
+
+    site: Site
+    request: Request
+    connection: Connection
+    words: Words
+    now: datetime
+    viewer: Viewer | None = None
+
+    @property
+    def person(self) -> Viewer:
+        """Give who is signed in. Raises NotSignedIn."""
+        if self.viewer is None:
+            raise NotSignedIn
+        return self.viewer
+
+    def scope(self) -> Scope:
+        """Give whose patients the signed-in person may see."""
+        return scope_of(self.connection, self.person.onlooker)
+
+    def render(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+        """Render a template in the reader's language."""
+        page = self.site.templates.get_template(template).render(
+            _=self.words.gettext,
+            pgettext=self.words.pgettext,
+            visit=self,
+            words=self.words,
+            language=self.words.language,
+            now=self.now,
+            **values,
+        )
+        return HTMLResponse(page, status_code=status)
+
+    def name_of(self, person: Person | Viewer) -> str:
+        """Write a person's name in the reader's script."""
+        return person.name if self.words.language is Language.ZH else person.name_en
+
+    def doctor_of(self, patient: Patient) -> str:
+        """Write the name of a patient's family doctor."""
+        zh = self.words.language is Language.ZH
+        return patient.family_doctor_name if zh else patient.family_doctor_name_en
+
+    def place_of(self, patient: Patient) -> str:
+        """Write the name of a patient's organisation."""
+        return patient.organisation_name if self.words.language is Language.ZH else patient.organisation_name_en
+
+    def age_of(self, patient: Patient) -> int:
+        """Give a patient's age in years."""
+        return age_years(patient.born_on, self.now, patient.time_zone)
+
+
+def open_site(settings: Settings, secret: bytes) -> Site:
+    """Build what lives as long as the server."""
+    build = build_of(Path(str(files("dashboards") / "static")))
+    clock = settings.clock()
+    return Site(
+        settings=settings,
+        secret=secret,
+        clock=clock,
+        languages=load(),
+        templates=_templates(build),
+        broadcast=Broadcast(settings.database_dsn, clock, build),
+        build=build,
+    )
+
+
+def build_of(static: Path) -> str:
+    """Name this version of the static files, so that a wall that runs for months takes a new one by itself."""
+    digest = hashlib.sha256()
+    for file in sorted(static.rglob("*")):
+        if file.is_file():
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def site_of(request: Request) -> Site:
+    """Give the site a request came to."""
+    site: Site = request.app.state.site
+    return site
+
+
+def opened(request: Request) -> Iterator[Connection]:
+    """Open a database connection for one request."""
+    with connect(site_of(request).settings.database_dsn) as connection:
+        yield connection
+
+
+def anyone(request: Request, connection: Annotated[Connection, Depends(opened)]) -> Visit:
+    """Take a request from anyone, signed in or not."""
+    site = site_of(request)
+    language = negotiate(request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language", ""))
+    token = request.cookies.get(COOKIE)
+    return Visit(
+        site=site,
+        request=request,
+        connection=connection,
+        words=site.languages[language],
+        now=site.now(),
+        viewer=viewer_of(connection, token, datetime.now(UTC)) if token else None,
+    )
+
+
+def signed_in(visit: Annotated[Visit, Depends(anyone)]) -> Visit:
+    """Take a request of a signed-in person only."""
+    if visit.viewer is None:
+        raise NotSignedIn
+    return visit
+
+
+def posted(
+    visit: Annotated[Visit, Depends(signed_in)],
+    csrf: Annotated[str, Form()] = "",
+    x_csrf_token: Annotated[str, Header()] = "",
+) -> Visit:
+    """Take a form of a signed-in person that carries the session's CSRF token."""
+    return _checked(visit, x_csrf_token or csrf)
+
+
+def called(visit: Annotated[Visit, Depends(signed_in)], x_csrf_token: Annotated[str, Header()] = "") -> Visit:
+    """Take an API call of a signed-in person that carries the session's CSRF token in its header."""
+    return _checked(visit, x_csrf_token)
+
+
+def unit_of(signal: Signal) -> str:
+    """Write a signal's unit."""
+    unit = SIGNALS[signal].unit
+    return _UNITS.get(unit, unit)
+
+
+def _checked(visit: Visit, csrf: str) -> Visit:
+    if not visit.person.holds(csrf):
+        raise HTTPException(status_code=403, detail="CSRF token missing or wrong")
+    return visit
+
+
+def _templates(build: str) -> Environment:
+    places = ("dashboards", "dashboards.console", "dashboards.wall")
+    environment = Environment(
+        loader=ChoiceLoader([PackageLoader(place) for place in places]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["ms"] = lambda at: round(at.timestamp() * 1000)
+    environment.filters["unit"] = unit_of
+    environment.globals["static"] = lambda path: f"/static/{path}?v={build}"
+    return environment
+
+
+Anyone = Annotated[Visit, Depends(anyone)]
+SignedIn = Annotated[Visit, Depends(signed_in)]
+Posted = Annotated[Visit, Depends(posted)]
+Called = Annotated[Visit, Depends(called)]

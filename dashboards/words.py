@@ -1,0 +1,110 @@
+"""Words and times as people read them: gettext catalogues in zh-CN and en, local times, ages (core, but for loading)."""
+
+import gettext
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from importlib.resources import files
+from io import BytesIO
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_timedelta
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+
+class Language(StrEnum):
+    """The languages of the screens; the first is the default."""
+
+    ZH = "zh_CN"
+    EN = "en"
+
+    @property
+    def tag(self) -> str:
+        """Give the BCP 47 tag for the `lang` attribute."""
+        return self.value.replace("_", "-")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """One language's texts and ways of writing time."""
+
+    language: Language
+    translations: gettext.NullTranslations
+
+    def gettext(self, message: str, **values: object) -> str:
+        """Translate, then fill %(name)s."""
+        text = self.translations.gettext(message)
+        return text % values if values else text
+
+    def pgettext(self, context: str, code: str) -> str:
+        """Say a code (a rule, a state, a reason) in words; an unknown code is shown as it is."""
+        return self.translations.pgettext(context, code)
+
+    def local(self, at: datetime, now: datetime, zone: str) -> str:
+        """Write an instant as local time, with the date where it is not today's."""
+        there, today = at.astimezone(ZoneInfo(zone)), now.astimezone(ZoneInfo(zone))
+        if there.date() == today.date():
+            return f"{there:%H:%M}"
+        day = f"{there.month}月{there.day}日" if self.language is Language.ZH else f"{there.day} {there:%b}"
+        year = "" if there.year == today.year else f"{there.year}年" if self.language is Language.ZH else f" {there.year}"
+        return f"{year}{day} {there:%H:%M}" if self.language is Language.ZH else f"{day}{year} {there:%H:%M}"
+
+    def ago(self, at: datetime, now: datetime) -> str:
+        """Write an age ("12 seconds ago"); an instant ahead of `now` counts as now."""
+        age = max(now - at, timedelta(0))
+        return format_timedelta(
+            -age, granularity="second", threshold=1.5, add_direction=True, format="narrow", locale=self.language.value
+        )
+
+    def span(self, length: timedelta) -> str:
+        """Write a length of time ("5 min")."""
+        return format_timedelta(length, threshold=1.5, format="short", locale=self.language.value)
+
+    def countdown(self, until: datetime, now: datetime) -> str:
+        """Write the time left as m:ss or h:mm:ss; past it, how long ago, with a plus sign."""
+        seconds = int((until - now).total_seconds())
+        sign, seconds = ("+", -seconds) if seconds < 0 else ("", seconds)
+        minutes, rest = divmod(seconds, 60)
+        hours, minutes = divmod(minutes, 60)
+        return f"{sign}{hours}:{minutes:02}:{rest:02}" if hours else f"{sign}{minutes}:{rest:02}"
+
+
+def age_years(born_on: date, now: datetime, zone: str) -> int:
+    """Give the age in whole years on the patient's local date."""
+    today = now.astimezone(ZoneInfo(zone)).date()
+    return today.year - born_on.year - ((today.month, today.day) < (born_on.month, born_on.day))
+
+
+def negotiate(chosen: str | None, accept_language: str) -> Language:
+    """Pick the language: the person's choice, else the browser's first that there is, else the default."""
+    if chosen in set(Language):
+        return Language(chosen)
+    ranked = sorted((_weighted(part) for part in accept_language.split(",")), key=lambda pair: -pair[0])
+    for weight, tag in ranked:
+        for language in Language:
+            if weight > 0 and tag.split("-")[0] == language.value.split("_")[0]:
+                return language
+    return Language.ZH
+
+
+def load() -> dict[Language, Words]:
+    """Read the catalogues; .po files are compiled in memory, so that there is no build step."""
+    return {language: Words(language=language, translations=_translations(language)) for language in Language}
+
+
+def _translations(language: Language) -> gettext.NullTranslations:
+    source = files("dashboards") / "locale" / language.value / "LC_MESSAGES" / "dashboards.po"
+    compiled = BytesIO()
+    with source.open("rb") as file:
+        write_mo(compiled, read_po(file, locale=language.value))
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)
+
+
+def _weighted(part: str) -> tuple[float, str]:
+    tag, _, parameter = part.strip().partition(";q=")
+    try:
+        return (float(parameter) if parameter else 1.0), tag.strip().lower()
+    except ValueError:
+        return 0.0, ""
