@@ -3,8 +3,9 @@
 import itertools
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,30 +20,29 @@ from hearthwatch.services.timescale import NoTimescale, Timescale
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TEMPLATE = "migrated"
+Templates = Callable[[Postgres], str]
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def timescale_server() -> Iterator[Postgres]:
-    """A running PostgreSQL 17 with TimescaleDB, with a migrated template database."""
+    """A running PostgreSQL 17 with TimescaleDB; `dsn()` is its maintenance database."""
     try:
         server = Timescale(settings=SETTINGS_OF_TESTS)
     except NoTimescale as error:
         _without(str(error))
     with server:
-        _make_template(server)
         yield server
 
 
 @pytest.fixture(scope="session")
 def plain_server() -> Iterator[Postgres]:
-    """A running plain PostgreSQL 18, with a migrated template database."""
+    """A running plain PostgreSQL 18; `dsn()` is its maintenance database."""
     try:
         server = EmbeddedPostgres(settings=SETTINGS_OF_TESTS)
     except NoEmbeddedPostgres as error:
         _without(str(error))
     with server:
-        _make_template(server)
         yield server
 
 
@@ -68,17 +68,23 @@ def own_plain() -> Iterator[Postgres]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def templates() -> Templates:
+    """A function that names a server's migrated template database, made when it is first asked for."""
+    return cache(_make_template)
+
+
 @pytest.fixture
-def database(timescale_server: Postgres) -> Iterator[str]:
+def database(timescale_server: Postgres, templates: Templates) -> Iterator[str]:
     """The DSN of a fresh, migrated database on TimescaleDB."""
-    with _database(timescale_server, template=TEMPLATE) as dsn:
+    with _database(timescale_server, template=templates(timescale_server)) as dsn:
         yield dsn
 
 
 @pytest.fixture
-def plain_database(plain_server: Postgres) -> Iterator[str]:
+def plain_database(plain_server: Postgres, templates: Templates) -> Iterator[str]:
     """The DSN of a fresh, migrated database on plain PostgreSQL."""
-    with _database(plain_server, template=TEMPLATE) as dsn:
+    with _database(plain_server, template=templates(plain_server)) as dsn:
         yield dsn
 
 
@@ -90,9 +96,9 @@ def any_server(request: pytest.FixtureRequest) -> Postgres:
 
 
 @pytest.fixture
-def any_database(any_server: Postgres) -> Iterator[str]:
+def any_database(any_server: Postgres, templates: Templates) -> Iterator[str]:
     """The DSN of a fresh, migrated database, on each flavour in turn."""
-    with _database(any_server, template=TEMPLATE) as dsn:
+    with _database(any_server, template=templates(any_server)) as dsn:
         yield dsn
 
 
@@ -143,7 +149,7 @@ def recordings() -> Path:
     return folder
 
 
-def _make_template(server: Postgres) -> None:
+def _make_template(server: Postgres) -> str:
     """Migrate one database to copy: nobody may connect to it, as a copy needs its source without connections."""
     with psycopg.connect(server.dsn(), autocommit=True) as db:
         db.execute(f"CREATE DATABASE {TEMPLATE} TEMPLATE template0")
@@ -151,6 +157,7 @@ def _make_template(server: Postgres) -> None:
         db.execute(f"ALTER DATABASE {TEMPLATE} WITH allow_connections false is_template true")
         # TimescaleDB's launcher keeps a scheduler connected to every database that has the extension.
         db.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [TEMPLATE])
+    return TEMPLATE
 
 
 @contextmanager

@@ -147,7 +147,10 @@ def _make_database(dsn: str) -> None:
 
 
 def _instance() -> str:
-    """Name this checkout's instance: two checkouts on one machine have servers of their own."""
+    """Name this checkout's instance (or HEARTHWATCH_SERVICES'): two checkouts have servers of their own."""
+    chosen = os.environ.get("HEARTHWATCH_SERVICES")
+    if chosen:
+        return chosen
     checkout = Path(__file__).resolve().parents[2]
     return f"development-{hashlib.sha256(str(checkout).encode()).hexdigest()[:8]}"
 
