@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import psycopg
 
 from care.sql import load_queries
@@ -50,6 +51,7 @@ class Stored:
     implausible: int = 0
     clock_ahead: int = 0
     unknown_gateways: int = 0
+    ages_s: Sequence[float] = ()
 
 
 def prepare(connection: Connection) -> None:
@@ -78,15 +80,17 @@ def store(connection: Connection, batch: Batch, registry: Registry, *, retention
         implausible=screened.implausible,
         clock_ahead=screened.clock_ahead,
         unknown_gateways=unknown_gateways,
+        ages_s=_ages_s(batch, screened.rows),
     )
 
 
-def quarantine(connection: Connection, refusal: Refusal, message: Incoming | None, now_ms: int) -> None:
+def quarantine(connection: Connection, refusal: Refusal, message: Incoming | None, now_ms: int) -> Stored:
     """Put a whole message aside that the database refuses; the rows it holds count as taken."""
     with connection.transaction():
         if message is not None:
             take_fresh(connection, [message], gather([message.decoded]), instant(now_ms))
         _put_aside(connection, [refusal])
+    return Stored(refused=_counted([refusal]))
 
 
 def _store_taken(connection: Connection, screened: Screened) -> None:
@@ -164,3 +168,13 @@ def _counted(refusals: Iterable[Refusal]) -> Counter[Rejection]:
     for refusal in refusals:
         counts[refusal.reason] += max(refusal.readings, 1)
     return counts
+
+
+def _ages_s(batch: Batch, rows: Rows) -> list[float]:
+    """How old the newest reading of each live message was when it was stored."""
+    taken = rows[rows["rejection"] == TAKEN]
+    newest = np.full(len(batch.messages), np.iinfo(np.int64).min)
+    np.maximum.at(newest, taken["message"], taken["measured_ms"])
+    live = np.array([not message.decoded.header.backlog for message in batch.messages], bool)
+    known = live & (newest > np.iinfo(np.int64).min)
+    return [float(age) for age in (batch.now_ms - newest[known]) / 1000]

@@ -47,6 +47,7 @@ INSERT INTO device (device_id, key, kind) VALUES
 INSERT INTO binding (device_id, patient_id, valid) VALUES
     (11, 1, '[2020-01-01 00:00+00,)'), (15, 2, '[2020-01-01 00:00+00,)'),
     (18, 2, '[2020-01-01 00:00+00, 2026-03-01 11:00+00)'), (18, 3, '[2026-03-01 11:00+00,)');
+UPDATE registry_version SET version = version + 1;
 """
 
 

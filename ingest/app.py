@@ -1,0 +1,67 @@
+"""Builds ingest from its settings and runs it until SIGTERM or SIGINT."""
+
+import signal
+import threading
+from datetime import UTC, datetime
+
+import structlog
+from prometheus_client import start_http_server
+
+from ingest.database import Database
+from ingest.intake import Intake, Limits
+from ingest.mailbox import BrokerAddress, Mailbox
+from ingest.metrics import Metrics
+from ingest.settings import IngestSettings
+from vitals.clock import ClinicalClock
+from vitals.reading import scaled
+from vitals.signals import Signal
+
+log = structlog.get_logger(__name__)
+
+
+def build(settings: IngestSettings, stopping: threading.Event, metrics: Metrics) -> Intake:
+    """Put the parts together."""
+    clock = ClinicalClock.parse(settings.clock_origin, settings.clock_speed)
+
+    def now_ms() -> int:
+        return int(clock.at(datetime.now(UTC)).timestamp() * 1000)
+
+    address = BrokerAddress(
+        host=settings.broker_host,
+        port=settings.broker_port,
+        client_id=settings.ingest_client_id,
+        username=settings.ingest_broker_username,
+        password=settings.ingest_broker_password,
+        ca_file=settings.ingest_broker_ca_file,
+        session_expiry_s=settings.ingest_session_expiry_s,
+        receive_maximum=settings.ingest_receive_maximum,
+    )
+    limits = Limits(
+        window_s=settings.ingest_window_ms / 1000,
+        messages_max=settings.ingest_batch_messages,
+        rows_max=settings.ingest_batch_rows,
+        retention_days=settings.ingest_retention_days,
+        urgent_spo2_below=scaled(Signal.SPO2, settings.ingest_urgent_spo2_below),
+    )
+    return Intake(
+        Mailbox(address, now_ms, stopping),
+        Database(settings.database_dsn),
+        metrics,
+        limits=limits,
+        now_ms=now_ms,
+        stopping=stopping,
+    )
+
+
+def run(settings: IngestSettings) -> None:
+    """Run until told to stop."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    metrics = Metrics()
+    intake = build(settings, stopping, metrics)
+    if settings.ingest_metrics_port:
+        start_http_server(settings.ingest_metrics_port, settings.ingest_metrics_host, metrics.registry)
+    log.info("ingest starts", broker=f"{settings.broker_host}:{settings.broker_port}")
+    intake.run()
+    log.info("ingest has stopped")

@@ -1,0 +1,102 @@
+"""`hearthwatch ingest`: run the service, browse what was refused, see what each outbox has delivered."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import psycopg
+import typer
+from psycopg.rows import dict_row
+from pydantic import ValidationError
+
+from care.sql import load_queries
+from ingest.account import count, missing
+from ingest.rejection import EXPLANATION, Rejection
+from ingest.settings import IngestSettings, UnknownSetting
+
+app = typer.Typer(no_args_is_help=True, help="Take readings from the broker and store them.")
+
+_QUERIES = load_queries("ingest")
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+
+
+@app.command()
+def run() -> None:
+    """Run the service until SIGTERM or Ctrl-C."""
+    from ingest.app import run as run_service
+
+    run_service(_settings())
+
+
+@app.command()
+def rejected(
+    reason: Annotated[Rejection | None, typer.Option(help="Only this reason.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Browse what was not taken, newest first, with the reason in words."""
+    lines = _rows("rejected_newest", {"reason": reason and reason.value, "limit": limit})
+    for line in lines:
+        if as_json:
+            typer.echo(json.dumps(line, default=str, ensure_ascii=False))
+            continue
+        zh, en = EXPLANATION[Rejection(line["reason"])]
+        typer.echo(
+            f"{line['received_at']:%F %T}  {line['source']}  {line['reason']}  {line['readings']} readings\n"
+            f"    {line['detail']}\n    {zh} {en}"
+        )
+    if not lines and not as_json:
+        typer.echo("nothing was refused")
+
+
+@app.command()
+def account(
+    gateway: Annotated[str | None, typer.Option(help="Only this gateway.")] = None, as_json: AsJson = False
+) -> None:
+    """Show for each outbox which rows are taken and which are missing in between."""
+    for line in _rows("accounts", {"gateway_id": gateway}):
+        taken = [(part.lower, part.upper) for part in line["taken"]]
+        holes = missing(taken)
+        shown = {
+            "gateway_id": line["gateway_id"],
+            "outbox_id": str(line["outbox_id"]),
+            "taken": count(taken),
+            "taken_ranges": taken,
+            "missing": count(holes),
+            "missing_ranges": holes,
+            "received_at": line["received_at"].isoformat(),
+        }
+        if as_json:
+            typer.echo(json.dumps(shown))
+        else:
+            typer.echo(
+                f"{shown['gateway_id']}  {shown['outbox_id']}  taken {shown['taken']}  missing {shown['missing']}"
+                + (f"  {holes[:10]}" if holes else "")
+            )
+
+
+def _rows(query: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+    with (
+        _errors_in_one_line(),
+        psycopg.connect(_settings().database_dsn, row_factory=dict_row, connect_timeout=5) as connection,
+    ):
+        return connection.execute(_QUERIES[query], values).fetchall()
+
+
+def _settings() -> IngestSettings:
+    try:
+        return IngestSettings.from_environment()
+    except (UnknownSetting, ValidationError) as exc:
+        sys.exit(f"hearthwatch ingest: {exc}")
+
+
+@contextmanager
+def _errors_in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.OperationalError as exc:
+        sys.exit(f"hearthwatch ingest: the database cannot be reached: {str(exc).strip()}")
+    except psycopg.errors.UndefinedTable:
+        sys.exit("hearthwatch ingest: tables are missing: run 'hearthwatch db migrate'")

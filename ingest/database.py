@@ -1,0 +1,55 @@
+"""Ingest's one connection to the database: opened when it is needed, dropped when it is in doubt."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import psycopg
+
+from ingest.storing import Connection, prepare
+
+STATEMENT_S_MAX = 60
+CONNECT_S_MAX = 5
+
+_Result = TypeVar("_Result")
+
+
+class Database:
+    """Runs work on a prepared connection; every error drops the connection unless it is surely sound."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._connection: Connection | None = None
+
+    def run(self, work: Callable[[Connection], _Result]) -> _Result:
+        """Do the work, connecting first where needed. Raises psycopg.Error and whatever the work raises."""
+        connection = self._connection or self._open()
+        try:
+            return work(connection)
+        except psycopg.OperationalError:
+            self.close()
+            raise
+        finally:
+            if connection.closed:
+                self._connection = None
+
+    def close(self) -> None:
+        """Drop the connection, if there is one."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _open(self) -> Connection:
+        connection: psycopg.Connection[Any] = psycopg.connect(
+            self._dsn,
+            autocommit=True,
+            connect_timeout=CONNECT_S_MAX,
+            application_name="hearthwatch-ingest",
+            options=f"-c statement_timeout={STATEMENT_S_MAX * 1000} -c timezone=UTC",
+        )
+        try:
+            prepare(connection)
+        except psycopg.Error:
+            connection.close()
+            raise
+        self._connection = connection
+        return connection

@@ -1,0 +1,71 @@
+"""Ingest's settings: environment variables HEARTHWATCH_..., read once, unknown HEARTHWATCH_INGEST_... are errors."""
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "HEARTHWATCH_"
+
+
+class UnknownSetting(ValueError):
+    """The environment holds a HEARTHWATCH_INGEST_... that ingest does not know: most likely misspelt."""
+
+
+class IngestSettings(BaseSettings):
+    """Each field is an environment variable HEARTHWATCH_<FIELD>; the first five are shared by all services."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    database_dsn: str = "host=127.0.0.1 dbname=hearthwatch"
+    """libpq connection string of the database."""
+    broker_host: str = "127.0.0.1"
+    """Host of the MQTT broker."""
+    broker_port: int = Field(default=1883, ge=1, le=65535)
+    """Port of the MQTT broker."""
+    clock_origin: str = ""
+    """Instant (ISO 8601, UTC) from which clinical time runs at `clock_speed`; empty: real time."""
+    clock_speed: float = Field(default=1.0, gt=0)
+    """How many clinical seconds pass in one of the machine's."""
+
+    ingest_client_id: str = Field(default="hearthwatch-ingest", min_length=1)
+    """MQTT client id: the broker keeps unacknowledged messages under this name. One process, one id."""
+    ingest_broker_username: str = ""
+    """User name at the broker; empty: anonymous."""
+    ingest_broker_password: str = ""
+    """Password at the broker."""
+    ingest_broker_ca_file: Path | None = None
+    """Certificate authority of the broker's TLS certificate; empty: no TLS."""
+    ingest_session_expiry_s: int = Field(default=7 * 86_400, ge=60, le=2**32 - 2)
+    """How long the broker keeps messages while ingest is away."""
+    ingest_receive_maximum: int = Field(default=500, ge=1, le=65535)
+    """Messages the broker may send ahead of acknowledgement: the bound of what lies in memory."""
+    ingest_window_ms: int = Field(default=200, ge=0, le=10_000)
+    """How long messages are collected before they are stored together."""
+    ingest_batch_messages: int = Field(default=500, ge=1)
+    """Messages stored in one transaction, at most."""
+    ingest_batch_rows: int = Field(default=100_000, ge=1)
+    """Readings after which a batch takes no further message."""
+    ingest_retention_days: int = Field(default=90, ge=1)
+    """Readings older than this are refused as too_old."""
+    ingest_urgent_spo2_below: float = Field(default=90.0, ge=0, le=100)
+    """A live SpO2 below this ends the collecting window at once. It decides nothing clinical."""
+    ingest_metrics_port: int = Field(default=0, ge=0, le=65535)
+    """Port of the Prometheus metrics on `ingest_metrics_host`; 0: none."""
+    ingest_metrics_host: str = "127.0.0.1"
+    """Address the metrics are served on."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read the process's settings. Raises UnknownSetting, pydantic.ValidationError."""
+        known = {f"{PREFIX}{name.upper()}" for name in cls.model_fields}
+        for name in sorted(environment):
+            if name.upper().startswith(f"{PREFIX}INGEST_") and name.upper() not in known:
+                near = difflib.get_close_matches(name.upper(), known, n=1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                raise UnknownSetting(f"{name} is no setting of ingest{hint}")
+        return cls()
