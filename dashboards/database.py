@@ -18,8 +18,10 @@ T = TypeVar("T")
 
 @contextmanager
 def connect(dsn: str) -> Iterator[Connection]:
-    """Open a connection for one request; commits when it ends well."""
-    with psycopg.connect(dsn, connect_timeout=CONNECT_TIMEOUT_S, application_name="hearthwatch console") as connection:
+    """Open a connection for one request. Each statement commits by itself; alerting's acts are transactions."""
+    with psycopg.connect(
+        dsn, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S, application_name="hearthwatch console"
+    ) as connection:
         yield connection
 
 

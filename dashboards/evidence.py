@@ -1,18 +1,39 @@
-"""Why an alarm was raised, in words a doctor reads: the limit, what was seen, how much of it (core)."""
+"""Why an alarm was raised, in words a doctor reads: the limit, what was seen, how much of it (core).
 
-from collections.abc import Sequence
-from datetime import timedelta
+Alerting writes the evidence as JSON; its keys are read here and nowhere else. What is not known is left out.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from dashboards.board import Episode
 from dashboards.limits import Limit
+from dashboards.units import unit_of
 from dashboards.words import Words
-from vitals.signals import SIGNALS, Signal
+from vitals.signals import Signal
+
+Local = Callable[[datetime], str]
+"""Writes an instant as the patient's local time."""
+
+
+def evidence_of(episode: Episode, limits: Sequence[Limit], words: Words, local: Local) -> list[str]:
+    """Say what was seen against which limit, the limit first."""
+    seen = episode.evidence
+    limit = _decisive(seen, limits)
+    return [
+        *([rule_text(limit, words)] if limit else []),
+        *_extremes(seen, words),
+        *_amounts(seen, words),
+        *_times(seen, words, local),
+        *(words.pgettext("why", seen[key]) for key in ("why",) if isinstance(seen.get(key), str)),
+        *(words.pgettext("why", key) for key in ("data_gap", "late", "past") if seen.get(key) is True),
+    ]
 
 
 def rule_text(limit: Limit, words: Words) -> str:
     """Say what a rule asks for, in one line."""
-    bound = f"{limit.sign} {limit.value:g} {'°C' if limit.signal is Signal.TEMPERATURE else SIGNALS[limit.signal].unit}"
+    bound = f"{limit.sign}\u00a0{limit.value:g}\u00a0{unit_of(limit.signal)}"
     if limit.kind == "sustained":
         return words.gettext(
             "%(bound)s in at least %(share)s %% of samples over %(window)s",
@@ -31,58 +52,48 @@ def rule_text(limit: Limit, words: Words) -> str:
     )
 
 
-def evidence_of(episode: Episode, limits: Sequence[Limit], words: Words) -> list[str]:
-    """Say what was seen against which limit; what the evidence does not hold is left out."""
-    seen = episode.evidence
-    limit = _decisive(seen, limits)
-    lines = [rule_text(limit, words)] if limit else []
-    signal = limit.signal if limit else None
-    for key, text in (
-        ("worst", words.gettext("worst %(value)s", value="{}")),
-        ("value", words.gettext("at the alarm %(value)s", value="{}")),
-    ):
-        if (number := _number(seen.get(key), signal)) is not None:
-            lines.append(text.format(number))
-    if (values := _values(seen.get("values"), signal)) != "":
-        lines.append(words.gettext("values %(values)s", values=values))
-    if isinstance(seen.get("valid"), int) and isinstance(seen.get("below"), int):
-        lines.append(
-            words.gettext("%(below)s of %(valid)s good samples beyond the limit", below=seen["below"], valid=seen["valid"])
-        )
-    if (coverage := _coverage(seen, limit)) is not None:
-        lines.append(words.gettext("coverage %(percent)s %%", percent=coverage))
-    if isinstance(seen.get("count"), int):
-        lines.append(words.gettext("%(count)s readings", count=seen["count"]))
-    if seen.get("data_gap") is True:
-        lines.append(words.gettext("a whole day without any reading in between"))
-    return lines
-
-
 def _decisive(seen: dict[str, Any], limits: Sequence[Limit]) -> Limit | None:
     """Pick the form of the rule that spoke: samples counted in a window, or single measurements."""
-    sustained = "valid" in seen
+    sustained = "valid_samples" in seen
     return next((limit for limit in limits if (limit.kind == "sustained") == sustained), next(iter(limits), None))
 
 
-def _coverage(seen: dict[str, Any], limit: Limit | None) -> int | None:
-    if isinstance(seen.get("coverage_percent"), int | float):
-        return round(seen["coverage_percent"])
-    if isinstance(seen.get("buckets"), int) and limit and limit.window_s:
-        return min(100, round(seen["buckets"] * 1000 / limit.window_s))
-    return None
+def _extremes(seen: dict[str, Any], words: Words) -> list[str]:
+    texts = {
+        "lowest": words.gettext("lowest"),
+        "worst": words.gettext("worst"),
+        "value": words.gettext("at the alarm"),
+    }
+    signal = seen.get("signal")
+    unit = unit_of(Signal(signal)) if signal in set(Signal) else ""
+    return [f"{text} {seen[key]:g}\u00a0{unit}" for key, text in texts.items() if _is_number(seen.get(key))]
 
 
-def _values(given: object, signal: Signal | None) -> str:
-    if not isinstance(given, list):
-        return ""
-    numbers = [_number(each[-1] if isinstance(each, list) else each, signal) for each in given[-4:]]
-    return ", ".join(number for number in numbers if number is not None)
+def _amounts(seen: dict[str, Any], words: Words) -> list[str]:
+    said = []
+    if _is_number(seen.get("valid_samples")) and _is_number(seen.get("samples_below")):
+        said.append(
+            words.gettext(
+                "%(below)s of %(valid)s good samples beyond the limit",
+                below=seen["samples_below"],
+                valid=seen["valid_samples"],
+            )
+        )
+    if _is_number(seen.get("coverage_percent")):
+        said.append(words.gettext("coverage %(percent)s %%", percent=round(seen["coverage_percent"])))
+    if _is_number(seen.get("readings_beyond")):
+        said.append(words.gettext("%(count)s readings beyond the limit", count=seen["readings_beyond"]))
+    if _is_number(seen.get("hours")) and seen["hours"] > 0:
+        said.append(words.gettext("within %(hours)s h", hours=f"{seen['hours']:g}"))
+    return said
 
 
-def _number(value: object, signal: Signal | None) -> str | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or signal is None:
-        return None
-    spec = SIGNALS[signal]
-    unit = "°C" if signal is Signal.TEMPERATURE else spec.unit
-    inside = value <= spec.plausible[1]
-    return f"{value if inside else value / spec.scale:g} {unit}"
+def _times(seen: dict[str, Any], words: Words, local: Local) -> list[str]:
+    given = seen.get("last_good_at")
+    if not isinstance(given, str):
+        return []
+    return [words.gettext("last good value %(time)s", time=local(datetime.fromisoformat(given)))]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -8,7 +8,7 @@ VALUES (%(token_hash)s, %(person_id)s, %(csrf)s, %(now)s, %(now)s, %(expires_at)
 -- name: session_viewer
 -- Who holds this session, with the rights of today, not of the time of signing in.
 SELECT p.person_id, p.key, p.name, p.name_en, p.role, p.service_tier, p.organisation_id, s.csrf, s.seen_at
-  FROM console_session s JOIN person p USING (person_id)
+  FROM console_session s JOIN care_person p USING (person_id)
  WHERE s.token_hash = %(token_hash)s AND s.expires_at > %(now)s;
 
 -- name: session_seen
@@ -129,7 +129,7 @@ SELECT notice_id, episode_id, recipient, service_tier, step, split_part(channel_
 
 -- name: people
 -- Names of those who acted.
-SELECT person_id, name, name_en FROM person WHERE person_id = ANY (%(people)s);
+SELECT person_id, name, name_en FROM care_person WHERE person_id = ANY (%(people)s);
 
 -- name: profiles
 -- The clinical profiles under which episodes were decided.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from care.people import verify_password
+
 from dashboards.database import Connection, execute, records, rows
 from dashboards.scope import Onlooker
 
@@ -76,7 +77,6 @@ def sign_in(connection: Connection, attempt: Attempt, now: datetime) -> str:
     execute(connection, "failure_forget", **who, before=now - FAILURES_KEPT, signed_in=person is not None)
     if person is None:
         execute(connection, "failure_record", **who, now=now)
-        connection.commit()
         raise WrongPassword("wrong key or password")
     token = secrets.token_urlsafe(32)
     execute(
@@ -88,7 +88,6 @@ def sign_in(connection: Connection, attempt: Attempt, now: datetime) -> str:
         now=now,
         expires_at=now + LASTS,
     )
-    connection.commit()
     return token
 
 
@@ -99,7 +98,6 @@ def viewer_of(connection: Connection, token: str, now: datetime) -> Viewer | Non
         return None
     if now - found[0].seen_at >= SEEN_EVERY:
         execute(connection, "session_seen", token_hash=_hash(token), now=now, expires_at=now + LASTS)
-        connection.commit()
     return found[0]
 
 

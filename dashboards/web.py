@@ -1,7 +1,7 @@
 """What every page has in common: the site, the visit behind a request, and rendering."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -12,18 +12,19 @@ from fastapi import Depends, Form, Header, HTTPException, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-from dashboards.board import Patient, Person
+from dashboards.board import Episode, Patient, Person
 from dashboards.database import Connection, connect
+from dashboards.evidence import evidence_of
+from dashboards.limits import Limit
 from dashboards.scope import Scope, scope_of
 from dashboards.sessions import COOKIE, Viewer, viewer_of
 from dashboards.settings import Settings
 from dashboards.stream import Broadcast
+from dashboards.units import unit_of
 from dashboards.words import Language, Words, age_years, load, negotiate
 from vitals.clock import ClinicalClock
-from vitals.signals import SIGNALS, Signal
 
 LANGUAGE_COOKIE = "hearthwatch_language"
-_UNITS = {"Cel": "°C", "mm[Hg]": "mmHg", "1": ""}
 
 
 class NotSignedIn(Exception):
@@ -94,6 +95,10 @@ class Visit:
     def place_of(self, patient: Patient) -> str:
         """Write the name of a patient's organisation."""
         return patient.organisation_name if self.words.language is Language.ZH else patient.organisation_name_en
+
+    def evidence(self, episode: Episode, patient: Patient, limits: Sequence[Limit]) -> list[str]:
+        """Say why an episode was raised, in the reader's words and the patient's local time."""
+        return evidence_of(episode, limits, self.words, lambda at: self.words.local(at, self.now, patient.time_zone))
 
     def age_of(self, patient: Patient) -> int:
         """Give a patient's age in years."""
@@ -170,12 +175,6 @@ def posted(
 def called(visit: Annotated[Visit, Depends(signed_in)], x_csrf_token: Annotated[str, Header()] = "") -> Visit:
     """Take an API call of a signed-in person that carries the session's CSRF token in its header."""
     return _checked(visit, x_csrf_token)
-
-
-def unit_of(signal: Signal) -> str:
-    """Write a signal's unit."""
-    unit = SIGNALS[signal].unit
-    return _UNITS.get(unit, unit)
 
 
 def _checked(visit: Visit, csrf: str) -> Visit:

@@ -1,4 +1,4 @@
-"""Words and times as people read them: gettext catalogues in zh-CN and en, local times, ages (core, but for loading)."""
+"""Words and times as people read them: catalogues in zh-CN and en, local times, ages (core, but for loading)."""
 
 import gettext
 from dataclasses import dataclass
@@ -47,7 +47,9 @@ class Words:
         if there.date() == today.date():
             return f"{there:%H:%M}"
         day = f"{there.month}月{there.day}日" if self.language is Language.ZH else f"{there.day} {there:%b}"
-        year = "" if there.year == today.year else f"{there.year}年" if self.language is Language.ZH else f" {there.year}"
+        year = (
+            "" if there.year == today.year else f"{there.year}年" if self.language is Language.ZH else f" {there.year}"
+        )
         return f"{year}{day} {there:%H:%M}" if self.language is Language.ZH else f"{day}{year} {there:%H:%M}"
 
     def ago(self, at: datetime, now: datetime) -> str:

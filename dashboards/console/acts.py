@@ -22,18 +22,24 @@ router = APIRouter()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
-    """What one may do about an episode now. `barred`: staying at home is not tier 2's to decide."""
+    """What one may do about an episode now; `service_tier` is the acting person's."""
 
     episode: board.Episode
     patient: board.Patient
     possible: list[str]
+    service_tier: int
     vitals: list[Newest]
     taken_by: board.Person | None
 
     @property
     def barred(self) -> bool:
         """Say whether "stay home" is missing because a tier-3 case is open."""
-        return self.episode.tier3 and self.episode.service_tier == 2 and "stay_home" not in self.possible
+        return (
+            self.episode.tier3
+            and self.service_tier == 2
+            and self.episode.state != "closed"
+            and "stay_home" not in self.possible
+        )
 
     @property
     def decisions(self) -> list[str]:
@@ -103,13 +109,12 @@ def note(visit: Posted, episode_id: int, text: Annotated[str, Form()] = "") -> R
 
 def sheet_of(visit: Visit, episode: board.Episode, patient: board.Patient) -> Sheet:
     """Ask alerting what is possible now."""
-    possible = acts.possible_acts(
-        visit.connection, episode_id=episode.episode_id, person_id=visit.person.person_id
-    )
+    possible = acts.possible_acts(visit.connection, episode_id=episode.episode_id, person_id=visit.person.person_id)
     return Sheet(
         episode=episode,
         patient=patient,
         possible=possible,
+        service_tier=visit.person.service_tier,
         vitals=board.newest_of(visit.connection, [patient.patient_id], visit.now)[patient.patient_id],
         taken_by=board.people(visit.connection, [episode.acknowledged_by]).get(episode.acknowledged_by or 0),
     )
@@ -128,7 +133,6 @@ def _do(visit: Visit, episode_id: int, act: Callable[[Connection], None], *, don
     try:
         act(visit.connection)
     except acts.ActError as error:
-        visit.connection.rollback()
         return _answer(visit, episode_id, trouble=_why_not(visit, str(error)))
     return _answer(visit, episode_id, done=done)
 

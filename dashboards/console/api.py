@@ -1,6 +1,7 @@
 """The console's API, version 1: the same acts under the same rights, for the demo and for other programs."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from fastapi import APIRouter, HTTPException, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -76,10 +77,11 @@ class Trouble(BaseModel):
     detail: str
 
 
-REFUSALS = {status: {"model": Trouble} for status in (401, 403, 404, 409)}
+def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    return {status: {"model": Trouble} for status in statuses}
 
 
-@router.post("/session", responses={status: {"model": Trouble} for status in (400, 401, 429)})
+@router.post("/session", responses=_refusals(400, 401, 429))
 def open_session(visit: Anyone, credentials: Credentials, response: Response) -> SessionOpened:
     """Sign in: the cookie is set, the CSRF token is answered."""
     machine_now = datetime.now(UTC)
@@ -93,27 +95,23 @@ def open_session(visit: Anyone, credentials: Credentials, response: Response) ->
     viewer = viewer_of(visit.connection, token, machine_now)
     assert viewer is not None, "a session just opened has its person"
     set_session(response, visit.request, token)
-    return SessionOpened(
-        csrf=viewer.csrf, person_key=viewer.key, role=viewer.role, service_tier=viewer.service_tier
-    )
+    return SessionOpened(csrf=viewer.csrf, person_key=viewer.key, role=viewer.role, service_tier=viewer.service_tier)
 
 
-@router.get("/episodes", responses={401: {"model": Trouble}})
+@router.get("/episodes", responses=_refusals(401))
 def episodes(visit: SignedIn) -> list[EpisodeOut]:
     """List the open episodes in scope, most urgent first."""
-    return [
-        _out(visit, card.episode, card.patient) for card in board.inbox(visit.connection, visit.scope(), visit.now)
-    ]
+    return [_out(visit, card.episode, card.patient) for card in board.inbox(visit.connection, visit.scope(), visit.now)]
 
 
-@router.get("/episodes/{episode_id}", responses=REFUSALS)
+@router.get("/episodes/{episode_id}", responses=_refusals(401, 403, 404, 409))
 def episode(visit: SignedIn, episode_id: int) -> EpisodeOut:
     """Give one episode, open or closed."""
     found = episode_of(visit, episode_id)
     return _out(visit, found, board.patient_of(visit.connection, found))
 
 
-@router.post("/episodes/{episode_id}/acknowledge", responses=REFUSALS)
+@router.post("/episodes/{episode_id}/acknowledge", responses=_refusals(401, 403, 404, 409))
 def acknowledge(visit: Called, episode_id: int) -> EpisodeOut:
     """Take responsibility for an episode."""
     episode_of(visit, episode_id)
@@ -126,7 +124,7 @@ def acknowledge(visit: Called, episode_id: int) -> EpisodeOut:
     return episode(visit, episode_id)
 
 
-@router.post("/episodes/{episode_id}/decide", responses=REFUSALS)
+@router.post("/episodes/{episode_id}/decide", responses=_refusals(401, 403, 404, 409))
 def decide(visit: Called, episode_id: int, decision: Decision) -> EpisodeOut:
     """Decide what becomes of the patient."""
     episode_of(visit, episode_id)
@@ -148,9 +146,7 @@ def decide(visit: Called, episode_id: int, decision: Decision) -> EpisodeOut:
 
 
 def _out(visit: SignedIn, found: board.Episode, patient: board.Patient) -> EpisodeOut:
-    possible = acts.possible_acts(
-        visit.connection, episode_id=found.episode_id, person_id=visit.person.person_id
-    )
+    possible = acts.possible_acts(visit.connection, episode_id=found.episode_id, person_id=visit.person.person_id)
     shown = {name: getattr(found, name) for name in EpisodeOut.model_fields if hasattr(found, name)}
     return EpisodeOut(
         **shown, patient_key=patient.key, initials=patient.initials, bed=patient.bed, possible_acts=possible

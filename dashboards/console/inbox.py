@@ -1,10 +1,11 @@
 """The inbox: open episodes, most urgent first, live."""
 
+from typing import Any
+
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
 from dashboards import board
-from dashboards.evidence import evidence_of
 from dashboards.limits import Limit, limits_of
 from dashboards.web import SignedIn, Visit, site_of
 
@@ -49,7 +50,7 @@ def limits_by_rule(visit: Visit, hashes: set[str]) -> dict[tuple[str, str], list
     return found
 
 
-def _values(visit: Visit) -> dict[str, object]:
+def _values(visit: Visit) -> dict[str, Any]:
     cards = board.inbox(visit.connection, visit.scope(), visit.now)
     limits = limits_by_rule(visit, {card.episode.profile_hash for card in cards})
     counts = dict.fromkeys(("emergency", "high", "medium", "low"), 0)
@@ -59,8 +60,8 @@ def _values(visit: Visit) -> dict[str, object]:
         "cards": cards,
         "counts": counts,
         "evidence": {
-            card.episode.episode_id: evidence_of(
-                card.episode, limits.get((card.episode.profile_hash, card.episode.rule), []), visit.words
+            card.episode.episode_id: visit.evidence(
+                card.episode, card.patient, limits.get((card.episode.profile_hash, card.episode.rule), [])
             )
             for card in cards
         },

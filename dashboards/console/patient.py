@@ -10,10 +10,10 @@ from dashboards import board
 from dashboards.console.acts import Sheet, sheet_of
 from dashboards.console.inbox import limits_by_rule
 from dashboards.database import rows
-from dashboards.evidence import evidence_of
 from dashboards.limits import Limit, limits_of
 from dashboards.series import CHARTED, Bucket, Span, lines
-from dashboards.web import SignedIn, Visit, unit_of
+from dashboards.units import unit_of
+from dashboards.web import SignedIn, Visit
 
 router = APIRouter()
 
@@ -82,7 +82,9 @@ def series(visit: SignedIn, key: str, span: Span = Span.HOUR) -> dict[str, Any]:
 
 
 def _drawn(visit: Visit, limits: list[Limit]) -> list[dict[str, Any]]:
-    texts = {limit.value: visit.words.pgettext("limit", limit.rule) for limit in reversed(limits)}
+    texts = {
+        limit.value: f"{visit.words.pgettext('limit', limit.rule)} {limit.sign} {limit.value:g}" for limit in limits
+    }
     return [{"value": value, "text": text} for value, text in sorted(texts.items())]
 
 
@@ -110,9 +112,7 @@ def _episodes(visit: Visit, patient: board.Patient) -> dict[str, Any]:
         "notices": board.notices_of(visit.connection, found),
         "people": board.people(visit.connection, [event.actor_id for event in events]),
         "evidence": {
-            episode.episode_id: evidence_of(
-                episode, limits.get((episode.profile_hash, episode.rule), []), visit.words
-            )
+            episode.episode_id: visit.evidence(episode, patient, limits.get((episode.profile_hash, episode.rule), []))
             for episode in found
         },
     }

@@ -19,7 +19,7 @@ router = APIRouter()
 
 
 @router.get("/sign-in")
-def form(visit: Anyone, next: str = "/") -> Response:  # noqa: A002 (the name in the address)
+def form(visit: Anyone, next: str = "/") -> Response:
     """Show the form, or go on if signed in."""
     if visit.viewer is not None:
         return RedirectResponse(_local(next), status_code=303)
@@ -32,7 +32,7 @@ def enter(
     key: Annotated[str, Form()] = "",
     password: Annotated[str, Form()] = "",
     csrf: Annotated[str, Form()] = "",
-    next: Annotated[str, Form()] = "/",  # noqa: A002
+    next: Annotated[str, Form()] = "/",
 ) -> Response:
     """Take key and password; the form's token must be the one its page set."""
     held = visit.request.cookies.get(FORM_COOKIE, "")
@@ -61,7 +61,7 @@ def leave(visit: Posted) -> Response:
 
 
 @router.get("/language/{language}")
-def choose_language(language: Language, next: str = "/") -> Response:  # noqa: A002
+def choose_language(language: Language, next: str = "/") -> Response:
     """Keep the language for this browser."""
     answer = RedirectResponse(_local(next), status_code=303)
     answer.set_cookie(LANGUAGE_COOKIE, language.value, max_age=LANGUAGE_LASTS_S, samesite="lax", httponly=True)
@@ -88,9 +88,7 @@ def address_of(request: Request) -> str:
 def _form(visit: Visit, target: str, *, status: int = 200, trouble: str = "", key: str = "") -> Response:
     token = visit.request.cookies.get(FORM_COOKIE) or secrets.token_urlsafe(24)
     answer = visit.render("sign_in.html", status, form_token=token, target=target, trouble=trouble, key=key)
-    answer.set_cookie(
-        FORM_COOKIE, token, httponly=True, samesite="strict", secure=visit.request.url.scheme == "https"
-    )
+    answer.set_cookie(FORM_COOKIE, token, httponly=True, samesite="strict", secure=visit.request.url.scheme == "https")
     return answer
 
 

@@ -5,6 +5,7 @@
   const place = document.getElementById("chart");
   if (!place) return;
   const buttons = [...document.querySelectorAll("[data-span]")];
+  const font = `12px ${getComputedStyle(document.body).fontFamily}`;
   const ink = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const sync = uPlot.sync("course");
   const HEIGHTS = { spo2: 210, pulse: 150, temperature: 150 };
@@ -45,8 +46,8 @@
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), course.zone),
       scales: { x: { time: true, range: () => [course.from, course.to] }, y: { range: (_, low, high) => span_of(line, low, high) } },
       axes: [
-        { show: isLast, stroke: ink("--muted"), font: "12px system-ui, sans-serif", grid: { show: false }, ticks: { stroke: ink("--line") }, space: 64, values: (_, splits) => splits.map((at, i) => clockText(at, course.zone, i === 0 ? null : splits[i - 1])) },
-        { stroke: ink("--muted"), font: "12px system-ui, sans-serif", size: 44, space: 32, grid: { stroke: ink("--hair"), width: 1 }, ticks: { show: false } },
+        { show: isLast, stroke: ink("--muted"), font, grid: { show: false }, ticks: { stroke: ink("--line") }, space: 64, values: (_, splits) => splits.map((at, i) => clockText(at, course.zone, i === 0 ? null : splits[i - 1])) },
+        { stroke: ink("--muted"), font, size: 44, space: 32, grid: { stroke: ink("--hair"), width: 1 }, ticks: { show: false } },
       ],
       series: [
         {},
@@ -85,8 +86,8 @@
   function limits(plot, drawn) {
     const { ctx, bbox } = plot;
     ctx.save();
-    ctx.font = `${11 * devicePixelRatio}px system-ui, "Noto Sans CJK SC", sans-serif`;
-    ctx.textAlign = "right";
+    ctx.font = `${12 * devicePixelRatio}px ${getComputedStyle(document.body).fontFamily}`;
+    ctx.textAlign = "left";
     for (const each of drawn) {
       const y = Math.round(plot.valToPos(each.value, "y", true)) + 0.5;
       if (y < bbox.top || y > bbox.top + bbox.height) continue;
@@ -98,7 +99,7 @@
       ctx.lineTo(bbox.left + bbox.width, y);
       ctx.stroke();
       ctx.fillStyle = ink("--limit");
-      ctx.fillText(`${each.text} ${each.value}`, bbox.left + bbox.width - 4, y - 4);
+      ctx.fillText(each.text, bbox.left + 6 * devicePixelRatio, y - 5 * devicePixelRatio);
     }
     ctx.restore();
   }

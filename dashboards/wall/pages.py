@@ -33,7 +33,9 @@ def centre_of(visit: Anyone, organisation_key: str, token: str = "") -> Centre:
     """Take a display with a valid link only."""
     found = records(visit.connection, "organisation_by_key", key=organisation_key)
     if not is_wall_token(visit.site.secret, organisation_key, token) or not found:
-        raise HTTPException(status_code=403, detail="this link is not valid: make one with `hearthwatch console wall-link`")
+        raise HTTPException(
+            status_code=403, detail="this link is not valid: make one with `hearthwatch console wall-link`"
+        )
     return Centre(**found[0])
 
 

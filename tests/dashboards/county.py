@@ -65,20 +65,25 @@ class Alarm:
 CRITICAL = Alarm(
     patient_id=1, rule="SPO2-CRIT", family="spo2_low", priority="high", emergency=True, tier3=True,
     since=timedelta(minutes=2), due_in=timedelta(minutes=2, seconds=10),
-    evidence={"value": 8500, "worst": 8400, "valid": 58, "below": 54, "buckets": 6},
+    evidence={"signal": "spo2", "unit": "%", "value": 85.0, "lowest": 84.0, "below": 89.0, "window_s": 60,
+              "valid_samples": 58, "samples_below": 54, "share_percent": 93, "coverage_percent": 100},
 )  # fmt: skip
 REFER = Alarm(
     patient_id=2, rule="SPO2-REFER", family="spo2_low", priority="high", tier3=True, step=2, service_tier=3,
     state="t3_unack", since=timedelta(minutes=12), due_in=timedelta(minutes=4),
-    evidence={"value": 9100, "worst": 9000, "valid": 290, "below": 261, "buckets": 29},
+    evidence={"signal": "spo2", "unit": "%", "value": 91.0, "lowest": 90.0, "below": 93.0, "window_s": 300,
+              "valid_samples": 290, "samples_below": 261, "share_percent": 90, "coverage_percent": 97},
 )  # fmt: skip
 FEVER = Alarm(
     patient_id=3, rule="FEVER-PERSIST", family="fever", priority="medium", tier3=True, since=timedelta(hours=74),
-    due_in=timedelta(minutes=11), evidence={"worst": 3960, "count": 11, "value": 3910},
+    due_in=timedelta(minutes=11),
+    evidence={"signal": "temperature", "unit": "Cel", "worst": 39.6, "limit": 38.5, "readings_beyond": 11,
+              "hours": 73.2, "data_gap": False},
 )  # fmt: skip
 SILENT = Alarm(
     patient_id=4, rule="TECH-NODATA", family="no_data", priority="low", technical=True, condition="unknown",
-    since=timedelta(minutes=34), due_in=timedelta(hours=7, minutes=26), evidence={},
+    since=timedelta(minutes=34), due_in=timedelta(hours=7, minutes=26),
+    evidence={"device": "oximeter-4", "last_good_at": "2026-11-20T22:00:00+00:00", "why": "nothing_received"},
 )  # fmt: skip
 
 
@@ -152,9 +157,16 @@ def add_alarm(db: Connection, alarm: Alarm, now: datetime) -> int:
 
 
 def put_latest(
-    db: Connection, patient_id: int, code: int, value: int | None, at: datetime, *, spot: bool = False, quality: int = 0,
+    db: Connection,
+    patient_id: int,
+    code: int,
+    value: int | None,
+    at: datetime,
+    *,
+    spot: bool = False,
+    quality: int = 0,
     reason: int = 0,
-) -> None:  # fmt: skip
+) -> None:
     """Write the newest word of a signal, as ingest would."""
     good = quality == 0 and value is not None
     db.execute(
