@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
-from psycopg.rows import namedtuple_row
+from psycopg.rows import tuple_row
 
 from alerting.desk import QUERIES, Desk, json, unix_ms
 from alerting.episodes import HUMAN_ACTS, Act, IllegalAct, State, move_for, possible
@@ -134,9 +134,8 @@ def _desk(connection: psycopg.Connection[Any], now: datetime) -> Desk:
 
 def _profile(connection: psycopg.Connection[Any]) -> Profile:
     """Read the profile that alerting last worked under; the one that ships where alerting never ran."""
-    with connection.cursor(row_factory=namedtuple_row) as cursor:
-        row = cursor.execute(QUERIES["newest_profile"]).fetchone()
-    return parse_profile(row.body if row else standard_adult())
+    row = connection.cursor(row_factory=tuple_row).execute(QUERIES["newest_profile"]).fetchone()
+    return parse_profile(row[0] if row else standard_adult())
 
 
 def _actor(desk: Desk, person_id: int, channel: str) -> _Actor:

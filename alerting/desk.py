@@ -6,14 +6,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
-from psycopg.rows import NamedTupleRow, namedtuple_row
+from psycopg.rows import namedtuple_row
 from psycopg.types.json import Jsonb
 
 from alerting.profile import Profile
 from care.sql import load_queries
 
 QUERIES = load_queries("alerting")
-Connection = psycopg.Connection[NamedTupleRow]
+Connection = psycopg.Connection[Any]
+"""A connection that gives named tuples; what a column holds is the query's business (queries.sql)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,23 +26,31 @@ class Desk:
     now: datetime
     link: str = ""
 
-    def all(self, query: str, **values: Any) -> Sequence[NamedTupleRow]:
+    def all(self, query: str, **values: Any) -> Sequence[Any]:
         """Run a named query and give its rows."""
-        return self.connection.execute(QUERIES[query], values).fetchall()
+        return self._execute(query, values).fetchall()
 
-    def one(self, query: str, **values: Any) -> NamedTupleRow | None:
+    def one(self, query: str, **values: Any) -> Any | None:
         """Run a named query and give its first row, if any."""
-        return self.connection.execute(QUERIES[query], values).fetchone()
+        return self._execute(query, values).fetchone()
 
     def run(self, query: str, **values: Any) -> int:
         """Run a named query and say how many rows it touched."""
-        return self.connection.execute(QUERIES[query], values).rowcount
+        return self._execute(query, values).rowcount
+
+    def _execute(self, query: str, values: dict[str, Any]) -> psycopg.Cursor[Any]:
+        cursor = self.connection.cursor(row_factory=namedtuple_row)
+        return cursor.execute(QUERIES[query], values)
 
 
 def connect(dsn: str, name: str) -> Connection:
     """Open a connection as alerting uses it: explicit transactions, named rows, UTC, its name shown by the server."""
     return psycopg.connect(
-        dsn, row_factory=namedtuple_row, autocommit=True, application_name=name, options="-c TimeZone=UTC"
+        dsn,
+        row_factory=namedtuple_row,  # type: ignore[arg-type]
+        autocommit=True,
+        application_name=name,
+        options="-c TimeZone=UTC",
     )
 
 

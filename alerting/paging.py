@@ -82,7 +82,8 @@ def _write(desk: Desk, message: Page, to: _Recipient, channel: str, number: int,
 def _recipients(desk: Desk, message: Page, audience: Audience) -> Sequence[_Recipient]:
     if audience is Audience.HOUSEHOLD:
         return _household(message)
-    people, asked = _people(desk, message, audience), audience
+    asked: Audience = audience
+    people = _people(desk, message, asked)
     while not people and asked in _FALLBACKS:
         asked = _FALLBACKS[asked]
         people = _people(desk, message, asked)

@@ -13,12 +13,18 @@ class AlertingSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="HEARTHWATCH_", frozen=True, extra="ignore")
 
-    database_dsn: str = Field(description="libpq connection string of the database")
-    clock_origin: str = Field("", description="ISO 8601 UTC instant from which clinical time runs scaled; empty: real")
-    clock_speed: float = Field(1.0, gt=0, description="clinical seconds per machine second")
-    alerting_profile: str = Field("", description="path of the clinical profile; empty: the standard adult one")
-    alerting_console_url: str = Field("http://localhost:8080", description="the console's address, for notices")
-    alerting_owner: str = Field("alerting-1", description="this worker's name, shown beside the partitions it owns")
+    database_dsn: str = Field(
+        default="host=127.0.0.1 dbname=hearthwatch", description="libpq connection string of the database"
+    )
+    clock_origin: str = Field(
+        default="", description="ISO 8601 UTC instant from which clinical time runs scaled; empty: real time"
+    )
+    clock_speed: float = Field(default=1.0, gt=0, description="clinical seconds per machine second")
+    alerting_profile: str = Field(default="", description="path of the clinical profile; empty: the standard adult one")
+    alerting_console_url: str = Field(default="http://localhost:8080", description="the console's address, for notices")
+    alerting_owner: str = Field(
+        default="alerting-1", description="this worker's name, shown beside the partitions it owns"
+    )
 
     @property
     def clock(self) -> ClinicalClock:

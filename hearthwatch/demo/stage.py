@@ -1,0 +1,196 @@
+"""Sets the demo's stage: a broker, a database, ingest, alerting, the console, six homes' devices and their gateway."""
+
+import os
+import secrets
+import signal
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psycopg
+from care.loading import load
+from care.registry_file import parse_registry
+
+from dashboards.wall.link import wall_path
+from hearthwatch.demo.webhook import Pager
+from hearthwatch.migrations import migrate
+from hearthwatch.services.databases import best_database
+from hearthwatch.services.mosquitto import Mosquitto
+from hearthwatch.services.ports import LOOPBACK, free_port
+from hearthwatch.services.process import ProcessSpec
+from hearthwatch.services.supervisor import Supervisor
+from vitals.clock import ClinicalClock
+
+GATEWAY_ID = "gw-demo"
+WALL = "chengguan"
+KILLABLE = ("gateway", "ingest", "alerting", "postgres", "mosquitto")
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """What is played: how fast, and a recording instead of the built-in courses of the third home's oximeter."""
+
+    speed: float
+    recording: Path | None = None
+    console_port: int = 0
+
+
+class Stage:
+    """Everything the demo runs, as children of one supervisor; all of it ends with the block."""
+
+    def __init__(self, folder: Path, script: Script, say: Say) -> None:
+        self.folder = folder
+        self.script = script
+        self.say = say
+        self.clock = ClinicalClock(origin=datetime.now(UTC), speed=script.speed)
+        self.supervisor = Supervisor(folder / "log")
+        self.pager = Pager()
+        self.outbox = folder / "outbox.sqlite"
+        self.console_port = script.console_port or free_port()
+        self._radio = folder / "radio.sock"
+        self._secret = secrets.token_hex(16)
+        self._closing = ExitStack()
+
+    @property
+    def console(self) -> str:
+        """The console's address."""
+        return f"http://{LOOPBACK}:{self.console_port}"
+
+    @property
+    def wall(self) -> str:
+        """The address of the health centre's wall display."""
+        return self.console + wall_path(self._secret.encode(), WALL)
+
+    def now(self) -> datetime:
+        """Clinical now."""
+        return self.clock.at(datetime.now(UTC))
+
+    def t_s(self) -> float:
+        """Simulated seconds since the demo's clock began."""
+        return (self.now() - self.clock.origin).total_seconds()
+
+    def __enter__(self) -> Self:
+        """Start everything, in order; what fails says why with the tail of its log."""
+        try:
+            self._closing.enter_context(self.supervisor)
+            self._start_servers()
+            self._closing.enter_context(self.pager)
+            self._prepare_database()
+            self._start_services()
+        except BaseException:
+            self._closing.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop everything, the last started first."""
+        self._closing.close()
+
+    def hush(self) -> None:
+        """Let the devices stop measuring; links stay up."""
+        self.supervisor.kill("devices", signal.SIGUSR1)
+
+    def _start_servers(self) -> None:
+        self.say("preparing the database")
+        database = best_database()
+        self._closing.callback(database.close)
+        self.say(f"starting {database.edition}")
+        self.supervisor.start(database.process())
+        self.postgres = database.name
+        self.say("starting the broker (Mosquitto)")
+        broker = Mosquitto()
+        self._closing.callback(broker.close)
+        self.supervisor.start(broker.process())
+        self._broker_port = broker.port
+        with psycopg.connect(database.dsn(), autocommit=True) as connection:
+            connection.execute("CREATE DATABASE hearthwatch")
+        self.dsn = database.dsn("hearthwatch")
+
+    def _prepare_database(self) -> None:
+        self.say("migrating, loading the registry")
+        migrate(self.dsn)
+        text = files("care").joinpath("examples/county.toml").read_text(encoding="utf-8")
+        text = text.replace("json://localhost:9099", f"json://{self.pager.address}")
+        with psycopg.connect(self.dsn) as connection:
+            load(connection, parse_registry(text, "care/examples/county.toml"), now=self.clock.origin)
+
+    def _start_services(self) -> None:
+        # The clock begins when the parts do: nothing of the story is lost to installing.
+        self.clock = ClinicalClock(origin=datetime.now(UTC), speed=self.script.speed)
+        for name in ("ingest", "alerting", "console"):
+            self.say(f"starting {name}")
+            command = "run"
+            self.supervisor.start(self._product(name, name, command, ready=self._is_served(name)))
+        self.say("switching the devices on")
+        self.supervisor.start(self._devices())
+        self.say("starting the gateway")
+        self.supervisor.start(
+            ProcessSpec(
+                name="gateway",
+                argv=(sys.executable, "-m", "hearthwatch.demo.gateway_process", f"unix:{self._radio}"),
+                env=self._environment(),
+            )
+        )
+
+    def _product(self, name: str, *command: str, ready: Callable[[], bool]) -> ProcessSpec:
+        return ProcessSpec(
+            name=name,
+            argv=(sys.executable, "-m", "hearthwatch", *command),
+            env=self._environment(),
+            ready=ready,
+        )
+
+    def _is_served(self, name: str) -> Callable[[], bool]:
+        def console_answers() -> bool:
+            try:
+                with urllib.request.urlopen(f"{self.console}/ready", timeout=1) as answer:
+                    return bool(answer.status == 200)
+            except (urllib.error.URLError, OSError):
+                return False
+
+        return console_answers if name == "console" else lambda: True
+
+    def _devices(self) -> ProcessSpec:
+        played = ("--recording", str(self.script.recording), "--recording-on", "p3") if self.script.recording else ()
+        return ProcessSpec(
+            name="devices",
+            argv=(
+                *(sys.executable, "-m", "firmware_stubs", "hub", "--json"),
+                *("--socket", str(self._radio)),
+                *("--origin", self.clock.origin.isoformat(), "--speed", str(self.clock.speed)),
+                *played,
+            ),
+            ready=self._radio.exists,
+            restart=False,
+        )
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "HEARTHWATCH_DATABASE_DSN": self.dsn,
+            "HEARTHWATCH_BROKER_HOST": LOOPBACK,
+            "HEARTHWATCH_BROKER_PORT": str(self._broker_port),
+            "HEARTHWATCH_CLOCK_ORIGIN": self.clock.origin.isoformat(),
+            "HEARTHWATCH_CLOCK_SPEED": str(self.clock.speed),
+            "HEARTHWATCH_ALERTING_CONSOLE_URL": self.console,
+            "HEARTHWATCH_CONSOLE_PORT": str(self.console_port),
+            "HEARTHWATCH_CONSOLE_SECRET": self._secret,
+            "HEARTHWATCH_GATEWAY_GATEWAY_ID": GATEWAY_ID,
+            "HEARTHWATCH_GATEWAY_BROKER_HOST": LOOPBACK,
+            "HEARTHWATCH_GATEWAY_BROKER_PORT": str(self._broker_port),
+            "HEARTHWATCH_GATEWAY_OUTBOX_PATH": str(self.outbox),
+            "HEARTHWATCH_GATEWAY_CLAIM_ALL": "true",
+            "PYTHONUNBUFFERED": "1",
+            "PATH": os.environ.get("PATH", ""),
+        }
