@@ -17,7 +17,7 @@ from alerting.profile import (
     Timers,
     no_data_rule,
 )
-from vitals.reading import scaled
+from vitals.reading import ScaleError, scaled
 from vitals.signals import Signal
 from vitals.sustained import BUCKET_MS, BUCKETS, SustainedRule
 
@@ -138,7 +138,10 @@ def _limit(where: str, table: Mapping[str, Any], signal: Signal) -> tuple[bool, 
 
 
 def _level(where: str, table: Mapping[str, Any], key: str, signal: Signal) -> int:
-    return scaled(signal, float(_get(table, where, key, (int, float))))
+    try:
+        return scaled(signal, float(_get(table, where, key, (int, float))))
+    except ScaleError as exc:
+        raise ProfileError(f"{where}: {key}: {exc}") from exc
 
 
 def _signal(where: str, table: Mapping[str, Any]) -> Signal:
