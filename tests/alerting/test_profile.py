@@ -26,7 +26,7 @@ def test_every_rule_of_the_profile_has_words_in_both_languages() -> None:
     [
         ("at_or_below = 88.0", "at_or_below = 88.0\nbelow = 89.0", "no source for below"),
         ("at_or_below = 88.0", "at_or_below = 880.0", "880.0"),
-        ("at_or_below", "above", "only a low SpO2 can be judged as sustained"),
+        ("at_or_below", "above", "unknown key above"),
         ("window_s = 60", "window_s = 55", "window_s = 55 is not a positive multiple of 10"),
         ("window_s = 300", "window_s = 400", "window_s = 400, not within 0 to 310"),
         ("share_percent = 80", "share_percent = 101", "share_percent = 101"),
