@@ -47,11 +47,7 @@ class Timescale(Postgres):
         # setpriv stands inside, after the change of user, which makes the kernel forget the parent-death signal.
         inside = ("/usr/bin/env", "-i", f"PATH={BIN}:/usr/bin:/bin", "LC_ALL=C.UTF-8", "TZ=UTC",
                   "setpriv", "--pdeathsig", "INT", "--", f"{BIN}/{program}", *arguments)  # fmt: skip
-        if os.geteuid() == 0:
-            return ("chroot", "--userspec=postgres:postgres", str(self._root), *inside)
-        uid, gid = _postgres_ids(self._root)  # a user namespace: inside we are postgres, outside ourselves
-        enter = ("unshare", f"--map-user={uid}", f"--map-group={gid}", f"--root={self._root}", "--wd=/")
-        return (*enter, *inside)
+        return (*_enter(self._root), *inside)
 
 
 def root_folder() -> Path:
@@ -73,6 +69,7 @@ def find_root() -> Path:
     """Answer the built root; build it where that is allowed."""
     folder = root_folder()
     if is_built():
+        _check_entry(folder)
         return folder
     script = deploy_dir() / "timescale_root.sh"
     if os.geteuid() != 0:
@@ -82,6 +79,20 @@ def find_root() -> Path:
     if done.returncode != 0:
         raise NoTimescale(f"{script.name} failed: {done.stderr.strip()}")
     return folder
+
+
+def _enter(root: Path) -> tuple[str, ...]:
+    """Answer how a command is run inside the root as its user postgres."""
+    if os.geteuid() == 0:
+        return ("chroot", "--userspec=postgres:postgres", str(root))
+    uid, gid = _postgres_ids(root)  # a user namespace: inside we are postgres, outside ourselves
+    return ("unshare", f"--map-user={uid}", f"--map-group={gid}", f"--root={root}", "--wd=/")
+
+
+def _check_entry(root: Path) -> None:
+    done = subprocess.run([*_enter(root), "/bin/true"], cwd="/", capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise NoTimescale(f"{root} cannot be entered by this user: {done.stderr.strip()}")
 
 
 def _postgres_ids(root: Path) -> tuple[int, int]:
