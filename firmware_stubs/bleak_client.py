@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
@@ -56,6 +56,7 @@ class BumbleClient(BaseBleakClient):
         self._wanted_services = services
         self._connection: Connection | None = None
         self._is_ready = False
+        self._lost = asyncio.Event()
 
     @property
     def name(self) -> str:
@@ -78,6 +79,7 @@ class BumbleClient(BaseBleakClient):
         if connection.device.connections.get(connection.handle) is not connection:
             raise BleakError(f"{self.address} disconnected at once")
         self._connection = connection
+        self._lost = asyncio.Event()
         connection.on(Connection.EVENT_DISCONNECTION, self._on_disconnection)
         try:
             async with asyncio.timeout_at(deadline_s):
@@ -97,7 +99,8 @@ class BumbleClient(BaseBleakClient):
         try:
             await connection.disconnect()
         except (core.BaseBumbleError, asyncio.CancelledError):
-            if _is_cancelled():
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
                 raise
 
     async def pair(self, *_args: Any, **_kwargs: Any) -> None:
@@ -158,17 +161,24 @@ class BumbleClient(BaseBleakClient):
         client.notification_subscribers.pop(characteristic.handle, None)
         client.indication_subscribers.pop(characteristic.handle, None)
 
-    async def _ask(self, request: Awaitable[T]) -> T:
+    async def _ask(self, request: Coroutine[Any, Any, T]) -> T:
+        # bumble leaves a request that begins just after the link was lost waiting for its 30 s timeout.
+        asking = asyncio.create_task(request)
+        lost = asyncio.create_task(self._lost.wait())
+        waiting: set[asyncio.Task[Any]] = {asking, lost}
         try:
-            return await request
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            asking.cancel()
+            lost.cancel()
+            await asyncio.wait(waiting)
+        try:
+            return asking.result()
         except att.ATT_Error as exc:
             raise BleakGATTProtocolError(int(exc.error_code)) from exc
         except core.BaseBumbleError as exc:
             raise BleakError(f"{self.address}: {exc}") from exc
         except asyncio.CancelledError as exc:
-            # bumble cancels the pending request when the link is lost; only our own task may be cancelled.
-            if _is_cancelled():
-                raise
             raise BleakError(f"{self.address}: disconnected during a request") from exc
 
     async def _discover(self, connection: Connection) -> BleakGATTServiceCollection:
@@ -201,14 +211,10 @@ class BumbleClient(BaseBleakClient):
     def _on_disconnection(self, _reason: int) -> None:
         self._connection = None
         self.services = None
+        self._lost.set()
         was_ready, self._is_ready = self._is_ready, False
         if was_ready and self._disconnected_callback is not None:
             self._disconnected_callback()
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 def full_uuid(uuid: core.UUID) -> str:

@@ -103,10 +103,11 @@ class Peripheral:
 
     async def power_off(self) -> None:
         """Vanish from the air; the central sees a supervision timeout. Harmless if already off."""
-        if self.life is None or self._radio is None:
+        if self.life is None or self._radio is None or self._device is None:
             return
         self.life.cancel()
         await asyncio.wait({self.life})
+        await self._device.power_off()
         self._radio.unplug()
         self.life = self._radio = self._device = None
         self._on_disconnection(hci.HCI_ErrorCode.CONNECTION_TERMINATED_BY_LOCAL_HOST_ERROR)

@@ -1,6 +1,8 @@
 """Plain bleak against a device in the same process."""
 
 import asyncio
+import contextlib
+from random import Random
 
 import pytest
 from bleak import BleakClient, BleakScanner
@@ -138,3 +140,31 @@ async def test_a_scanner_keeps_to_the_services_it_was_asked_for(gateway: Backend
             assert device.address == oximeter.identity.address
             break
     assert not thermometers.discovered_devices
+
+
+async def test_a_link_may_be_lost_at_any_moment_of_a_connection(air: Air, gateway: Backend, oximeter: Oximeter) -> None:
+    cutting = True
+
+    async def cut_now_and_then() -> None:
+        draw = Random(1)
+        while cutting:
+            await oximeter.connected.wait()
+            for _ in range(draw.randrange(60)):
+                await asyncio.sleep(0)
+            air.cut(ADDRESS)
+            await oximeter.disconnected.wait()
+
+    chaos = asyncio.create_task(cut_now_and_then())
+    async with asyncio.timeout(25):
+        for _ in range(20):
+            client = BleakClient(ADDRESS, backend=gateway.client)
+            with contextlib.suppress(BleakError):
+                await client.connect()
+                await client.start_notify(PLX_CONTINUOUS, Inbox())
+                await client.disconnect()
+        cutting = False
+        chaos.cancel()
+        inbox = Inbox()
+        async with BleakClient(ADDRESS, backend=gateway.client) as client:
+            await client.start_notify(PLX_CONTINUOUS, inbox)
+            await inbox.holds(2)

@@ -1,6 +1,7 @@
 """The hub as its own process: gateways come, are killed, and come again."""
 
 import asyncio
+import contextlib
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -90,6 +91,24 @@ async def test_a_killed_gateway_frees_its_devices_again_and_again(hub: HubProces
         async with BleakClient(P1, backend=made.client) as client:
             assert client.is_connected
         await made.close()
+
+
+async def test_all_six_are_heard_at_once(hub: HubProcess) -> None:
+    made = backend(hub.transport)
+    inboxes = {f"C0:00:00:00:00:0{number}": Inbox() for number in range(1, 7)}
+    async with asyncio.timeout(30), contextlib.AsyncExitStack() as links:
+
+        async def listen(address: str, inbox: Inbox) -> None:
+            client = await links.enter_async_context(BleakClient(address, backend=made.client))
+            await client.start_notify("2a1c" if address == P5 else "2a5f", inbox)
+            await inbox.holds(10)
+
+        await asyncio.gather(*(listen(address, inbox) for address, inbox in inboxes.items()))
+        said = await hub.hush()
+        for address, inbox in inboxes.items():
+            count = _of(said, address)["notifications"]
+            assert len(await inbox.holds(count)) == count
+    await made.close()
 
 
 async def test_two_gateways_share_the_air(hub: HubProcess) -> None:
