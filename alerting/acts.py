@@ -103,7 +103,7 @@ def _act(
             detail={"act": act.value} | ({"note": note.strip()} if note.strip() else {}),
             states=(episode.state, move.to),
         )
-        carry_out(desk, episode, act, move, event_id=event_id or 0)
+        carry_out(desk, episode, act, move, event_id=event_id or 0, actor_id=actor.person_id)
         _mark(desk, episode, act, actor, closes=move.to is State.CLOSED)
 
 
@@ -112,10 +112,7 @@ def _mark(desk: Desk, episode: Any, act: Act, actor: _Actor, *, closes: bool) ->
         desk.run("mark_acknowledged", episode_id=episode.episode_id, person_id=actor.person_id, now=desk.now)
         return
     desk.run("mark_disposition", episode_id=episode.episode_id, disposition=act.value)
-    if not closes:
-        return
-    desk.run("mark_closed", episode_id=episode.episode_id, person_id=actor.person_id, now=desk.now)
-    if act is Act.FALSE_ALARM and episode.condition == "present" and not episode.technical:
+    if closes and act is Act.FALSE_ALARM and episode.condition == "present" and not episode.technical:
         wait = timedelta(seconds=desk.profile.silence.still_present_after_false_alarm_s)
         desk.run(
             "save_pending",

@@ -150,20 +150,21 @@ UPDATE episode SET raise_count = raise_count + 1, condition = 'present', cleared
 -- name: lock_episode
 -- One episode for an act.
 SELECT episode_id, patient_id, family, rule, priority, emergency, tier3, technical, condition, state, step,
-       service_tier, alarmed_at, due_at
+       service_tier, since, alarmed_at, due_at
   FROM episode WHERE episode_id = %(episode_id)s FOR UPDATE;
 
 -- name: due_episodes
 -- Episodes whose deadline has passed, oldest first; another worker's are skipped.
 SELECT episode_id, patient_id, family, rule, priority, emergency, tier3, technical, condition, state, step,
-       service_tier, alarmed_at, due_at
+       service_tier, since, alarmed_at, due_at
   FROM episode WHERE state <> 'closed' AND due_at <= %(now)s
  ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED;
 
 -- name: move_episode
--- Carry out a move.
+-- Carry out a move; `closed_by` is who closed it, nobody where a technical cause ended or nothing closes.
 UPDATE episode SET state = %(state)s, step = %(step)s, service_tier = %(service_tier)s, tier3 = %(tier3)s,
-    alarmed_at = %(alarmed_at)s, due_at = %(due_at)s
+    alarmed_at = %(alarmed_at)s, due_at = %(due_at)s,
+    closed_by = %(closed_by)s, closed_at = CASE WHEN %(state)s = 'closed' THEN %(now)s::timestamptz END
  WHERE episode_id = %(episode_id)s;
 
 -- name: mark_acknowledged
@@ -173,10 +174,6 @@ UPDATE episode SET acknowledged_by = %(person_id)s, acknowledged_at = %(now)s WH
 -- name: mark_disposition
 -- What was decided.
 UPDATE episode SET disposition = %(disposition)s WHERE episode_id = %(episode_id)s;
-
--- name: mark_closed
--- Who closed it, and when; a technical episode that ended with its cause has nobody.
-UPDATE episode SET closed_by = %(person_id)s, closed_at = %(now)s WHERE episode_id = %(episode_id)s;
 
 -- name: set_condition
 -- The condition as last known; the state of escalation is another matter.

@@ -107,21 +107,14 @@ def record_clear(desk: Desk, *, patient_id: int, rule: str, basis: Basis, at: da
         add_event(desk, changed.episode_id, kind="cleared", detail={"rule": rule, "at": at.isoformat()})
 
 
-def carry_out(desk: Desk, episode: Any, act: Act, move: Move, *, event_id: int) -> Standing:
+def carry_out(
+    desk: Desk, episode: Any, act: Act, move: Move, *, event_id: int, actor_id: int | None = None
+) -> Standing:
     """Write a move's new standing and page whom it names; `episode` is a row of `lock_episode`."""
-    standing = standing_of(episode)
     consequence = consequence_of(desk, episode)
-    new = after(standing, act, move, now=desk.now, timers=desk.profile.timers[consequence.priority])
-    desk.run(
-        "move_episode",
-        episode_id=episode.episode_id,
-        state=new.state,
-        step=new.step,
-        service_tier=new.service_tier,
-        tier3=new.tier3,
-        alarmed_at=new.alarmed_at,
-        due_at=new.due_at,
-    )
+    timers = desk.profile.timers[consequence.priority]
+    new = after(standing_of(episode), act, move, now=desk.now, timers=timers)
+    _write(desk, episode.episode_id, new, closed_by=actor_id if move.to is State.CLOSED else None)
     if move.page:
         patient = desk.one("patient", patient_id=episode.patient_id)
         page(
@@ -193,6 +186,21 @@ def add_event(
     )
     desk.connection.execute("SELECT pg_notify('episode', %s)", (str(episode_id),))
     return int(row.event_id) if row else None
+
+
+def _write(desk: Desk, episode_id: int, standing: Standing, *, closed_by: int | None) -> None:
+    desk.run(
+        "move_episode",
+        episode_id=episode_id,
+        state=standing.state,
+        step=standing.step,
+        service_tier=standing.service_tier,
+        tier3=standing.tier3,
+        alarmed_at=standing.alarmed_at,
+        due_at=standing.due_at,
+        closed_by=closed_by,
+        now=desk.now,
+    )
 
 
 def _for_patient(consequence: Consequence, patient: Any, *, past: bool) -> Consequence:
@@ -267,16 +275,7 @@ def _alarm_anew(desk: Desk, raised: Raise, consequence: Consequence, patient: An
         move = replace(move, page=(*move.page, Audience.COUNTY_EXPERT))
     timers = desk.profile.timers[consequence.priority]
     new = after(standing, Act.ALARM_ANEW, move, now=desk.now, timers=timers)
-    desk.run(
-        "move_episode",
-        episode_id=found.episode_id,
-        state=new.state,
-        step=new.step,
-        service_tier=new.service_tier,
-        tier3=new.tier3 or consequence.tier3,
-        alarmed_at=new.alarmed_at,
-        due_at=new.due_at,
-    )
+    _write(desk, found.episode_id, replace(new, tier3=new.tier3 or consequence.tier3), closed_by=None)
     _announce(desk, found.episode_id, raised, consequence, patient, move, Effect.ALARM_ANEW)
 
 

@@ -105,4 +105,3 @@ def _end_silence(desk: Desk, silent: list[int]) -> None:
         move = move_for(standing_of(episode), Act.CAUSE_ENDED)
         event_id = add_event(desk, row.episode_id, kind="cause_ended", states=(episode.state, move.to))
         carry_out(desk, episode, Act.CAUSE_ENDED, move, event_id=event_id or 0)
-        desk.run("mark_closed", episode_id=row.episode_id, person_id=None, now=desk.now)
