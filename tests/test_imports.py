@@ -19,6 +19,11 @@ VIOLATIONS = {
     "firmware_stubs is an independent oracle": ("firmware_stubs/__init__.py", "import vitals"),
     "only demo and benchmarks import firmware_stubs": ("hearthwatch/settings.py", "import firmware_stubs"),
     "cores do no IO": ("vitals/__init__.py", "def f() -> None:\n    import psycopg"),
+    "gateway: each file is a shell or a core": ("gateway/rows.py", "from gateway import courier"),
+    "ingest: each file is a shell or a core": ("ingest/decode.py", "from ingest import storing"),
+    "care: each file is a shell or a core": ("care/registry.py", "from care import sql"),
+    "alerting: each file is a shell or a core": ("alerting/engine.py", "from alerting import desk"),
+    "dashboards: each file is a shell or a core": ("dashboards/stray.py", ""),
     "hearthwatch: each file has its place": ("hearthwatch/stray.py", ""),
     "hearthwatch.services: each file has its place": ("hearthwatch/services/ports.py", "from . import server"),
     "hearthwatch.doctor: each file has its place": ("hearthwatch/doctor/finding.py", "from . import machine"),
@@ -33,6 +38,16 @@ def test_every_package_at_the_root_is_under_the_rules() -> None:
 def test_every_contract_has_a_violation_here() -> None:
     for contract in LINTER["contracts"]:
         assert any(contract["name"].startswith(name) for name in VIOLATIONS), contract["name"]
+
+
+def test_every_core_of_a_room_is_held_to_do_no_io() -> None:
+    contracts = {each["name"]: each for each in LINTER["contracts"]}
+    held = set(contracts["cores do no IO"]["source_modules"])
+    for name, contract in contracts.items():
+        if name.endswith("a shell or a core"):
+            (room,) = contract["containers"]
+            _, cores = contract["layers"]
+            assert {f"{room}.{core.strip()}" for core in cores.split(":")} <= held, name
 
 
 @pytest.fixture(scope="module")
