@@ -47,7 +47,7 @@ def connect(dsn: str, name: str) -> Connection:
     """Open a connection as alerting uses it: explicit transactions, named rows, UTC, its name shown by the server."""
     return psycopg.connect(
         dsn,
-        row_factory=namedtuple_row,  # type: ignore[arg-type]
+        row_factory=namedtuple_row,
         autocommit=True,
         application_name=name,
         options="-c TimeZone=UTC",

@@ -95,6 +95,10 @@ ON CONFLICT (patient_id, rule, basis) DO UPDATE SET since = EXCLUDED.since, due_
 -- A condition waits no longer: it was raised, or good data ended it.
 DELETE FROM pending WHERE patient_id = %(patient_id)s AND rule = %(rule)s AND basis = %(basis)s;
 
+-- name: rechecks
+-- Rules whose alarm was closed as false while they held, and that will be looked at again.
+SELECT rule FROM pending WHERE patient_id = %(patient_id)s AND basis = 'recheck';
+
 -- name: drop_rechecks
 -- The condition ended: nothing of this family needs another look.
 DELETE FROM pending WHERE patient_id = %(patient_id)s AND rule = ANY(%(rules)s) AND basis = 'recheck';

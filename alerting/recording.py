@@ -79,6 +79,8 @@ def record_raise(desk: Desk, raised: Raise) -> int | None:
             since=raised.since,
         )
     desk.run("drop_pending", patient_id=raised.patient_id, rule=raised.rule, basis=raised.basis)
+    if raised.basis is not Basis.RECHECK and _waits_for_recheck(desk, raised.patient_id, consequence):
+        return None
     open_episode = desk.one("open_episode_of", patient_id=raised.patient_id, family=consequence.family)
     effect = effect_of(open_episode, consequence, past=raised.past)
     if effect is Effect.OPEN or open_episode is None:
@@ -209,6 +211,16 @@ def _for_patient(consequence: Consequence, patient: Any, *, past: bool) -> Conse
     if consequence.special_priority and _is_special(patient):
         return replace(consequence, priority=consequence.special_priority)
     return consequence
+
+
+def _waits_for_recheck(desk: Desk, patient_id: int, consequence: Consequence) -> bool:
+    """Somebody has just called this condition a false alarm: no lesser rule of the family opens it anew before then."""
+    closed = [
+        desk.profile.consequences[row.rule]
+        for row in desk.all("rechecks", patient_id=patient_id)
+        if row.rule in desk.profile.consequences
+    ]
+    return any(c.family == consequence.family and c.rank <= consequence.rank for c in closed)
 
 
 def _is_special(patient: Any) -> bool:

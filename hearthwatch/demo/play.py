@@ -112,7 +112,7 @@ class Play:
 
     def _decide(self, wanted: Expectation, verdict: Verdict) -> None:
         """Decide each episode that reached tier 3, as the county expert, through the console."""
-        expert = Expert(self._stage.console, key="wang", password="demo-wang")
+        expert = Expert(self._stage.console, key="wang", password="hearth-wang-demo")
         episodes = {
             (m.fields["patient"], m.fields["rule"]): m.fields["episode"]
             for m in self._seen

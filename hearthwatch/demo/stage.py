@@ -30,7 +30,7 @@ from hearthwatch.services.supervisor import Supervisor
 from vitals.clock import ClinicalClock
 
 GATEWAY_ID = "gw-demo"
-WALL = "chengguan"
+WALL = "heping-centre"
 KILLABLE = ("gateway", "ingest", "alerting", "postgres", "mosquitto")
 
 Say = Callable[[str], None]

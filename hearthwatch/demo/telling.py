@@ -31,8 +31,8 @@ def introduction(stage: Stage) -> str:
   hearthwatch is running; a minute of patients' time passes every {60 / stage.clock.speed:g} seconds.
 
   console   {stage.console}
-            family doctor  li     demo-li      (tier 2: is paged first)
-            county expert  wang   demo-wang    (tier 3: is paged when nobody answers)
+            family doctor  li     hearth-li-demo     (tier 2: is paged first)
+            county expert  wang   hearth-wang-demo   (tier 3: is paged when nobody answers)
   wall      {stage.wall}
 
   p3 falls below 88 % after a minute, p4 slowly below 93 %, p5 has had a high fever for three days,
