@@ -113,12 +113,13 @@ async def _run_hub(options: argparse.Namespace) -> None:
     )
     async with open_hub(air=air, devices=devices, socket=options.socket) as hub:
         setting = {"socket": str(options.socket), "origin": clock.origin.isoformat(), "speed": clock.speed}
-        _say("ready", hub, zone=scenario.zone, **setting)
-        await _report_until_stopped(hub, every_s=1.0 if options.json else None)
+        await _report_until_stopped(
+            hub, every_s=1.0 if options.json else None, setting={"zone": scenario.zone, **setting}
+        )
     _say("final", hub)
 
 
-async def _report_until_stopped(hub: Hub, *, every_s: float | None) -> None:
+async def _report_until_stopped(hub: Hub, *, every_s: float | None, setting: Mapping[str, object]) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
@@ -126,6 +127,7 @@ async def _report_until_stopped(hub: Hub, *, every_s: float | None) -> None:
             loop.add_signal_handler(number, stop.set)
         loop.add_signal_handler(signal.SIGUSR1, lambda: tasks.create_task(_hush(hub)))
         loop.add_signal_handler(signal.SIGUSR2, lambda: _say("counters", hub))
+        _say("ready", hub, **setting)  # only now: a signal before its handler would end the process
         watching = [tasks.create_task(hub.failed())]
         if every_s is not None:
             watching.append(tasks.create_task(_repeat(hub, every_s)))
