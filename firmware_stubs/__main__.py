@@ -52,7 +52,7 @@ scenarios
     options = {{ begins_s = 30 }}       # of that course
 
 example
-  python -m firmware_stubs hub --socket /tmp/air.sock --speed 20 --json
+  python -m firmware_stubs hub --socket air.sock --speed 20 --json
 """
 
 
