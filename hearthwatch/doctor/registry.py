@@ -6,37 +6,51 @@ from datetime import datetime
 import psycopg
 from psycopg.rows import class_row
 
-from hearthwatch.doctor.finding import Finding, Words, broken, fine, warning
+from care.duty import on_duty
+from hearthwatch.doctor.finding import Finding, Words, broken, fine, unknown
 
-# Duty is the only table of care read here: it has no published view yet.
+DUTY_ROLES = ("township_duty", "county_expert")  # whom an unanswered episode is escalated to
+
 _COUNTS = """
     SELECT (SELECT count(*) FROM care_patient) AS patients,
            (SELECT count(DISTINCT patient_id) FROM care_binding
-             WHERE valid_from <= %(now)s AND (valid_until IS NULL OR valid_until > %(now)s)) AS with_device,
-           ARRAY(SELECT role FROM unnest(ARRAY['township_duty', 'county_expert']) AS role
-                  WHERE NOT EXISTS (SELECT FROM duty WHERE duty_role = role AND valid @> %(now)s::timestamptz))
-               AS unmanned
+             WHERE valid_from <= %(now)s AND (valid_until IS NULL OR valid_until > %(now)s)) AS with_device
 """
+_ORGANISATIONS = "SELECT DISTINCT organisation_id, organisation_key FROM care_patient ORDER BY organisation_key"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Registry:
+class Counts:
     """What the registry holds at an instant."""
 
     patients: int
     with_device: int
-    unmanned: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmanned:
+    """A duty that nobody holds at an organisation or above it."""
+
+    organisation_key: str
+    duty_role: str
 
 
 def registry(dsn: str, now: datetime) -> list[Finding]:
-    """Check that there are patients with devices, and people on duty."""
-    with psycopg.connect(dsn) as db, db.cursor(row_factory=class_row(Registry)) as rows:
-        found = rows.execute(_COUNTS, {"now": now}).fetchone()
-    assert found is not None, "SELECT of scalars gives a row"
-    return [_patients(found), _duty(found)]
+    """Check that there are patients with devices, and people on duty for them."""
+    with psycopg.connect(dsn) as db:
+        with db.cursor(row_factory=class_row(Counts)) as rows:
+            counts = rows.execute(_COUNTS, {"now": now}).fetchone()
+        assert counts is not None, "SELECT of scalars gives a row"
+        unmanned = [
+            Unmanned(organisation_key=key, duty_role=role)
+            for organisation_id, key in db.execute(_ORGANISATIONS).fetchall()
+            for role in DUTY_ROLES
+            if not on_duty(db, organisation_id, role, now)
+        ]
+    return [_patients(counts), _duty(unmanned) if counts.patients else unknown("duty", because="patients")]
 
 
-def _patients(found: Registry) -> Finding:
+def _patients(found: Counts) -> Finding:
     if not found.patients:
         return broken(
             "patients",
@@ -58,15 +72,14 @@ def _patients(found: Registry) -> Finding:
     )
 
 
-def _duty(found: Registry) -> Finding:
-    if not found.unmanned:
-        return fine("duty", en="township and county have somebody on duty", zh="乡镇和县级均有人值班")
-    roles = ", ".join(found.unmanned)
-    finding = broken if "county_expert" in found.unmanned else warning
-    return finding(
+def _duty(unmanned: list[Unmanned]) -> Finding:
+    if not unmanned:
+        return fine("duty", en="somebody is on duty for every patient", zh="每位患者都有值班人员")
+    who = ", ".join(f"{each.duty_role} ({each.organisation_key})" for each in unmanned)
+    return broken(
         "duty",
-        en=f"nobody is on duty now as {roles}: what a family doctor leaves unanswered reaches nobody",
-        zh=f"当前无人值班：{roles}；家庭医生未响应的告警将无人接收",
+        en=f"nobody is on duty now as {who}: what a family doctor leaves unanswered reaches nobody",
+        zh=f"当前无人值班：{who}；家庭医生未响应的告警将无人接收",
         way_out=_load(),
     )
 

@@ -57,9 +57,9 @@ class Instance:
             raise PlaceError(f"{self.path} is in use by another process")
         self._lock: IO[str] = lock
 
-    def release(self, *, remove: bool | None = None) -> None:
+    def release(self) -> None:
         """Let go of the folder; a temporary one is removed."""
-        if self.temporary if remove is None else remove:
+        if self.temporary:
             shutil.rmtree(self.path, ignore_errors=True)
         self._lock.close()
 

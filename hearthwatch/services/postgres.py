@@ -116,10 +116,10 @@ class Postgres(Server):
 
 def _working_in(folder: Path) -> list[int]:
     """List the processes whose working directory is the folder: PostgreSQL's all stand in their data folder."""
-    found = []
+    found, there = [], folder.resolve()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):  # ended meanwhile, or another user's
-                if (entry / "cwd").readlink() == folder:
+                if (entry / "cwd").readlink() == there:
                     found.append(int(entry.name))
     return found

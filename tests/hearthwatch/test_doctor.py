@@ -139,17 +139,19 @@ def test_an_empty_registry_is_broken(any_database: str) -> None:
     findings = registry.registry(any_database, NOW)
     assert [(each.check, each.verdict) for each in findings] == [
         ("patients", Verdict.BROKEN),
-        ("duty", Verdict.BROKEN),
+        ("duty", Verdict.UNKNOWN),
     ]
-    assert "county_expert" in findings[1].found.en
 
 
 def test_a_registry_with_patients_devices_and_duty_is_fine(any_database: str) -> None:
     with psycopg.connect(any_database, autocommit=True) as db:
         db.execute(_REGISTRY, {"from": "2026-10-01Z"})
     assert _verdicts(registry.registry(any_database, NOW)) == [Verdict.FINE, Verdict.FINE]
-    later = datetime(2027, 11, 1, tzinfo=UTC)  # the roster has run out
-    assert _verdicts(registry.registry(any_database, later)) == [Verdict.FINE, Verdict.BROKEN]
+    patients, duty = registry.registry(any_database, datetime(2027, 11, 1, tzinfo=UTC))  # the roster has run out
+    assert (patients.verdict, duty.verdict) == (Verdict.FINE, Verdict.BROKEN)
+    assert "county_expert (o)" in duty.found.en
+    patients, _ = registry.registry(any_database, datetime(2026, 9, 1, tzinfo=UTC))  # before anybody wore a device
+    assert patients.verdict is Verdict.BROKEN
 
 
 def test_an_old_python_is_broken() -> None:
