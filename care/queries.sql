@@ -13,3 +13,159 @@ SELECT DISTINCT p.person_id, p.key, p.name, p.name_en, p.role, p.service_tier, p
 -- A patient's family doctor.
 SELECT f.person_id, f.key, f.name, f.name_en, f.role, f.service_tier, f.channels
   FROM patient p JOIN person f ON f.person_id = p.family_doctor_id WHERE p.patient_id = %(patient_id)s;
+
+-- name: lock_registry
+-- One loader at a time; gives the version that readers may have.
+SELECT version FROM registry_version FOR UPDATE;
+
+-- name: bump_registry
+-- Tell ingest and alerting that the registry is another.
+UPDATE registry_version SET version = version + 1;
+
+-- name: notify_registry
+-- Wake those who listen.
+SELECT pg_notify('registry', (SELECT version::text FROM registry_version));
+
+-- name: put_organisation
+-- Enter or change an organisation; nothing where it is the same already. The parent follows in set_parent.
+INSERT INTO organisation AS o (key, name, name_en, facility_role, time_zone)
+VALUES (%(key)s, %(name)s, %(name_en)s, %(facility_role)s, %(time_zone)s)
+    ON CONFLICT (key) DO UPDATE SET name = excluded.name, name_en = excluded.name_en,
+       facility_role = excluded.facility_role, time_zone = excluded.time_zone
+ WHERE (o.name, o.name_en, o.facility_role, o.time_zone)
+       IS DISTINCT FROM (excluded.name, excluded.name_en, excluded.facility_role, excluded.time_zone);
+
+-- name: set_parent
+-- Hang an organisation below another, or below none.
+UPDATE organisation o SET parent_id = (SELECT organisation_id FROM organisation WHERE key = %(parent)s)
+ WHERE o.key = %(key)s
+   AND o.parent_id IS DISTINCT FROM (SELECT organisation_id FROM organisation WHERE key = %(parent)s);
+
+-- name: password_hashes
+-- What is known of passwords, so that an unchanged one keeps its hash.
+SELECT key, password_hash FROM person WHERE key = ANY (%(keys)s);
+
+-- name: put_person
+-- Enter or change a person; nothing where it is the same already.
+INSERT INTO person AS p (key, name, name_en, organisation_id, role, service_tier, channels, password_hash)
+SELECT %(key)s, %(name)s, %(name_en)s, o.organisation_id, %(role)s, %(service_tier)s, %(channels)s, %(password_hash)s
+  FROM organisation o WHERE o.key = %(organisation)s
+    ON CONFLICT (key) DO UPDATE SET name = excluded.name, name_en = excluded.name_en,
+       organisation_id = excluded.organisation_id, role = excluded.role, service_tier = excluded.service_tier,
+       channels = excluded.channels, password_hash = excluded.password_hash
+ WHERE (p.name, p.name_en, p.organisation_id, p.role, p.service_tier, p.channels, p.password_hash)
+       IS DISTINCT FROM (excluded.name, excluded.name_en, excluded.organisation_id, excluded.role,
+                         excluded.service_tier, excluded.channels, excluded.password_hash);
+
+-- name: put_patient
+-- Enter or change a patient; nothing where it is the same already.
+INSERT INTO patient AS p (key, name, initials, bed, born_on, sex, organisation_id, family_doctor_id, risk_colour,
+    service_tier, special_groups, household_phone, household_channels)
+SELECT %(key)s, %(name)s, %(initials)s, %(bed)s, %(born_on)s, %(sex)s, o.organisation_id, d.person_id,
+       %(risk_colour)s, %(service_tier)s, %(special_groups)s, %(household_phone)s, %(household_channels)s
+  FROM organisation o, person d WHERE o.key = %(organisation)s AND d.key = %(family_doctor)s
+    ON CONFLICT (key) DO UPDATE SET name = excluded.name, initials = excluded.initials, bed = excluded.bed,
+       born_on = excluded.born_on, sex = excluded.sex, organisation_id = excluded.organisation_id,
+       family_doctor_id = excluded.family_doctor_id, risk_colour = excluded.risk_colour,
+       service_tier = excluded.service_tier, special_groups = excluded.special_groups,
+       household_phone = excluded.household_phone, household_channels = excluded.household_channels
+ WHERE (p.name, p.initials, p.bed, p.born_on, p.sex, p.organisation_id, p.family_doctor_id, p.risk_colour,
+        p.service_tier, p.special_groups, p.household_phone, p.household_channels)
+       IS DISTINCT FROM (excluded.name, excluded.initials, excluded.bed, excluded.born_on, excluded.sex,
+        excluded.organisation_id, excluded.family_doctor_id, excluded.risk_colour, excluded.service_tier,
+        excluded.special_groups, excluded.household_phone, excluded.household_channels);
+
+-- name: put_gateway
+-- Enter or change a gateway; nothing where it is the same already.
+INSERT INTO gateway AS g (gateway_id, organisation_id, place)
+SELECT %(key)s, o.organisation_id, %(place)s FROM organisation o WHERE o.key = %(organisation)s
+    ON CONFLICT (gateway_id) DO UPDATE SET organisation_id = excluded.organisation_id, place = excluded.place
+ WHERE (g.organisation_id, g.place) IS DISTINCT FROM (excluded.organisation_id, excluded.place);
+
+-- name: put_device
+-- Enter or change a device; nothing where it is the same already.
+INSERT INTO device AS d (key, kind, wellness, expected_every_s)
+VALUES (%(key)s, %(kind)s, %(wellness)s, %(expected_every_s)s)
+    ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, wellness = excluded.wellness,
+       expected_every_s = excluded.expected_every_s
+ WHERE (d.kind, d.wellness, d.expected_every_s)
+       IS DISTINCT FROM (excluded.kind, excluded.wellness, excluded.expected_every_s);
+
+-- name: drop_bindings_to_come
+-- Take back intervals of a device that have not begun and that the file does not have.
+DELETE FROM binding b USING device d
+ WHERE b.device_id = d.device_id AND d.key = %(device)s AND lower(b.valid) >= %(now)s::timestamptz
+   AND NOT EXISTS (SELECT FROM unnest(%(patients)s::text[], %(wanted)s::tstzrange[]) AS w (patient, valid)
+                     JOIN patient p ON p.key = w.patient
+                    WHERE p.patient_id = b.patient_id AND w.valid && b.valid);
+
+-- name: close_bindings
+-- End now what still runs and is not in the file: from now on somebody else wears the device, or nobody.
+UPDATE binding b SET valid = tstzrange(lower(b.valid), %(now)s)
+  FROM device d
+ WHERE b.device_id = d.device_id AND d.key = %(device)s
+   AND COALESCE(upper(b.valid), 'infinity') > %(now)s::timestamptz
+   AND NOT EXISTS (SELECT FROM unnest(%(patients)s::text[], %(wanted)s::tstzrange[]) AS w (patient, valid)
+                     JOIN patient p ON p.key = w.patient
+                    WHERE p.patient_id = b.patient_id AND w.valid && b.valid);
+
+-- name: shorten_bindings
+-- End an interval where the file ends it earlier.
+UPDATE binding b SET valid = b.valid * tstzrange(NULL, f.until)
+  FROM (SELECT b.binding_id, min(upper(w.valid)) AS until
+          FROM binding b JOIN device d USING (device_id) JOIN patient p USING (patient_id)
+          JOIN unnest(%(patients)s::text[], %(wanted)s::tstzrange[]) AS w (patient, valid)
+            ON w.patient = p.key AND w.valid && b.valid
+         WHERE d.key = %(device)s GROUP BY b.binding_id) AS f
+ WHERE b.binding_id = f.binding_id AND f.until < COALESCE(upper(b.valid), 'infinity');
+
+-- name: add_bindings
+-- Bind the device for the time that the file wants and that no interval, old or new, has taken.
+INSERT INTO binding (device_id, patient_id, valid)
+SELECT d.device_id, p.patient_id, part
+  FROM device d, unnest(%(patients)s::text[], %(wanted)s::tstzrange[]) AS w (patient, valid)
+  JOIN patient p ON p.key = w.patient,
+       LATERAL unnest(w.valid::tstzmultirange - COALESCE(
+           (SELECT range_agg(b.valid) FROM binding b WHERE b.device_id = d.device_id), '{}')) AS part
+ WHERE d.key = %(device)s;
+
+-- name: drop_duties
+-- Take people off duty whom the file does not have on it, for the organisations that it speaks of.
+DELETE FROM duty x USING organisation o, person p
+ WHERE x.organisation_id = o.organisation_id AND x.person_id = p.person_id AND o.key = ANY (%(spoken_of)s)
+   AND NOT EXISTS (
+       SELECT FROM unnest(%(organisations)s::text[], %(roles)s::text[], %(people)s::text[], %(valid)s::tstzrange[])
+                AS w (organisation, duty_role, person, valid)
+        WHERE (w.organisation, w.duty_role, w.person, w.valid) = (o.key, x.duty_role, p.key, x.valid));
+
+-- name: add_duties
+-- Put people on duty who are not.
+INSERT INTO duty (organisation_id, duty_role, person_id, valid)
+SELECT DISTINCT o.organisation_id, w.duty_role, p.person_id, w.valid
+  FROM unnest(%(organisations)s::text[], %(roles)s::text[], %(people)s::text[], %(valid)s::tstzrange[])
+    AS w (organisation, duty_role, person, valid)
+  JOIN organisation o ON o.key = w.organisation JOIN person p ON p.key = w.person
+ WHERE NOT EXISTS (SELECT FROM duty x WHERE (x.organisation_id, x.duty_role, x.person_id, x.valid)
+                       = (o.organisation_id, w.duty_role, p.person_id, w.valid));
+
+-- name: sign_in
+-- What is needed to sign a person in.
+SELECT person_id, key, name, name_en, organisation_id, role, service_tier, password_hash
+  FROM person WHERE key = %(key)s;
+
+-- name: set_password_hash
+-- Keep a hash made with today's parameters.
+UPDATE person SET password_hash = %(password_hash)s WHERE person_id = %(person_id)s;
+
+-- name: show_patients
+-- Every patient with doctor and present devices.
+SELECT p.key, p.name, p.risk_colour, p.service_tier, p.organisation_name, p.family_doctor_name,
+       (SELECT string_agg(b.device_key || ' ' || b.kind, ', ' ORDER BY b.device_key) FROM care_binding b
+         WHERE b.patient_id = p.patient_id AND tstzrange(b.valid_from, b.valid_until) @> %(now)s::timestamptz) AS devices
+  FROM care_patient p ORDER BY p.key;
+
+-- name: show_duties
+-- Who is on duty now.
+SELECT o.name AS organisation, d.duty_role, p.name AS person
+  FROM duty d JOIN organisation o USING (organisation_id) JOIN person p USING (person_id)
+ WHERE d.valid @> %(now)s::timestamptz ORDER BY o.key, d.duty_role, p.key;

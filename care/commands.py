@@ -1,0 +1,76 @@
+"""`hearthwatch care`: load the registry from its file, show what is in the database."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import psycopg
+import typer
+from psycopg.rows import dict_row
+
+from care.loading import load as load_registry
+from care.registry_file import RegistryFileError, parse_registry
+from care.settings import CareSettings
+from care.sql import load_queries
+from vitals.clock import ClinicalClock
+
+app = typer.Typer(no_args_is_help=True, help="Keep the registry: patients, devices, duty.")
+
+_QUERIES = load_queries("care")
+
+
+@app.command()
+def load(
+    file: Annotated[Path, typer.Argument(help="The registry file; care/examples/county.toml shows the form.")],
+    check: Annotated[bool, typer.Option("--check", help="Only say what is wrong with it.")] = False,
+) -> None:
+    """Bring the registry to what a file says; loading it again changes nothing."""
+    try:
+        registry = parse_registry(file.read_text(encoding="utf-8"), str(file))
+    except RegistryFileError as exc:
+        for problem in exc.problems:
+            typer.echo(f"{file}:{problem.line}: {problem.field}: {problem.message}", err=True)
+        sys.exit(f"hearthwatch care: {file} has {len(exc.problems)} problems; nothing was loaded")
+    except (OSError, UnicodeDecodeError) as exc:
+        sys.exit(f"hearthwatch care: {file} can not be read: {exc}")
+    if check:
+        typer.echo(f"{file} is in order: {len(registry.patients)} patients, {len(registry.devices)} devices")
+        return
+    with _connection() as connection:
+        loaded = load_registry(connection, registry, now=_now())
+    changed = ", ".join(f"{n} {name}" for name, n in asdict(loaded).items() if n and name != "version")
+    typer.echo(f"registry version {loaded.version}: {f'changed {changed}' if changed else 'nothing to change'}")
+
+
+@app.command()
+def show() -> None:
+    """List patients with their doctors and devices, and who is on duty now."""
+    values = {"now": _now()}
+    with _connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
+        for line in cursor.execute(_QUERIES["show_patients"], values).fetchall():
+            typer.echo(
+                f"{line['key']}  {line['name']}  {line['risk_colour']}  service tier {line['service_tier']}"
+                f"  {line['organisation_name']}  {line['family_doctor_name']}  {line['devices'] or 'no device'}"
+            )
+        for line in cursor.execute(_QUERIES["show_duties"], values).fetchall():
+            typer.echo(f"on duty: {line['organisation']}  {line['duty_role']}  {line['person']}")
+
+
+def _now() -> datetime:
+    settings = CareSettings()
+    return ClinicalClock.parse(settings.clock_origin, settings.clock_speed).at(datetime.now(UTC))
+
+
+@contextmanager
+def _connection() -> Iterator[psycopg.Connection[Any]]:
+    try:
+        with psycopg.connect(CareSettings().database_dsn, connect_timeout=5) as connection:
+            yield connection
+    except psycopg.OperationalError as exc:
+        sys.exit(f"hearthwatch care: the database cannot be reached: {str(exc).strip()}")
+    except psycopg.errors.UndefinedTable:
+        sys.exit("hearthwatch care: tables are missing: run 'hearthwatch db migrate'")

@@ -1,0 +1,122 @@
+"""Brings the registry of the database to what a file says: one transaction, and nothing where nothing changed.
+
+Keys decide what is the same. Nothing is deleted but duty and bindings to come: people, patients and devices that the
+file no longer names stay. A binding that has run is history and stays: one that the file no longer has ends now, and
+what the file wants is bound for the time that is free.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg.types.range import TimestamptzRange
+
+from care.passwords import hashed, matches
+from care.registry import BindingInterval, Duty, Person, Registry
+from care.sql import load_queries
+
+_QUERIES = load_queries("care")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """How many entries of each kind were entered, changed, ended or taken away; `version` is the registry's now."""
+
+    organisations: int
+    people: int
+    patients: int
+    gateways: int
+    devices: int
+    bindings: int
+    duties: int
+    version: int
+
+    @property
+    def changes(self) -> int:
+        """Count them all."""
+        return sum(value for name, value in asdict(self).items() if name != "version")
+
+
+def load(connection: psycopg.Connection[Any], registry: Registry, *, now: datetime) -> Loaded:
+    """Apply a registry in one transaction; doing it again changes nothing. Bindings that change, change at `now`."""
+    with connection.transaction():
+        version = connection.execute(_QUERIES["lock_registry"]).fetchone()[0]  # type: ignore[index]
+        counts = {
+            "organisations": _put_organisations(connection, registry),
+            "people": _put_people(connection, registry.people),
+            "patients": _put_all(connection, "put_patient", registry.patients),
+            "gateways": _put_all(connection, "put_gateway", registry.gateways),
+            "devices": _put_all(connection, "put_device", registry.devices),
+            "bindings": _put_bindings(connection, registry, now),
+            "duties": _put_duties(connection, registry.duties),
+        }
+        if any(counts.values()):
+            version += 1
+            connection.execute(_QUERIES["bump_registry"])
+            connection.execute(_QUERIES["notify_registry"])
+    return Loaded(**counts, version=version)
+
+
+def _put_organisations(connection: psycopg.Connection[Any], registry: Registry) -> int:
+    changes = _put_all(connection, "put_organisation", registry.organisations)
+    return changes + _put_all(connection, "set_parent", registry.organisations)
+
+
+def _put_people(connection: psycopg.Connection[Any], people: tuple[Person, ...]) -> int:
+    known = dict(connection.execute(_QUERIES["password_hashes"], {"keys": [p.key for p in people]}).fetchall())
+    changes = 0
+    for person in people:
+        values = _columns(person)
+        if person.password is not None:
+            kept = known.get(person.key)
+            values["password_hash"] = kept if matches(kept, person.password) else hashed(person.password)
+        del values["password"]
+        changes += connection.execute(_QUERIES["put_person"], values).rowcount
+    return changes
+
+
+def _put_all(connection: psycopg.Connection[Any], query: str, entries: Iterable[Any]) -> int:
+    return sum(connection.execute(_QUERIES[query], _columns(entry)).rowcount for entry in entries)
+
+
+def _columns(entry: Any) -> dict[str, Any]:
+    """Give an entry's fields as the database takes them: enums by value, lists as lists."""
+    return {name: _plain(value) for name, value in asdict(entry).items()}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return [str(item) for item in value]
+    if isinstance(value, str):
+        return str(value)
+    return int(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _put_bindings(connection: psycopg.Connection[Any], registry: Registry, now: datetime) -> int:
+    wanted: dict[str, list[BindingInterval]] = {device.key: [] for device in registry.devices}
+    for binding in registry.bindings:
+        wanted[binding.device].append(binding)
+    changes = 0
+    for device, bindings in wanted.items():
+        values = {
+            "device": device,
+            "now": now,
+            "patients": [binding.patient for binding in bindings],
+            "wanted": [TimestamptzRange(binding.since, binding.until) for binding in bindings],
+        }
+        for query in ("drop_bindings_to_come", "close_bindings", "shorten_bindings", "add_bindings"):
+            changes += connection.execute(_QUERIES[query], values).rowcount
+    return changes
+
+
+def _put_duties(connection: psycopg.Connection[Any], duties: tuple[Duty, ...]) -> int:
+    values = {
+        "spoken_of": sorted({duty.organisation for duty in duties}),
+        "organisations": [duty.organisation for duty in duties],
+        "roles": [duty.duty_role.value for duty in duties],
+        "people": [duty.person for duty in duties],
+        "valid": [TimestamptzRange(duty.since, duty.until) for duty in duties],
+    }
+    return sum(connection.execute(_QUERIES[query], values).rowcount for query in ("drop_duties", "add_duties"))
