@@ -22,7 +22,8 @@ def lines_of(text: str) -> dict[Path, int]:
         if header:
             name = raw.strip()[len(header[1]) : len(header[1]) + len(header[2])]
             table = _entered(_key_path(name), counts, is_array=header[1] == "[[")
-            lines.setdefault(table, number)
+            for length in range(1, len(table) + 1):
+                lines.setdefault(table[:length], number)
             continue
         if depth == 0 and "=" in bare and bare.strip():
             key = raw[: bare.index("=")]

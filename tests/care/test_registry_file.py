@@ -12,7 +12,6 @@ from care.registry_file import RegistryFileError, parse_registry
 from care.toml_lines import lines_of
 from tests.care.example import SOURCE, TEXT, changed, example, line_with
 
-
 FROM = "from = 2020-01-01T00:00:00+08:00"
 FIRST = "device.C0:00:00:00:00:01"
 COUNTY = "organisation.anping-county"
@@ -150,9 +149,11 @@ one = 2
         ("many",): 3,
         ("quoted key",): 7,
         ("quoted key", "inner"): 7,
+        ("a",): 8,
         ("a", "b.c"): 8,
         ("a", "b.c", "long"): 9,
         ("a", "b.c", "after"): 13,
+        ("list",): 14,
         ("list", 0): 14,
         ("list", 0, "one"): 15,
         ("list", 0, "sub"): 16,
