@@ -93,7 +93,7 @@ class Gateway:
             Claims(devices=settings.devices, claim_all=settings.claim_all, devices_max=settings.devices_max),
             timekeeper=timekeeper,
             take=self.intake.take,
-            plan=_session_plan(settings, clock),
+            plan=_session_plan(settings, clock, is_bluez=bluetooth.client_class is None),
         )
         self.radio = Radio(bluetooth, self.fleet.seen)
         self.heartbeat = Heartbeat(
@@ -182,12 +182,13 @@ def _courier_plan(settings: GatewaySettings, clock: ClinicalClock, floor: Floor)
     )
 
 
-def _session_plan(settings: GatewaySettings, clock: ClinicalClock) -> SessionPlan:
+def _session_plan(settings: GatewaySettings, clock: ClinicalClock, *, is_bluez: bool) -> SessionPlan:
+    """Only BlueZ repeats notifications (two D-Bus clients, a read of a notifying characteristic); others do not."""
     return SessionPlan(
         connect_s_max=settings.connect_s_max,
         stream_silence_s_max=max(SILENCE_S_MIN, clock.machine_s(timedelta(seconds=settings.stream_silence_s))),
         spot_silence_s_max=max(SILENCE_S_MIN, clock.machine_s(timedelta(seconds=settings.spot_silence_s))),
-        echo_s=clock.machine_s(ECHO) if clock.speed > 1 else ECHO.total_seconds(),
+        echo_s=min(ECHO.total_seconds(), clock.machine_s(ECHO)) if is_bluez else 0.0,
     )
 
 

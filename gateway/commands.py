@@ -40,12 +40,12 @@ def run(
     log_format: Annotated[LogFormat, typer.Option(help="how the log is written")] = LogFormat.CONSOLE,
 ) -> None:
     """Read devices and send readings until told to stop (SIGTERM, SIGINT)."""
-    configure_logging(log_format)
     try:
         settings = load_settings(config)
         clock = clinical_clock()
     except ValueError as exc:
         _fail(str(exc), code=2)
+    configure_logging(log_format)
     try:
         asyncio.run(_run_until_signalled(settings, clock))
     except OutboxError as exc:

@@ -6,13 +6,14 @@ Bound: at most `WAITING_MAX` notifications wait; at the bound the oldest is drop
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
 from gateway.floor import Floor
 from gateway.gatt.decoded import DecodeError
 from gateway.gatt.decoders import decode
+from gateway.instants import Instants
 from gateway.outbox import OutboxFull, Undecoded
 from gateway.outbox_door import OutboxDoor
 from gateway.packing import milliseconds
@@ -62,6 +63,7 @@ class Intake:
         self.counts = IntakeCounts()
         self._door = door
         self._place = where
+        self._instants = Instants()
         self._floor = floor
         self._on_accepted = on_accepted
         self._waiting: deque[Notification] = deque(maxlen=WAITING_MAX)
@@ -73,7 +75,8 @@ class Intake:
         """Queue one notification; never waits, never fails."""
         self.counts.notifications += 1
         self.counts.overrun += len(self._waiting) == WAITING_MAX
-        self._waiting.append(notification)
+        stamp = self._instants.distinct(notification.device, notification.characteristic, notification.stamp)
+        self._waiting.append(replace(notification, stamp=stamp))
         self._idle.clear()
         self._wake.set()
 

@@ -25,13 +25,13 @@ class OutboxDoor:
     async def opened(cls, path: Path, *, bytes_max: int, undecoded_max: int) -> "OutboxDoor":
         """Open the file on a thread of its own. Raises OutboxError."""
         thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="outbox")
-        loop = asyncio.get_running_loop()
+        opening = thread.submit(lambda: Outbox(path, bytes_max=bytes_max, undecoded_max=undecoded_max))
         try:
-            outbox = await loop.run_in_executor(
-                thread, lambda: Outbox(path, bytes_max=bytes_max, undecoded_max=undecoded_max)
-            )
+            outbox = await asyncio.wrap_future(opening)
         except BaseException:
-            thread.shutdown(wait=False)
+            thread.shutdown(wait=True)
+            if not opening.cancelled() and opening.exception() is None:
+                opening.result().close()  # cancelled meanwhile: nobody else would
             raise
         return cls(outbox, thread)
 

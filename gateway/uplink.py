@@ -183,8 +183,8 @@ class Uplink:
         self._unacknowledged.clear()
         self.connected = True
         self.connects += 1
-        log.info("broker connected", host=self._address.host, port=self._address.port)
         self._listener.on_connected()
+        log.info("broker connected", host=self._address.host, port=self._address.port)
 
     def _not_connected(self) -> None:
         log.warning(
@@ -192,11 +192,11 @@ class Uplink:
         )
 
     def _disconnected(self, reason: ReasonCode) -> None:
-        if self.connected and not self._is_stopping:
-            log.warning("broker connection lost, readings wait in the outbox", reason=str(reason))
-        self.connected = False
+        was_connected, self.connected = self.connected, False
         self._unacknowledged.clear()
         self._news.set()
+        if was_connected and not self._is_stopping:
+            log.warning("broker connection lost, readings wait in the outbox", reason=str(reason))
 
     def _published(self, mid: int, reason: ReasonCode) -> None:
         self._unacknowledged.pop(mid, None)

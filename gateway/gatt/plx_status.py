@@ -57,10 +57,20 @@ SENSOR_STATUS: dict[int, StatusBit] = {
     15: _bit("sensor_disconnected", Quality.INVALID, Reason.FINGER_OUT),
 }
 
+# A stream is "ongoing" for as long as it runs: where the device itself calls a value validated or fully qualified,
+# that word counts, and the two bits that only say "not finished" take nothing away.
+_SETTLED = 1 << 7 | 1 << 8
+_UNSETTLED = 1 << 5 | 1 << 6
+
 FROM_STORAGE_BIT = 9
 STORED_WITHOUT_TIME = Finding(quality=Quality.INVALID, reason=Reason.UNKNOWN)
 LOW_PERFUSION = Finding(quality=Quality.QUESTIONABLE, reason=Reason.LOW_PERFUSION)
 LOW_PERFUSION_BELOW_PERCENT = 0.3
+
+
+def settled(word: int) -> int:
+    """Give a Measurement Status without "ongoing" and "early estimate" where the device vouches for the value."""
+    return word & ~_UNSETTLED if word & _SETTLED else word
 
 
 def names_of(table: dict[int, StatusBit], word: int) -> tuple[str, ...]:

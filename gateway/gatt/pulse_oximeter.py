@@ -14,6 +14,7 @@ from gateway.gatt.plx_status import (
     STORED_WITHOUT_TIME,
     findings_of,
     names_of,
+    settled,
 )
 from vitals.signals import Signal
 
@@ -131,7 +132,7 @@ def decode_features(payload: bytes) -> Decoded:
 
 def _findings(measurement: int, sensor: int, *, stored_without_time: bool) -> tuple[Finding, ...]:
     return (
-        *findings_of(MEASUREMENT_STATUS, measurement),
+        *findings_of(MEASUREMENT_STATUS, settled(measurement)),
         *findings_of(SENSOR_STATUS, sensor),
         *((STORED_WITHOUT_TIME,) if stored_without_time else ()),
     )

@@ -12,10 +12,11 @@ from firmware_stubs.peripheral import Identity
 from firmware_stubs.radio import Air
 from firmware_stubs.thermometer import History, Thermometer
 from gateway.app import run
-from gateway.outbox import read_account
+from gateway.outbox import Outbox, read_account
 from hearthwatch.services.mosquitto import Mosquitto
 from tests.gateway.conftest import MakeSettings
 from tests.gateway.stand_in import StandIn
+from tests.gateway.waiting import eventually
 from vitals.clock import ClinicalClock
 from vitals.reading import Acquisition
 from vitals.signals import SIGNALS, Signal
@@ -38,7 +39,8 @@ async def test_what_devices_say_reaches_ingest_and_is_forgotten_only_then(
         zone=zone,
         history=History(first_ago=timedelta(hours=80), every=timedelta(hours=4)),
     )
-    scanner_class, client_class = backend(air)
+    made = backend(air)
+    scanner_class, client_class = made
     settings, stop = make_settings(broker, flush_s=10), asyncio.Event()
     async with StandIn("127.0.0.1", broker.port, gateway_id) as ingest:
         await oximeter.power_on()
@@ -62,6 +64,7 @@ async def test_what_devices_say_reaches_ingest_and_is_forgotten_only_then(
         assert sorted(ingest.rows) == list(range(1, account.accepted + 1))
     await oximeter.power_off()
     await thermometer.power_off()
+    await made.close()
     sent = {round(reading.value, 1) for reading in thermometer.tally.sent}
     assert {ingest.rows[number].value / 100 for number in _of(ingest, Signal.TEMPERATURE)} <= sent
     stored = [n for n in _of(ingest, Signal.TEMPERATURE) if _acquisition(ingest, n) == Acquisition.STORED]
@@ -80,3 +83,54 @@ def _of(ingest: StandIn, signal: Signal) -> list[int]:
 
 def _acquisition(ingest: StandIn, number: int) -> int:
     return ingest.headers[number].devices[ingest.rows[number].device_index].acquisition
+
+
+async def test_what_no_decoder_understands_is_kept_counted_and_told(
+    broker: Mosquitto, gateway_id: str, make_settings: MakeSettings
+) -> None:
+    origin, air = datetime.now(UTC), Air()
+    oximeter = Oximeter(
+        air=air,
+        identity=Identity(name="ox", address="C0:00:00:00:00:01"),
+        clock=StubClock(origin=origin, speed=20.0),
+        course=healthy(),
+    )
+    made, stop = backend(air), asyncio.Event()
+    settings = make_settings(broker, heartbeat_s=5)
+    async with StandIn("127.0.0.1", broker.port, gateway_id) as ingest:
+        await oximeter.power_on()
+        clock = ClinicalClock(origin=origin, speed=20.0)
+        gateway = asyncio.create_task(
+            run(settings, clock=clock, scanner_class=made.scanner, client_class=made.client, stop=stop)
+        )
+        await ingest.until(lambda i: len(_of(i, Signal.SPO2)) >= 3)
+        await oximeter.notify(oximeter.continuous, bytes.fromhex("0061"))
+        await ingest.until(lambda i: i.status.get("undecoded") == 1)
+        (device,) = ingest.status["devices"]
+        assert (device["address"], device["connected"]) == ("C0:00:00:00:00:01", True)
+        assert device["last_reading_age_s"] < 60
+        before = len(_of(ingest, Signal.SPO2))
+        await ingest.until(lambda i: len(_of(i, Signal.SPO2)) > before)
+        stop.set()
+        await gateway
+    await oximeter.power_off()
+    await made.close()
+    account, (note,) = read_account(settings.outbox_path)
+    assert (account.undecoded, note.device, note.characteristic) == (1, "C0:00:00:00:00:01", "2a5f")
+    assert (note.payload, note.error) == (b"\x00\x61", "2a5f byte 2: SpO2 needs 2 bytes, 1 left")
+
+
+async def test_without_broker_and_radio_it_waits_and_ends_cleanly_when_cancelled(
+    own_broker: Mosquitto, make_settings: MakeSettings
+) -> None:
+    await asyncio.to_thread(own_broker.kill)
+    made = backend("unix:/nonexistent/radio")
+    settings = make_settings(own_broker)
+    gateway = asyncio.create_task(
+        run(settings, clock=ClinicalClock(), scanner_class=made.scanner, client_class=made.client)
+    )
+    await eventually(lambda: settings.outbox_path.exists())
+    gateway.cancel()
+    await asyncio.gather(gateway, return_exceptions=True)
+    assert gateway.cancelled()
+    Outbox(settings.outbox_path, bytes_max=1 << 20, undecoded_max=1).close()
