@@ -28,6 +28,4 @@ class Instants:
         self._last_ms[device, characteristic] = now_ms + behind_ms
         if not behind_ms:
             return stamp
-        return replace(
-            stamp, wall=stamp.wall + timedelta(milliseconds=behind_ms), mono_ms=stamp.mono_ms + behind_ms
-        )
+        return replace(stamp, wall=stamp.wall + timedelta(milliseconds=behind_ms), mono_ms=stamp.mono_ms + behind_ms)

@@ -166,6 +166,22 @@ def test_the_most_serious_of_several_reasons_stands_first() -> None:
     assert decoded.measurements[0].quality is Quality.INVALID
 
 
+@pytest.mark.parametrize(
+    ("status", "quality"),
+    [
+        (1 << 5, Quality.PROVISIONAL),
+        (1 << 5 | 1 << 7, Quality.GOOD),
+        (1 << 5 | 1 << 8, Quality.GOOD),
+        (1 << 6 | 1 << 8, Quality.GOOD),
+        (1 << 5 | 1 << 8 | 1 << 14, Quality.QUESTIONABLE),
+        (1 << 8 | 1 << 15, Quality.INVALID),
+    ],
+)
+def test_a_stream_is_always_ongoing_and_counts_where_the_device_vouches_for_it(status: int, quality: Quality) -> None:
+    decoded = decode_continuous(bytes.fromhex("04" + SPO2_97_PULSE_72) + status.to_bytes(2, "little"))
+    assert trust(decoded)[0] is quality
+
+
 def test_demonstration_data_says_so_before_anything_else() -> None:
     decoded = decode_continuous(bytes.fromhex("0c" + "50004800" + "0004" + "002000"))
     assert trust(decoded) == (Quality.INVALID, Reason.DEMO)
