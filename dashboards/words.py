@@ -25,6 +25,9 @@ class Language(StrEnum):
         return self.value.replace("_", "-")
 
 
+_UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
     """One language's texts and ways of writing time."""
@@ -53,11 +56,10 @@ class Words:
         return f"{year}{day} {there:%H:%M}" if self.language is Language.ZH else f"{day}{year} {there:%H:%M}"
 
     def ago(self, at: datetime, now: datetime) -> str:
-        """Write an age ("12 seconds ago"); an instant ahead of `now` counts as now."""
-        age = max(now - at, timedelta(0))
-        return format_timedelta(
-            -age, granularity="second", threshold=1.5, add_direction=True, format="narrow", locale=self.language.value
-        )
+        """Write an age ("12s ago") as the page's script goes on writing it; an instant ahead of `now` counts as now."""
+        seconds = max(0, int((now - at).total_seconds()))
+        unit, length = next(((unit, length) for unit, length in _UNITS if seconds >= length * 1.5), _UNITS[-1])
+        return self.pgettext("ago", unit) % {"count": (2 * seconds + length) // (2 * length)}
 
     def span(self, length: timedelta) -> str:
         """Write a length of time ("5 min")."""

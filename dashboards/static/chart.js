@@ -88,6 +88,7 @@
     ctx.save();
     ctx.font = `${12 * devicePixelRatio}px ${getComputedStyle(document.body).fontFamily}`;
     ctx.textAlign = "left";
+    ctx.textBaseline = "bottom";
     for (const each of drawn) {
       const y = Math.round(plot.valToPos(each.value, "y", true)) + 0.5;
       if (y < bbox.top || y > bbox.top + bbox.height) continue;
@@ -99,7 +100,7 @@
       ctx.lineTo(bbox.left + bbox.width, y);
       ctx.stroke();
       ctx.fillStyle = ink("--limit");
-      ctx.fillText(each.text, bbox.left + 6 * devicePixelRatio, y - 5 * devicePixelRatio);
+      ctx.fillText(each.text, bbox.left + 6 * devicePixelRatio, y - 2 * devicePixelRatio);
     }
     ctx.restore();
   }

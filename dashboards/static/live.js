@@ -10,7 +10,8 @@
   let source = null;
   const failed = new Set(); // parts of the page whose last fetch failed: what they show may be old
   let lost = false;
-  let pressed = false;
+  const HOLD_MS = 2000; // a finger that never lifts must not stop the news
+  let pressedAt = -HOLD_MS;
 
   const clinicalNow = () => clock.clinicalMs + (performance.now() - clock.at) * clock.speed;
   // Both clocks: one of them stands still while a laptop sleeps.
@@ -54,17 +55,25 @@
   function refresh(kind) {
     for (const part of document.querySelectorAll("[data-refresh]")) {
       if (!part.dataset.refresh.split(" ").includes(kind)) continue;
-      if ("hold" in part.dataset && part.querySelector(".decision[open]")) { part.dataset.missed = kind; continue; }
-      if (pressed) { part.dataset.missed = kind; continue; }
-      delete part.dataset.missed;
-      htmx.trigger(part, "refresh");
+      if (isHeld(part)) part.dataset.missed = kind;
+      else {
+        delete part.dataset.missed;
+        htmx.trigger(part, "refresh");
+      }
     }
     document.dispatchEvent(new CustomEvent("hearthwatch:" + kind));
   }
 
-  // Nothing is swapped under a finger that is just tapping.
-  const release = () => { pressed = false; setTimeout(catchUp, 150); };
-  addEventListener("pointerdown", () => { pressed = true; }, true);
+  // Nothing is swapped under a finger that is just tapping, nor under a form that is being filled in.
+  const isHeld = (part) => performance.now() - pressedAt < HOLD_MS || ("hold" in part.dataset && part.querySelector(".decision[open]") !== null);
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const part = event.detail.target;
+    if (!part.matches("[data-refresh]") || !isHeld(part)) return;
+    event.detail.shouldSwap = false;
+    part.dataset.missed = "episode";
+  });
+  const release = () => { setTimeout(() => { pressedAt = -HOLD_MS; catchUp(); }, 150); };
+  addEventListener("pointerdown", () => { pressedAt = performance.now(); }, true);
   addEventListener("pointerup", release, true);
   addEventListener("pointercancel", release, true);
   function catchUp() { for (const part of document.querySelectorAll("[data-missed]")) refresh(part.dataset.missed); }
@@ -105,8 +114,8 @@
       const since = document.getElementById("lost-for");
       if (since) since.textContent = countdown(silent);
     }
-    for (const part of document.querySelectorAll("[data-hold][data-missed]")) {
-      if (!part.querySelector(".decision[open]")) refresh(part.dataset.missed);
+    for (const part of document.querySelectorAll("[data-missed]")) {
+      if (!isHeld(part)) refresh(part.dataset.missed);
     }
   }
 

@@ -239,11 +239,14 @@ def notify(db: Connection, channel: str = "episode", payload: str = "") -> None:
     db.commit()
 
 
-def fill(dsn: str, now: datetime | None = None) -> None:
-    """Fill a migrated database with everything."""
-    now = now or datetime.now(UTC)
+def fill(dsn: str, now: datetime | None = None, *, hours: float = 1.2) -> None:
+    """Fill a migrated database with the registry and readings up to now."""
     with psycopg.connect(dsn) as db:
         fill_registry(db)
-        fill_readings(db, now)
-        for alarm in (FEVER, SILENT, REFER, CRITICAL):
-            add_alarm(db, alarm, now)
+        fill_readings(db, now or datetime.now(UTC), hours=hours)
+
+
+def raise_all(db: Connection) -> dict[str, int]:
+    """Open one episode of each urgency, the least urgent first; gives their numbers by rule."""
+    now = datetime.now(UTC)
+    return {alarm.rule: add_alarm(db, alarm, now) for alarm in (SILENT, FEVER, REFER, CRITICAL)}

@@ -1,0 +1,176 @@
+"""The inbox: order, liveness, staleness, scope, what it says when the server is gone."""
+
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.dashboards import county
+from tests.dashboards.conftest import PHONE, Console, OpenPage, sign_in
+
+CARD = "article.card"
+
+
+def test_the_most_urgent_stands_first_with_what_a_doctor_needs(console: Console, open_page: OpenPage) -> None:
+    with console.rows() as db:
+        county.raise_all(db)
+    page = open_page()
+    sign_in(page, console)
+    expect(page.locator(f"{CARD} h2")).to_have_text(
+        ["血氧极低", "血氧低于 93%，应尽快转诊", "持续高热超过三天", "没有有效数据"]
+    )
+    first = page.locator(CARD).first
+    expect(first).to_contain_text("王秀英")
+    expect(first).to_contain_text("203床")
+    expect(first).to_contain_text("红 · 重点")
+    expect(first).to_contain_text("58 个有效样本中 54 个越限")
+    expect(first).to_contain_text("轮到：家庭医生（二级） · 已通知家庭医生 · 无人接手")
+    expect(first.locator(".vital--spo2 b")).to_have_text("85")
+    expect(first.locator(".vital--temperature .vital__age")).to_contain_text("2小时前")
+    assert page.title() == "(4) 待处理预警 · hearthwatch"
+
+
+def test_the_same_urgency_is_ordered_by_deadline(console: Console, open_page: OpenPage) -> None:
+    now = datetime.now(UTC)
+    with console.rows() as db:
+        for patient_id, minutes in ((5, 9), (6, 2), (2, 5)):
+            county.add_alarm(
+                db,
+                county.Alarm(
+                    patient_id=patient_id, rule="SPO2-REFER", family="spo2_low", priority="high",
+                    due_in=timedelta(minutes=minutes),
+                ),
+                now,
+            )  # fmt: skip
+    page = open_page()
+    sign_in(page, console)
+    expect(page.locator(f"{CARD} .who b")).to_have_text(["郑海涛", "赵国强", "吴桂芳"])
+
+
+def test_an_episode_appears_without_a_reload(console: Console, open_page: OpenPage) -> None:
+    page = open_page()
+    sign_in(page, console)
+    expect(page.locator(".calm")).to_be_visible()
+    page.evaluate("window.sameDocument = true")
+    with console.rows() as db:
+        county.add_alarm(db, county.CRITICAL, datetime.now(UTC))
+        county.notify(db)
+    expect(page.locator(f"{CARD} h2")).to_have_text(["血氧极低"])
+    assert page.evaluate("window.sameDocument")
+    expect(page).to_have_title("(1) 待处理预警 · hearthwatch")
+
+
+def test_a_new_value_appears_when_ingest_says_so(console: Console, open_page: OpenPage) -> None:
+    with console.rows() as db:
+        county.add_alarm(db, county.CRITICAL, datetime.now(UTC))
+    page = open_page()
+    sign_in(page, console)
+    number = page.locator(f"{CARD} .vital--spo2 b")
+    expect(number).to_have_text("85")
+    with console.rows() as db:
+        county.put_latest(db, 1, 1, 8700, datetime.now(UTC))
+        county.notify(db, "intake")
+    expect(number).to_have_text("87")
+
+
+def test_the_countdown_runs(console: Console, open_page: OpenPage) -> None:
+    with console.rows() as db:
+        county.add_alarm(db, county.CRITICAL, datetime.now(UTC))
+    page = open_page()
+    sign_in(page, console)
+    before = page.locator(".countdown").inner_text()
+    expect(page.locator(".countdown")).not_to_have_text(before)
+
+
+def test_a_value_goes_by_itself_when_it_is_too_old(console: Console, open_page: OpenPage) -> None:
+    with console.rows() as db:
+        county.add_alarm(db, county.CRITICAL, datetime.now(UTC))
+        county.put_latest(db, 1, 1, 8500, datetime.now(UTC) - timedelta(seconds=57))
+    page = open_page()
+    sign_in(page, console)
+    vital = page.locator(f"{CARD} .vital--spo2")
+    expect(vital).to_contain_text("85")
+    expect(vital).to_contain_text("起无数据", timeout=8000)
+    expect(vital).not_to_contain_text("85")
+    assert vital.locator("b").count() == 0
+
+
+def test_a_lost_server_is_said_and_found_again(console: Console, open_page: OpenPage) -> None:
+    page = open_page()
+    sign_in(page, console)
+    expect(page.locator("#lost")).to_be_hidden()
+    console.stop()
+    expect(page.locator("#lost")).to_be_visible(timeout=10_000)
+    with console.rows() as db:
+        county.add_alarm(db, county.CRITICAL, datetime.now(UTC))
+    console.start()
+    expect(page.locator("#lost")).to_be_hidden(timeout=10_000)
+    expect(page.locator(f"{CARD} h2")).to_have_text(["血氧极低"])
+
+
+def test_a_session_that_ended_leads_to_the_sign_in(console: Console, open_page: OpenPage) -> None:
+    page = open_page()
+    sign_in(page, console)
+    expect(page.locator(".calm")).to_be_visible()
+    with console.rows() as db:
+        db.execute("DELETE FROM console_session")
+        county.notify(db)
+    expect(page.locator("form.sign-in")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("key", "patients"),
+    [
+        ("li-min", ["王秀英", "赵国强", "孙丽华", "周德明"]),
+        ("zhou-lan", []),
+        ("chen-gang", ["王秀英", "赵国强", "孙丽华", "周德明"]),
+    ],
+)
+def test_one_sees_ones_own_organisations_and_experts_the_county(
+    console: Console, open_page: OpenPage, key: str, patients: list[str]
+) -> None:
+    with console.rows() as db:
+        county.raise_all(db)
+    page = open_page()
+    sign_in(page, console, key)
+    expect(page.locator("h1")).to_be_visible()
+    expect(page.locator(f"{CARD} .who b")).to_have_text(patients)
+
+
+def test_what_is_out_of_scope_does_not_exist(console: Console) -> None:
+    with console.rows() as db:
+        episode_id = county.add_alarm(db, county.CRITICAL, datetime.now(UTC))
+    with httpx.Client(base_url=console.url) as client:
+        csrf = client.post("/api/v1/session", json={"key": "zhou-lan", "password": county.PASSWORD}).json()["csrf"]
+        header = {"X-CSRF-Token": csrf}
+        assert client.get("/api/v1/episodes").json() == []
+        for path in ("", "/vitals", "/episodes", "/series"):
+            assert client.get(f"/patients/p-001{path}").status_code == 404
+        assert client.get(f"/api/v1/episodes/{episode_id}").status_code == 404
+        assert client.get(f"/episodes/{episode_id}/sheet").status_code == 404
+        assert client.post(f"/api/v1/episodes/{episode_id}/acknowledge", headers=header).status_code == 404
+        assert client.post(f"/episodes/{episode_id}/acknowledge", headers=header).status_code == 404
+        assert client.get("/patients/p-007").status_code == 200
+
+
+@pytest.mark.parametrize("language", ["zh-CN", "en-GB"])
+def test_the_phone_shows_all_without_scrolling_sideways(console: Console, open_page: OpenPage, language: str) -> None:
+    with console.rows() as db:
+        county.raise_all(db)
+    page = open_page(size=PHONE, language=language)
+    sign_in(page, console)
+    expect(page.locator(CARD)).to_have_count(4)
+    assert _overflow(page) <= 0
+    page.goto(console.url + "/patients/p-001")
+    expect(page.locator(".uplot").first).to_be_visible()
+    assert _overflow(page) <= 0
+    small = page.evaluate(
+        "[...document.querySelectorAll('button, summary, .bar a')].filter(e => e.checkVisibility()"
+        " && e.getBoundingClientRect().height < 44).map(e => e.outerHTML)"
+    )
+    assert small == []
+
+
+def _overflow(page: Page) -> int:
+    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))

@@ -1,0 +1,120 @@
+"""Every page: both languages without a missing word, no box instead of a glyph, strict headers, nothing inline."""
+
+import re
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from tests.dashboards import county
+from tests.dashboards.conftest import WALL, Console, OpenPage, sign_in
+
+CJK = re.compile(r"[\u4e00-\u9fff]")
+RAW_CODE = re.compile(r"\b(SPO2-|FEVER-|TECH-|t3_|unack|spo2_low|family_doctor|FINGER_OUT|%\(|None\b)")
+
+
+@pytest.fixture
+def busy(console: Console) -> Console:
+    with console.rows() as db:
+        county.raise_all(db)
+    return console
+
+
+PAGES = ("/", "/patients/p-001", "/patients/p-002", "/patients/p-003", "/patients/p-004", "/patients/p-005")
+
+
+@pytest.mark.parametrize("language", ["zh-CN", "en-GB"])
+def test_no_page_shows_a_code_or_the_other_language(busy: Console, open_page: OpenPage, language: str) -> None:
+    page = open_page(language=language)
+    page.goto(busy.url + "/sign-in")
+    texts = [page.locator("main").inner_text()]
+    sign_in(page, busy)
+    for path in PAGES:
+        page.goto(busy.url + path)
+        texts.append(page.locator("main").inner_text())
+    page.goto(busy.url + "/")
+    page.click("article.card .button")
+    expect(page.locator("#sheet .acts")).to_be_visible()
+    texts.append(page.locator("#sheet").inner_text())
+    page.goto(busy.wall())
+    texts.append(page.locator("body").inner_text())
+    names = {part for patient in county.PATIENTS for part in (patient[2], patient[4])} | {p[2] for p in county.PEOPLE}
+    for text in texts:
+        assert not RAW_CODE.search(text), text
+        if language == "en-GB":
+            for name in names:
+                text = text.replace(name, "")
+            assert not CJK.search(text), text
+        else:
+            assert CJK.search(text)
+
+
+def test_the_language_is_chosen_in_the_header_and_kept(console: Console, open_page: OpenPage) -> None:
+    page = open_page()
+    page.goto(console.url + "/sign-in")
+    page.click("text=English")
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    sign_in(page, console)
+    expect(page.locator("h1")).to_have_text("Open episodes")
+    page.click("text=中文")
+    expect(page.locator("h1")).to_have_text("待处理预警")
+
+
+def test_chinese_is_drawn_and_not_as_boxes(console: Console, open_page: OpenPage) -> None:
+    page = open_page(size=WALL)
+    page.goto(console.url + "/sign-in")
+    drawn = page.evaluate(
+        """(glyphs) => glyphs.map((glyph) => {
+            const canvas = document.createElement("canvas");
+            const pen = canvas.getContext("2d", { willReadFrequently: true });
+            pen.font = "40px " + getComputedStyle(document.body).fontFamily;
+            pen.fillText(glyph, 10, 60);
+            return pen.getImageData(0, 0, 120, 90).data.join();
+        })""",
+        ["健", "氧", "\U0010ffff"],
+    )
+    assert len(set(drawn)) == 3, "Chinese is drawn as boxes: install fonts-noto-cjk"
+
+
+def test_every_answer_carries_the_strict_headers(console: Console) -> None:
+    with httpx.Client(base_url=console.url) as client:
+        for path in ("/sign-in", "/", "/static/live.js", "/api/v1/episodes", "/wall/qingshi", "/healthz", "/nowhere"):
+            headers = client.get(path).headers
+            policy = headers["content-security-policy"]
+            assert "default-src 'self'" in policy
+            assert "frame-ancestors 'none'" in policy
+            assert "unsafe" not in policy
+            assert headers["x-content-type-options"] == "nosniff"
+            assert (headers.get("cache-control") == "no-store") != path.startswith("/static/")
+
+
+def test_no_page_holds_inline_script_or_style(busy: Console) -> None:
+    with httpx.Client(base_url=busy.url) as client:
+        pages = [client.get("/sign-in").text, client.get(busy.wall()).text]
+        client.post("/api/v1/session", json={"key": "li-min", "password": county.PASSWORD})
+        pages += [client.get(path).text for path in PAGES]
+    for text in pages:
+        assert not re.search(r"<script(?![^>]*\bsrc=)|\sstyle=|\son\w+=|<style|https?://(?!127)", text)
+
+
+def test_the_first_page_is_light(console: Console) -> None:
+    with httpx.Client(base_url=console.url) as client:
+        text = client.get("/sign-in").text
+        files = re.findall(r'(?:src|href)="(/static/[^"]+\.(?:js|css))', text)
+        size = sum(len(client.get(file).content) for file in files)
+    assert files
+    assert size < 90_000, "uncompressed; about a third of it on the wire"
+
+
+def test_the_server_says_whether_it_is_well(console: Console) -> None:
+    with httpx.Client(base_url=console.url) as client:
+        assert client.get("/healthz").status_code == 200
+        assert client.get("/ready").json() == {"status": "ready"}
+        paths = client.get("/api/v1/openapi.json").json()["paths"]
+    assert set(paths) == {
+        "/api/v1/session",
+        "/api/v1/episodes",
+        "/api/v1/episodes/{episode_id}",
+        "/api/v1/episodes/{episode_id}/acknowledge",
+        "/api/v1/episodes/{episode_id}/decide",
+    }

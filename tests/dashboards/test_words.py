@@ -1,0 +1,152 @@
+"""No text is missing in either language; times are local, with the date where not today."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_file
+from babel.messages.pofile import read_po
+
+from alerting.episodes import HUMAN_ACTS, State
+from alerting.profile import Priority, no_data_rule
+from alerting.profile_file import parse_profile, standard_adult
+from dashboards.board import SHOWN_SIGNALS
+from dashboards.series import Span
+from dashboards.words import Language, age_years, load, negotiate
+from vitals.quality import Reason
+
+ROOM = Path(__file__).resolve().parents[2] / "dashboards"
+WORDS = load()
+ROLES = ("family_doctor", "duty", "county_expert", "operations", "nurse", "coordinator", "admin")
+
+CODES = {
+    "rule": [*parse_profile(standard_adult()).consequences, no_data_rule(Priority.LOW), no_data_rule(Priority.MEDIUM)],
+    "short_rule": [*parse_profile(standard_adult()).consequences],
+    "limit": ["SPO2-CRIT", "SPO2-REFER", "FEVER-HIGH", "FEVER-PERSIST"],
+    "ago": ["day", "hour", "minute", "second"],
+    "urgency": ["emergency", "high", "medium", "low"],
+    "condition": ["present", "cleared", "unknown"],
+    "state": [state.value for state in State],
+    "due": [state.value for state in State if state is not State.CLOSED],
+    "step": ["0", "1", "2", "3"],
+    "turn": ["0", "2", "3"],
+    "tier": ["1", "2", "3"],
+    "risk": ["green", "yellow", "red"],
+    "sex": ["female", "male", "unknown"],
+    "signal": [signal.value for signal in SHOWN_SIGNALS],
+    "reason": [reason.name for reason in Reason],
+    "role": ROLES,
+    "disposition": [act.value for act in HUMAN_ACTS if act.value != "acknowledge"],
+    "done": ["acknowledged", "stay_home", "refer", "false_alarm", "close", "note"],
+    "why": ["lost_while_low", "still_present", "no_repeat", "unusable", "nothing_received", "data_gap", "late", "past"],
+    "event": [
+        "raised",
+        "raised_anew",
+        "raised_again",
+        "cleared",
+        "condition",
+        "cause_ended",
+        "deadline",
+        "nobody_on_duty",
+        "acknowledged",
+        "decided",
+        "note",
+    ],  # fmt: skip
+    "span": [span.value for span in Span],
+}
+
+
+def catalogue(language: Language) -> Catalog:
+    with (ROOM / "locale" / language / "LC_MESSAGES" / "dashboards.po").open("rb") as file:
+        return read_po(file, locale=language.value)
+
+
+def messages_in_use() -> Iterator[str]:
+    for file in ROOM.rglob("*.html"):
+        for _, message, _, _ in extract_from_file("jinja2.ext:babel_extract", file, keywords={"_": None}):
+            yield str(message)
+    for file in ROOM.rglob("*.py"):
+        for _, message, _, _ in extract_from_file("python", file, keywords={"gettext": None}):
+            yield str(message)
+
+
+def test_every_text_in_use_is_translated_and_none_is_left_over() -> None:
+    used, known = set(messages_in_use()), catalogue(Language.ZH)
+    assert {message for message in used if not (found := known.get(message)) or not found.string} == set()
+    assert {str(message.id) for message in known if message.id and not message.context} - used == set()
+
+
+def test_a_translation_fills_the_same_places() -> None:
+    for message in catalogue(Language.ZH):
+        if message.id and not message.context:
+            places = re.compile(r"%\(\w+\)s|%%")
+            assert sorted(places.findall(str(message.id))) == sorted(places.findall(str(message.string))), message.id
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("context", CODES)
+def test_every_code_has_words(language: Language, context: str) -> None:
+    known = catalogue(language)
+    for code in CODES[context]:
+        message = known.get(code, context)
+        assert message is not None, (context, code)
+        assert message.string, (context, code)
+
+
+def test_both_catalogues_hold_the_same_codes() -> None:
+    zh, en = ({(m.context, m.id) for m in catalogue(language) if m.context} for language in Language)
+    assert zh == en
+
+
+@pytest.mark.parametrize(
+    ("chosen", "accept", "language"),
+    [
+        (None, "", Language.ZH),
+        (None, "fr-FR,fr;q=0.9", Language.ZH),
+        (None, "en-GB,en;q=0.9,zh;q=0.8", Language.EN),
+        (None, "en;q=0.3,zh-CN;q=0.9", Language.ZH),
+        ("en", "zh-CN", Language.EN),
+        ("zh_CN", "en", Language.ZH),
+        ("xx", "en", Language.EN),
+        (None, "en;q=abc,;;,*", Language.ZH),
+    ],
+)
+def test_the_language_is_the_persons_then_the_browsers(chosen: str | None, accept: str, language: Language) -> None:
+    assert negotiate(chosen, accept) is language
+
+
+NOON = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("at", "zone", "zh", "en"),
+    [
+        (NOON, "Asia/Shanghai", "12:00", "12:00"),
+        (NOON, "Asia/Urumqi", "10:00", "10:00"),
+        (NOON - timedelta(hours=13), "Asia/Shanghai", "11月20日 23:00", "20 Nov 23:00"),
+        (datetime(2025, 12, 31, 4, tzinfo=UTC), "Asia/Shanghai", "2025年12月31日 12:00", "31 Dec 2025 12:00"),
+        (datetime(2026, 11, 20, 16, tzinfo=UTC), "Asia/Shanghai", "00:00", "00:00"),
+    ],
+)
+def test_times_are_local_with_the_date_where_not_today(at: datetime, zone: str, zh: str, en: str) -> None:
+    assert WORDS[Language.ZH].local(at, NOON, zone) == zh
+    assert WORDS[Language.EN].local(at, NOON, zone) == en
+
+
+def test_ages_and_countdowns_are_short() -> None:
+    zh, en = WORDS[Language.ZH], WORDS[Language.EN]
+    assert zh.ago(NOON - timedelta(seconds=12), NOON) == "12秒前"
+    assert en.ago(NOON - timedelta(minutes=34), NOON) == "34m ago"
+    assert en.ago(NOON + timedelta(minutes=1), NOON) == en.ago(NOON, NOON)
+    assert en.countdown(NOON + timedelta(seconds=130), NOON) == "2:10"
+    assert en.countdown(NOON + timedelta(hours=7, seconds=5), NOON) == "7:00:05"
+    assert en.countdown(NOON - timedelta(seconds=12), NOON) == "+0:12"
+
+
+def test_age_in_years_turns_on_the_local_birthday() -> None:
+    evening = datetime(2026, 3, 1, 16, 30, tzinfo=UTC)
+    assert age_years(date(1948, 3, 2), evening, "Asia/Shanghai") == 78
+    assert age_years(date(1948, 3, 2), evening, "Europe/London") == 77
