@@ -1,0 +1,118 @@
+"""Vectorised cores beside their plain meaning."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.account import contains, count, first_seen, literal, merged, missing, runs
+from ingest.bindings import NOBODY, Binding, Bindings
+from ingest.feed import FEED_DTYPE
+from ingest.identity import Outcome, settle_batch
+from ingest.latest import newest_of
+from ingest.trouble import ADVICE, Trouble
+
+NUMBERS = st.lists(st.integers(0, 60), max_size=60)
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def rows_in(ranges: list[tuple[int, int]]) -> set[int]:
+    return {row for first, end in ranges for row in range(first, end)}
+
+
+@given(NUMBERS, NUMBERS)
+def test_ranges_hold_exactly_their_rows(taken: list[int], asked: list[int]) -> None:
+    ranges = runs(np.array(taken, np.int64))
+    assert rows_in(ranges) == set(taken)
+    assert count(ranges) == len(set(taken))
+    assert contains(ranges, np.array(asked, np.int64)).tolist() == [row in set(taken) for row in asked]
+    assert rows_in(missing(ranges)) == set(range(max(taken, default=-1) + 1)) - set(taken)
+    assert merged([*ranges, *ranges]) == ranges
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5)), max_size=40))
+def test_only_the_first_of_each_row_is_fresh(rows: list[tuple[int, int]]) -> None:
+    outbox, number = np.array(rows, np.int64).reshape(-1, 2).T
+    expected = [row not in rows[:index] for index, row in enumerate(rows)]
+    assert first_seen(outbox, number).tolist() == expected
+
+
+def test_ranges_are_written_as_postgresql_reads_them() -> None:
+    assert literal([(0, 3), (5, 6)]) == "{[0,3),[5,6)}"
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 20), st.integers(1, 9), st.booleans()), max_size=8),
+    st.lists(st.tuples(st.integers(0, 3), st.integers(-5, 40)), min_size=1, max_size=20),
+)
+def test_a_device_belongs_to_whoever_wore_it(
+    spans: list[tuple[int, int, int, bool]], asked: list[tuple[int, int]]
+) -> None:
+    lines: list[Binding] = []
+    for patient, (device, begin, length, is_open) in enumerate(sorted(spans)):
+        since = BEGIN + timedelta(minutes=begin)
+        until = None if is_open else since + timedelta(minutes=length)
+        clash = any(
+            line.device_id == 7 * device
+            and (line.valid_until is None or since < line.valid_until)
+            and (until is None or (line.valid_from is None or line.valid_from < until))
+            for line in lines
+        )
+        if not clash:
+            lines.append(Binding(device_id=7 * device, patient_id=patient, valid_from=since, valid_until=until))
+    bindings = Bindings.build(
+        version=1, gateways=[], devices={str(device): 7 * device for device in range(3)}, bindings=lines
+    )
+    instants = [BEGIN + timedelta(minutes=minute) for _, minute in asked]
+    found = bindings.wearer(
+        np.array([7 * device for device, _ in asked]),
+        np.array([int(at.timestamp() * 1000) for at in instants], np.int64),
+    )
+    for (device, _), at, patient in zip(asked, instants, found.tolist(), strict=True):
+        worn = [
+            line.patient_id
+            for line in lines
+            if line.device_id == 7 * device
+            and (line.valid_from is None or line.valid_from <= at)
+            and (line.valid_until is None or at < line.valid_until)
+        ]
+        assert [patient] == (worn or [NOBODY])
+
+
+ROW = st.tuples(
+    st.integers(0, 2), st.integers(0, 1), st.integers(0, 1), st.sampled_from([-32768, 1, 2]), st.integers(1, 2),
+    st.sampled_from([0, 2]), st.just(0), st.just(0),
+)  # fmt: skip
+
+
+@given(st.lists(ROW, max_size=30))
+def test_each_place_takes_its_first_value(rows: list[tuple[int, ...]]) -> None:
+    array = np.array(rows, FEED_DTYPE)
+    outcome = settle_batch(array)
+    places: dict[tuple[int, ...], list[int]] = {}
+    for index, (at, patient, device, _, signal, *_rest) in enumerate(rows):
+        places.setdefault((at, patient, device, signal), []).append(index)
+    for indices in places.values():
+        winner = next((i for i in indices if rows[i][3] != -32768), indices[0])
+        for index in indices:
+            equal = (rows[index][3], rows[index][5]) == (rows[winner][3], rows[winner][5])
+            expected = Outcome.STORED if index == winner else Outcome.DUPLICATE if equal else Outcome.CONFLICT
+            assert outcome[index] == expected
+
+
+@given(st.lists(ROW, max_size=30))
+def test_the_newest_and_the_newest_good_of_each_key(rows: list[tuple[int, ...]]) -> None:
+    newest = newest_of(np.array(rows, FEED_DTYPE))
+    keys = sorted({(row[1], row[4], row[2]) for row in rows})
+    assert newest.rows[["patient", "signal", "device"]].tolist() == keys
+    for key, row, good, has_good in zip(keys, newest.rows, newest.good, newest.has_good, strict=True):
+        mine = [other for other in rows if (other[1], other[4], other[2]) == key]
+        assert row["measured_ms"] == max(other[0] for other in mine)
+        good_times = [other[0] for other in mine if other[5] == 0]
+        assert bool(has_good) == bool(good_times)
+        assert not good_times or good["measured_ms"] == max(good_times)
+
+
+def test_every_trouble_has_its_words() -> None:
+    assert set(ADVICE) == set(Trouble)
