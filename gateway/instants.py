@@ -15,17 +15,22 @@ BURST_MS = 1000
 
 
 class Instants:
-    """Remembers the last instant of each source; one entry per device and characteristic."""
+    """Remembers the last instant of each source, on both clocks; one entry per device and characteristic."""
 
     def __init__(self) -> None:
-        self._last_ms: dict[tuple[str, str], int] = {}
+        self._last: dict[tuple[str, str], tuple[int, int]] = {}
 
     def distinct(self, device: str, characteristic: str, stamp: Stamp) -> Stamp:
-        """Give the stamp itself, or one moved just behind the source's last."""
-        now_ms = milliseconds(stamp)
-        last_ms = self._last_ms.get((device, characteristic))
-        behind_ms = last_ms + 1 - now_ms if last_ms is not None and 0 <= last_ms - now_ms < BURST_MS else 0
-        self._last_ms[device, characteristic] = now_ms + behind_ms
+        """Give the stamp itself, or one moved just behind the source's last on the wall's and the boot's clock."""
+        wall_ms, mono_ms = milliseconds(stamp), stamp.mono_ms
+        last_wall_ms, last_mono_ms = self._last.get((device, characteristic), (wall_ms - BURST_MS, mono_ms - 1))
+        behind_ms = max(_behind_ms(wall_ms, last_wall_ms), _behind_ms(mono_ms, last_mono_ms))
+        self._last[device, characteristic] = (wall_ms + behind_ms, mono_ms + behind_ms)
         if not behind_ms:
             return stamp
         return replace(stamp, wall=stamp.wall + timedelta(milliseconds=behind_ms), mono_ms=stamp.mono_ms + behind_ms)
+
+
+def _behind_ms(now_ms: int, last_ms: int) -> int:
+    """Say how far an instant must be moved to lie behind the last; a jump back of a second or more is believed."""
+    return last_ms + 1 - now_ms if 0 <= last_ms - now_ms < BURST_MS else 0

@@ -25,6 +25,13 @@ def test_a_burst_within_one_millisecond_is_spread_in_order() -> None:
     assert [s.mono_ms for s in out] == [10, 11, 12, 13, 20]
 
 
+def test_the_boots_clock_is_kept_apart_too() -> None:
+    instants = Instants()
+    first = Stamp(wall=T0, mono_ms=10, boot_id=1, synchronised=False)
+    second = Stamp(wall=T0 + timedelta(milliseconds=5), mono_ms=10, boot_id=1, synchronised=False)
+    assert instants.distinct("a", "2a5f", first).mono_ms < instants.distinct("a", "2a5f", second).mono_ms
+
+
 def test_devices_and_characteristics_do_not_push_one_another() -> None:
     instants = Instants()
     sources = [("a", "2a5f"), ("b", "2a5f"), ("a", "2a19")]
