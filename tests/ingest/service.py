@@ -2,12 +2,12 @@
 
 import json
 import os
+import subprocess
 import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from hearthwatch.services.mosquitto import Mosquitto
 from hearthwatch.services.ports import free_port
-from hearthwatch.services.process import ProcessSpec
-from hearthwatch.services.supervisor import Supervisor
+from hearthwatch.services.process import tied_to_parent
 from ingest.account import Range, merged
 from vitals.topics import Leaf, topic
 
@@ -34,33 +33,74 @@ def wait_until(true: Callable[[], object], what: str, within_s: float = WITHIN_S
         pause.wait(0.01)
 
 
-def ingest_process(dsn: str, broker: Mosquitto, **settings: str) -> ProcessSpec:
-    """Say how to run ingest; settings as HEARTHWATCH_INGEST_<NAME>."""
-    port = settings.setdefault("metrics_port", str(free_port()))
-    return ProcessSpec(
-        name="ingest",
-        argv=(sys.executable, "-W", "error", "-m", "hearthwatch", "ingest", "run"),
-        env={**environment(dsn, broker), **{f"HEARTHWATCH_INGEST_{k.upper()}": v for k, v in settings.items()}},
-        ready=lambda: metrics_of(int(port)).get("hearthwatch_ingest_ready") == 1,
-    )
+class Service:
+    """Ingest as a process of its own: started, killed and started again by its own pid."""
 
+    def __init__(self, dsn: str, broker: Mosquitto, folder: Path, **settings: str) -> None:
+        self.metrics_port = free_port()
+        self._log = folder / "ingest.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        own = {"metrics_port": str(self.metrics_port), **settings}
+        self._environment = {
+            "HEARTHWATCH_DATABASE_DSN": dsn,
+            "HEARTHWATCH_BROKER_PORT": str(broker.port),
+            "PATH": os.environ["PATH"],
+            **{f"HEARTHWATCH_INGEST_{name.upper()}": value for name, value in own.items()},
+        }
 
-def environment(dsn: str, broker: Mosquitto) -> dict[str, str]:
-    """Point a process at a database and a broker."""
-    return {
-        "HEARTHWATCH_DATABASE_DSN": dsn,
-        "HEARTHWATCH_BROKER_HOST": "127.0.0.1",
-        "HEARTHWATCH_BROKER_PORT": str(broker.port),
-        "PATH": os.environ["PATH"],
-    }
+    def __enter__(self) -> "Service":
+        self.start()
+        return self
 
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
 
-@contextmanager
-def running_ingest(dsn: str, broker: Mosquitto, folder: Path, **settings: str) -> Iterator[Supervisor]:
-    """Run ingest, brought back when killed."""
-    with Supervisor(folder) as supervisor:
-        supervisor.start(ingest_process(dsn, broker, **settings))
-        yield supervisor
+    def launch(self) -> None:
+        """Start it."""
+        command = (sys.executable, "-W", "error", "-m", "hearthwatch", "ingest", "run")
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                tied_to_parent(command), env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+
+    def start(self) -> None:
+        """Start it and return when it takes messages."""
+        self.launch()
+        wait_until(self.is_ready, "ingest is ready")
+
+    def is_ready(self) -> bool:
+        """Say whether it takes messages now."""
+        return self.metrics().get("hearthwatch_ingest_ready") == 1
+
+    def metrics(self) -> dict[str, float]:
+        """Read its counters by their short names."""
+        return metrics_of(self.metrics_port)
+
+    def counted(self, name: str) -> float:
+        """Read one counter, such as readings or rejected{reason="bad_crc"}."""
+        head, brace, labels = name.partition("{")
+        return self.metrics().get(f"hearthwatch_ingest_{head}_total{brace}{labels}", 0)
+
+    def kill(self) -> None:
+        """SIGKILL it and return when it is gone."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> int:
+        """Ask it to stop and give its exit code."""
+        assert self._process is not None
+        self._process.terminate()
+        return self._process.wait(timeout=WITHIN_S)
+
+    def events(self) -> list[dict[str, Any]]:
+        """Read what it has logged."""
+        return [json.loads(line) for line in self._log.read_text().splitlines()]
+
+    def said(self, part: str) -> bool:
+        """Say whether it has logged an event with this in its text."""
+        return any(part in event["event"] for event in self.events())
 
 
 def metrics_of(port: int) -> dict[str, float]:
@@ -77,7 +117,7 @@ def metrics_of(port: int) -> dict[str, float]:
 class Publisher:
     """A gateway's courier in small: keeps every message until ingest has said that its rows are stored."""
 
-    def __init__(self, broker: Mosquitto, gateway_id: str, *, session: bool = True) -> None:
+    def __init__(self, broker: Mosquitto, gateway_id: str) -> None:
         self.gateway_id = gateway_id
         self.words: list[dict[str, Any]] = []
         self._kept: dict[Range, bytes] = {}
@@ -88,7 +128,7 @@ class Publisher:
         self._client.on_message = self._on_message
         self._client.on_connect = self._on_connect
         self._client.reconnect_delay_set(1, 1)
-        self._client.connect("127.0.0.1", broker.port, clean_start=session)
+        self._client.connect("127.0.0.1", broker.port)
         self._client.loop_start()
         wait_until(self._client.is_connected, "the publisher is connected")
 
@@ -113,10 +153,14 @@ class Publisher:
         """Publish everything that is not known to be stored; say how many messages that were."""
         with self._lock:
             kept = list(self._kept.values())
-        if self._client.is_connected():
-            for payload in kept:
-                self.send(payload)
+        for payload in kept:
+            self.send(payload)
         return len(kept)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the broker is there."""
+        return self._client.is_connected()
 
     @property
     def unstored(self) -> int:

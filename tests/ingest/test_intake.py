@@ -1,11 +1,28 @@
 """The service as a process: from the broker to the database and back to the gateway."""
 
+import json
 import time
+import uuid
+from collections.abc import Callable
+from functools import partial
+from importlib.resources import files
 from pathlib import Path
 
+import psycopg
+import pytest
+
+from hearthwatch.migrations import migrate
 from hearthwatch.services.mosquitto import Mosquitto
-from tests.ingest.county import PULSE, REGISTRY, SPO2, Home, connect, rows_of
-from tests.ingest.service import Publisher, running_ingest, wait_until
+from ingest.settings import IngestSettings, UnknownSetting
+from tests.ingest.county import OXIMETER, PULSE, REGISTRY, SPO2, UNBOUND, Home, connect, rows_of
+from tests.ingest.service import Publisher, Service, wait_until
+from vitals.topics import Leaf
+
+POISON = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN IF NEW.spo2 = 6666 THEN RAISE EXCEPTION 'this value is poison'; END IF; RETURN NEW; END $$;
+CREATE TRIGGER refuse BEFORE INSERT ON sample FOR EACH ROW EXECUTE FUNCTION refuse();
+"""
 
 
 def now_ms() -> int:
@@ -13,12 +30,188 @@ def now_ms() -> int:
     return int(time.time() * 1000)
 
 
-def test_a_message_is_stored_and_the_gateway_is_told(any_database: str, own_broker: Mosquitto, tmp_path: Path) -> None:
+def test_a_message_is_stored_and_the_gateway_is_told_as_often_as_it_asks(
+    any_database: str, own_broker: Mosquitto, tmp_path: Path
+) -> None:
     home = Home()
-    with connect(any_database) as county, running_ingest(any_database, own_broker, tmp_path):
+    with connect(any_database) as county, Service(any_database, own_broker, tmp_path) as service:
         county.execute(REGISTRY)
         with Publisher(own_broker, "gw-1") as gateway:
-            gateway.keep((0, 2), home.message([(0, SPO2, 9700), (0, PULSE, 7000)], t0_ms=now_ms()))
+            message = home.message([(0, SPO2, 9700), (0, PULSE, 7000)], t0_ms=now_ms())
+            gateway.keep((0, 2), message)
             wait_until(lambda: gateway.unstored == 0, "the gateway was told")
-            assert gateway.words == [{"outbox_id": str(home.outbox_id), "stored": [[0, 2]]}]
-            assert rows_of(county, "SELECT spo2, pulse FROM sample") == [(9700, 7000)]
+            gateway.send(message)
+            wait_until(lambda: len(gateway.words) == 2, "the gateway was told again")
+        assert gateway.words == [{"outbox_id": str(home.outbox_id), "stored": [[0, 2]]}] * 2
+        assert rows_of(county, "SELECT spo2, pulse FROM sample") == [(9700, 7000)]
+        wait_until(lambda: service.counted("duplicates") == 2, "duplicates are counted")
+        assert service.counted("readings") == 2
+        assert service.stop() == 0
+        assert service.said("ingest has stopped")
+
+
+def test_bad_messages_are_counted_by_reason_and_do_not_block_the_queue(
+    any_database: str, own_broker: Mosquitto, tmp_path: Path
+) -> None:
+    home = Home()
+    good = home.message([(0, SPO2, 9700)], t0_ms=now_ms())
+    twin = {
+        "version": 1, "outbox_id": str(uuid.uuid4()), "first_row": 0, "boot_id": 1, "t0_ms": now_ms(),
+        "sent_ms": now_ms(), "synchronised": True, "backlog": False, "offset_ms": [0], "device": [0],
+        "devices": [{"device": OXIMETER, "acquisition": "continuous"}], "signal": ["pulse"], "value": [70],
+    }  # fmt: skip
+    with (
+        connect(any_database) as county,
+        Service(any_database, own_broker, tmp_path) as service,
+        Publisher(own_broker, "gw-1") as gateway,
+        Publisher(own_broker, "gw-9") as stranger,
+    ):
+        county.execute(REGISTRY)
+        gateway.send(b"XX" + good)
+        gateway.send(good[:-1])
+        gateway.send(json.dumps({**twin, "name": "?"}).encode(), Leaf.READINGS_JSON)
+        gateway.send(home.message([(0, SPO2, 8000)], devices=[UNBOUND], t0_ms=now_ms()))
+        stranger.send(Home().message([(0, SPO2, 9700)], t0_ms=now_ms()))
+        stranger.send(b'{"state": "online"}', Leaf.STATUS)
+        gateway.send(b'{"state": "online", "poison": "\\u0000"}', Leaf.STATUS)
+        gateway.send(b"no json", Leaf.STATUS)
+        gateway.send(json.dumps(twin).encode(), Leaf.READINGS_JSON)
+        gateway.send(b'{"state": "offline"}', Leaf.STATUS, retain=True)
+        gateway.send(good)
+        wait_until(lambda: service.counted("messages") == 11, "all are acknowledged to the broker")
+        expected = {
+            "wrong_magic": 1, "bad_crc": 1, "unknown_field": 1, "unbound_device": 1, "unknown_gateway": 1,
+            "store_error": 1, "not_json": 1,
+        }  # fmt: skip
+        counts = {reason: service.counted(f'rejected{{reason="{reason}"}}') for reason in expected}
+        assert counts == expected
+        assert dict(rows_of(county, "SELECT reason, count(*) FROM rejected GROUP BY reason")) == expected
+        assert service.counted("unknown_gateway_status") == 1
+        assert service.counted("readings") == 2
+        assert rows_of(county, "SELECT gateway_id, online, status->>'state' FROM gateway_status") == [
+            ("gw-1", False, "offline")
+        ]
+
+
+def test_a_message_that_the_database_refuses_is_found_and_the_others_are_stored(
+    any_database: str, own_broker: Mosquitto, tmp_path: Path
+) -> None:
+    home = Home()
+    with (
+        connect(any_database) as county,
+        Service(any_database, own_broker, tmp_path) as service,
+        Publisher(own_broker, "gw-1") as gateway,
+    ):
+        county.execute(REGISTRY)
+        county.execute(POISON)
+        begin = now_ms()
+        for number in range(40):
+            value = 6666 if number == 23 else 9000 + number
+            message = home.message([(number, SPO2, value), (number, PULSE, 7000)], t0_ms=begin)
+            gateway.keep((2 * number, 2 * number + 2), message)
+        wait_until(lambda: gateway.unstored == 0, "the gateway was told of all")
+        assert rows_of(county, "SELECT count(*), sum(pulse) FROM sample") == [(39, 39 * 7000)]
+        [(reason, first, last, readings, detail)] = rows_of(
+            county, "SELECT reason, first_row, last_row, readings, detail FROM rejected"
+        )
+        assert (reason, first, last, readings) == ("store_error", 46, 47, 2)
+        assert "this value is poison" in detail
+        assert service.counted("readings") == 78
+
+
+def is_above(number: Callable[[], int], bound: int) -> bool:
+    return number() > bound
+
+
+def test_killed_again_and_again_it_loses_nothing_and_doubles_nothing(
+    any_database: str, own_broker: Mosquitto, tmp_path: Path
+) -> None:
+    home, rounds, per_round = Home(), 10, 30
+    with connect(any_database) as county, Publisher(own_broker, "gw-1") as gateway:
+        county.execute(REGISTRY)
+        begin = now_ms() - 60_000
+        service = Service(any_database, own_broker, tmp_path, window_ms="5", batch_messages="7")
+
+        def stored() -> int:
+            return int(rows_of(county, "SELECT count(*) FROM sample")[0][0])
+
+        with service:
+            for number in range(rounds):
+                enough = stored() + 7 * number
+                for _ in range(per_round):
+                    at = home.next_row
+                    gateway.keep((at, at + 4), home.message([(at + i, SPO2, 9000 + i) for i in range(4)], t0_ms=begin))
+                gateway.send_again()
+                wait_until(partial(is_above, stored, enough), "some are stored")
+                service.kill()
+                service.start()
+            gateway.send_again()
+            wait_until(lambda: gateway.unstored == 0, "the gateway was told of all")
+        rows = rounds * per_round * 4
+        assert rows_of(county, "SELECT count(*), sum(spo2) FROM sample") == [(rows, rows // 4 * 36_006)]
+        assert rows_of(county, "SELECT taken::text FROM outbox_account") == [(f"{{[0,{rows})}}",)]
+        assert rows_of(county, "SELECT count(*) FROM rejected") == [(0,)]
+        assert rows_of(county, "SELECT sum(octet_length(payload)) / 24 FROM intake_log") == [(rows,)]
+        assert rows_of(county, "SELECT count(*) = max(batch_id) FROM intake_log") == [(True,)]
+
+
+@pytest.mark.parametrize("flavour", ["timescale", "plain"])
+def test_database_and_broker_are_waited_for_and_their_deaths_survived(
+    flavour: str, own_broker: Mosquitto, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    server = request.getfixturevalue(f"own_{flavour}")
+    home = Home()
+    server.kill()
+    own_broker.kill()
+    service = Service(server.dsn(), own_broker, tmp_path)
+    try:
+        service.launch()
+        wait_until(lambda: service.metrics() and service.said("the database can not be reached"), "it says so")
+        server.start()
+        wait_until(lambda: service.said("tables are missing: run 'hearthwatch db migrate'"), "it says so")
+        migrate(server.dsn())
+        with psycopg.connect(server.dsn(), autocommit=True) as county:
+            county.execute(REGISTRY)
+        wait_until(lambda: service.said("the broker can not be reached"), "it says so")
+        own_broker.start()
+        wait_until(service.is_ready, "it is ready")
+        with Publisher(own_broker, "gw-1") as gateway:
+            begin = now_ms()
+
+            def send(count: int) -> None:
+                for _ in range(count):
+                    at = home.next_row
+                    gateway.keep((at, at + 1), home.message([(at, SPO2, 9000 + at)], t0_ms=begin))
+
+            send(50)
+            server.kill()
+            send(50)
+            wait_until(lambda: service.counted('trouble{trouble="unreachable"}') > 1, "it waits")
+            server.start()
+            wait_until(lambda: gateway.unstored == 0, "the gateway was told after the database was back")
+            send(50)
+            own_broker.kill()
+            own_broker.start()
+            wait_until(lambda: gateway.is_connected, "the gateway is connected again")
+            wait_until(service.is_ready, "ingest is connected again")
+            gateway.send_again()
+            send(50)
+            wait_until(lambda: gateway.unstored == 0, "the gateway was told after the broker was back")
+        with psycopg.connect(server.dsn(), autocommit=True) as county:
+            assert rows_of(county, "SELECT count(*), sum(spo2) FROM sample") == [(200, sum(range(9000, 9200)))]
+            assert rows_of(county, "SELECT taken::text FROM outbox_account") == [("{[0,200)}",)]
+        assert service.stop() == 0
+    finally:
+        service.__exit__()
+
+
+def test_an_unknown_setting_is_an_error_that_names_the_right_one() -> None:
+    with pytest.raises(UnknownSetting, match="did you mean HEARTHWATCH_INGEST_WINDOW_MS"):
+        IngestSettings.from_environment({"HEARTHWATCH_INGEST_WINDOWS_MS": "1"})
+
+
+def test_every_setting_says_what_it_is() -> None:
+    source = files("ingest").joinpath("settings.py").read_text(encoding="utf-8")
+    for name in IngestSettings.model_fields:
+        _, _, after = source.partition(f"    {name}: ")
+        assert after.splitlines()[1].strip().startswith('"""'), name
