@@ -65,7 +65,9 @@ class Radio:
                 delay_s = RETRY_S[min(attempt, len(RETRY_S) - 1)]
                 attempt += 1
                 self.state = f"unavailable: {type(exc).__name__}: {exc}"
-                log.error("no Bluetooth, waiting for it", error=self.state, retry_s=delay_s)
+                log.error(
+                    "no Bluetooth (D-Bus, bluetoothd, adapter?), waiting for it", error=self.state, retry_s=delay_s
+                )
                 await asyncio.sleep(delay_s)
                 continue
             self.state = "scanning"

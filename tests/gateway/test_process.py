@@ -1,0 +1,62 @@
+"""The gateway as a process: told to stop, and killed."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from gateway.outbox import Outbox
+from hearthwatch.services.mosquitto import Mosquitto
+from tests.gateway.stand_in import StandIn
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@contextmanager
+def started(broker: Mosquitto, gateway_id: str, outbox: Path) -> "Iterator[subprocess.Popen[bytes]]":
+    """Run `hearthwatch gateway run` without any Bluetooth."""
+    environment = {
+        **os.environ,
+        "HEARTHWATCH_GATEWAY_GATEWAY_ID": gateway_id,
+        "HEARTHWATCH_GATEWAY_BROKER_HOST": "127.0.0.1",
+        "HEARTHWATCH_GATEWAY_BROKER_PORT": str(broker.port),
+        "HEARTHWATCH_GATEWAY_OUTBOX_PATH": str(outbox),
+        "DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent/bus",
+    }
+    command = [sys.executable, "-m", "hearthwatch", "gateway", "run", "--log-format", "json"]
+    with subprocess.Popen(command, env=environment, cwd=REPOSITORY, stderr=subprocess.PIPE) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 0), (signal.SIGKILL, -9)])
+async def test_told_to_stop_or_killed_it_is_known_as_offline(
+    broker: Mosquitto, gateway_id: str, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    outbox = tmp_path / "outbox.sqlite"
+    async with StandIn("127.0.0.1", broker.port, gateway_id) as centre:
+        with started(broker, gateway_id, outbox) as process:
+            await centre.until(lambda c: c.status.get("state") == "online")
+            assert centre.status["adapter"].startswith(("starting", "unavailable"))
+            process.send_signal(number)
+            await centre.until(lambda c: c.status == {"state": "offline"})
+            assert await asyncio.to_thread(process.wait) == code
+    Outbox(outbox, bytes_max=1 << 20, undecoded_max=1).close()
+
+
+def test_a_second_gateway_on_one_outbox_is_refused(broker: Mosquitto, gateway_id: str, tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "outbox.sqlite", bytes_max=1 << 20, undecoded_max=1)
+    with started(broker, gateway_id, tmp_path / "outbox.sqlite") as process:
+        assert process.stderr is not None
+        said = process.stderr.read()
+        assert process.wait() == 1
+        assert b"in use by another gateway process" in said
+    outbox.close()
