@@ -26,9 +26,12 @@ log = structlog.get_logger()
 
 @dataclass(slots=True, eq=False)
 class Listener:
-    """One open page: what it has not been told yet. Two changes before it is told are one: nothing queues up."""
+    """One open page: what it has not been told yet. Two changes before it is told are one: nothing queues up.
 
-    episode: bool = False
+    It begins untold: what happened between the page's rendering and its stream must not wait for the next change.
+    """
+
+    episode: bool = True
     intake: bool = False
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends, Form, Header, HTTPException, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from dashboards.board import Episode, Patient, Person
@@ -25,6 +25,7 @@ from dashboards.words import Language, Words, age_years, load, negotiate
 from vitals.clock import ClinicalClock
 
 LANGUAGE_COOKIE = "hearthwatch_language"
+_EVENT_STREAM = {"X-Accel-Buffering": "no"}
 
 
 class NotSignedIn(Exception):
@@ -175,6 +176,14 @@ def posted(
 def called(visit: Annotated[Visit, Depends(signed_in)], x_csrf_token: Annotated[str, Header()] = "") -> Visit:
     """Take an API call of a signed-in person that carries the session's CSRF token in its header."""
     return _checked(visit, x_csrf_token)
+
+
+def event_stream(request: Request) -> Response:
+    """Answer with server-sent events, or say that there are too many."""
+    broadcast = site_of(request).broadcast
+    if broadcast.full:
+        return Response(status_code=503)
+    return StreamingResponse(broadcast.stream(), media_type="text/event-stream", headers=_EVENT_STREAM)
 
 
 def _checked(visit: Visit, csrf: str) -> Visit:

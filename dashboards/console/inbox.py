@@ -3,15 +3,13 @@
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, Response, StreamingResponse
+from fastapi.responses import HTMLResponse, Response
 
 from dashboards import board
 from dashboards.limits import Limit, limits_of
-from dashboards.web import SignedIn, Visit, site_of
+from dashboards.web import SignedIn, Visit, event_stream
 
 router = APIRouter()
-
-EVENT_STREAM = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 @router.get("/")
@@ -31,14 +29,6 @@ def stream(visit: SignedIn, request: Request) -> Response:
     """Tell a page of a signed-in person when to look again."""
     visit.connection.close()
     return event_stream(request)
-
-
-def event_stream(request: Request) -> Response:
-    """Answer with server-sent events, or say that there are too many."""
-    broadcast = site_of(request).broadcast
-    if broadcast.full:
-        return Response(status_code=503)
-    return StreamingResponse(broadcast.stream(), media_type="text/event-stream", headers=EVENT_STREAM)
 
 
 def limits_by_rule(visit: Visit, hashes: set[str]) -> dict[tuple[str, str], list[Limit]]:

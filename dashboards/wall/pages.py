@@ -7,11 +7,10 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse, Response
 
 from dashboards import board
-from dashboards.console.inbox import event_stream
 from dashboards.database import records
 from dashboards.scope import Onlooker, scope_of
 from dashboards.wall.link import is_wall_token
-from dashboards.web import Anyone, Visit
+from dashboards.web import Anyone, Visit, event_stream
 
 TILES_MOST = 30
 

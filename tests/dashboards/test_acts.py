@@ -1,5 +1,6 @@
 """Acting on an episode, by taps and by the API; what is refused is refused with its reason."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.dashboards import county
-from tests.dashboards.conftest import PHONE, Console, OpenPage, sign_in
+from tests.dashboards.conftest import PHONE, Console, OpenPage, api, enter
 
 FEVER_HIGH = county.Alarm(patient_id=3, rule="FEVER-HIGH", family="fever", priority="low")
 
@@ -30,7 +31,7 @@ def state_of(console: Console, episode_id: int) -> tuple[Any, ...]:
 def test_two_taps_take_responsibility_on_a_phone(console: Console, open_page: OpenPage) -> None:
     episode_id = raised(console, county.CRITICAL)
     page = open_page(size=PHONE)
-    sign_in(page, console)
+    enter(page, console)
     page.click("article.card .button")
     expect(page.locator("#sheet")).to_contain_text("王秀英")
     page.click("text=我来负责")
@@ -42,7 +43,7 @@ def test_two_taps_take_responsibility_on_a_phone(console: Console, open_page: Op
 def test_a_decision_asks_a_second_tap(console: Console, open_page: OpenPage) -> None:
     episode_id = raised(console, FEVER_HIGH)
     page = open_page(size=PHONE)
-    sign_in(page, console)
+    enter(page, console)
     page.click("article.card .button")
     page.click("text=我来负责")
     page.click("summary:has-text('居家观察')")
@@ -55,7 +56,7 @@ def test_a_decision_asks_a_second_tap(console: Console, open_page: OpenPage) -> 
 def test_a_false_alarm_needs_a_note_which_stands_in_the_history(console: Console, open_page: OpenPage) -> None:
     episode_id = raised(console, FEVER_HIGH)
     page = open_page()
-    sign_in(page, console)
+    enter(page, console)
     page.goto(console.url + "/patients/p-003")
     page.click("text=我来负责")
     page.click("summary:has-text('误报')")
@@ -72,7 +73,7 @@ def test_a_false_alarm_needs_a_note_which_stands_in_the_history(console: Console
 def test_a_note_being_written_is_not_swept_away_by_news(console: Console, open_page: OpenPage) -> None:
     raised(console, FEVER_HIGH)
     page = open_page()
-    sign_in(page, console)
+    enter(page, console)
     page.goto(console.url + "/patients/p-003")
     page.click("summary:has-text('写备注')")
     page.fill("textarea[name=text]", "家属说")
@@ -88,7 +89,7 @@ def test_a_note_being_written_is_not_swept_away_by_news(console: Console, open_p
 def test_staying_home_is_barred_at_tier_2_and_the_reason_is_shown(console: Console, open_page: OpenPage) -> None:
     raised(console, county.CRITICAL)
     page = open_page()
-    sign_in(page, console)
+    enter(page, console)
     page.click("article.card .button")
     expect(page.locator("#sheet .barred")).to_contain_text("县级专家组决定")
 
@@ -96,7 +97,7 @@ def test_staying_home_is_barred_at_tier_2_and_the_reason_is_shown(console: Conso
 def test_an_expert_takes_over_and_refers(console: Console, open_page: OpenPage) -> None:
     episode_id = raised(console, county.REFER)
     page = open_page(language="en-GB")
-    sign_in(page, console, "chen-gang")
+    enter(page, console, "chen-gang")
     page.click("article.card .button")
     page.click("text=I take responsibility")
     page.click("summary:has-text('Refer')")
@@ -108,7 +109,7 @@ def test_an_expert_takes_over_and_refers(console: Console, open_page: OpenPage) 
 def test_what_has_become_impossible_is_said_and_the_sheet_is_new(console: Console, open_page: OpenPage) -> None:
     episode_id = raised(console, FEVER_HIGH)
     page = open_page()
-    sign_in(page, console)
+    enter(page, console)
     page.click("article.card .button")
     expect(page.locator("#sheet .acts")).to_be_visible()
     with console.rows() as db:
@@ -120,11 +121,9 @@ def test_what_has_become_impossible_is_said_and_the_sheet_is_new(console: Consol
 
 
 @pytest.fixture
-def client(console: Console) -> httpx.Client:
-    client = httpx.Client(base_url=console.url)
-    answer = client.post("/api/v1/session", json={"key": "li-min", "password": county.PASSWORD})
-    client.headers["X-CSRF-Token"] = answer.json()["csrf"]
-    return client
+def client(console: Console) -> Iterator[httpx.Client]:
+    with api(console) as opened:
+        yield opened
 
 
 def test_the_api_does_the_same_acts(console: Console, client: httpx.Client) -> None:
@@ -139,7 +138,6 @@ def test_the_api_does_the_same_acts(console: Console, client: httpx.Client) -> N
     with console.rows() as db:
         events = db.execute("SELECT kind, channel FROM episode_event WHERE actor_id = 1 ORDER BY event_id").fetchall()
     assert events == [("acknowledged", "api"), ("decided", "api")]
-    client.close()
 
 
 def test_an_illegal_act_is_a_conflict_with_its_reason(console: Console, client: httpx.Client) -> None:
@@ -147,14 +145,12 @@ def test_an_illegal_act_is_a_conflict_with_its_reason(console: Console, client: 
     answer = client.post(f"/api/v1/episodes/{episode_id}/decide", json={"disposition": "close"})
     assert answer.status_code == 409
     assert "close" in answer.json()["detail"]
-    client.close()
 
 
 @pytest.mark.parametrize("body", [{"disposition": "fly"}, {"disposition": "refer", "extra": 1}, {}])
 def test_a_malformed_decision_is_refused(console: Console, client: httpx.Client, body: dict[str, Any]) -> None:
     episode_id = raised(console, FEVER_HIGH)
     assert client.post(f"/api/v1/episodes/{episode_id}/decide", json=body).status_code == 422
-    client.close()
 
 
 @pytest.mark.parametrize("header", [{}, {"X-CSRF-Token": "made-up"}])
@@ -168,7 +164,6 @@ def test_an_act_without_the_sessions_token_is_refused(
     note = client.post(f"/episodes/{episode_id}/note", headers=header, data={"text": "x", "csrf": "made-up"})
     assert note.status_code == 403
     assert state_of(console, episode_id)[1] is None
-    client.close()
 
 
 def test_without_a_script_a_form_still_acts(console: Console, client: httpx.Client) -> None:
@@ -177,4 +172,3 @@ def test_without_a_script_a_form_still_acts(console: Console, client: httpx.Clie
     answer = client.post(f"/episodes/{episode_id}/acknowledge", data={"csrf": csrf})
     assert (answer.status_code, answer.headers["location"]) == (303, f"/patients/p-003#episode-{episode_id}")
     assert state_of(console, episode_id)[0] == "ack"
-    client.close()

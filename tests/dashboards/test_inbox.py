@@ -2,12 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
-import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.dashboards import county
-from tests.dashboards.conftest import PHONE, Console, OpenPage, sign_in
+from tests.dashboards.conftest import PHONE, Console, OpenPage, api, enter
 
 CARD = "article.card"
 
@@ -16,7 +15,7 @@ def test_the_most_urgent_stands_first_with_what_a_doctor_needs(console: Console,
     with console.rows() as db:
         county.raise_all(db)
     page = open_page()
-    sign_in(page, console)
+    enter(page, console)
     expect(page.locator(f"{CARD} h2")).to_have_text(
         ["血氧极低", "血氧低于 93%，应尽快转诊", "持续高热超过三天", "没有有效数据"]
     )
@@ -44,13 +43,13 @@ def test_the_same_urgency_is_ordered_by_deadline(console: Console, open_page: Op
                 now,
             )  # fmt: skip
     page = open_page()
-    sign_in(page, console)
+    enter(page, console)
     expect(page.locator(f"{CARD} .who b")).to_have_text(["郑海涛", "赵国强", "吴桂芳"])
 
 
 def test_an_episode_appears_without_a_reload(console: Console, open_page: OpenPage) -> None:
     page = open_page()
-    sign_in(page, console)
+    enter(page, console)
     expect(page.locator(".calm")).to_be_visible()
     page.evaluate("window.sameDocument = true")
     with console.rows() as db:
@@ -61,11 +60,25 @@ def test_an_episode_appears_without_a_reload(console: Console, open_page: OpenPa
     expect(page).to_have_title("(1) 待处理预警 · hearthwatch")
 
 
+def test_what_happened_before_the_stream_was_open_is_not_missed(console: Console, open_page: OpenPage) -> None:
+    page = open_page()
+
+    def raise_then_go_on(route: Route) -> None:
+        with console.rows() as db:
+            county.add_alarm(db, county.CRITICAL, datetime.now(UTC))
+            county.notify(db)
+        route.continue_()
+
+    page.route("**/stream", raise_then_go_on, times=1)
+    enter(page, console)
+    expect(page.locator(f"{CARD} h2")).to_have_text(["血氧极低"])
+
+
 def test_a_new_value_appears_when_ingest_says_so(console: Console, open_page: OpenPage) -> None:
     with console.rows() as db:
         county.add_alarm(db, county.CRITICAL, datetime.now(UTC))
     page = open_page()
-    sign_in(page, console)
+    enter(page, console)
     number = page.locator(f"{CARD} .vital--spo2 b")
     expect(number).to_have_text("85")
     with console.rows() as db:
@@ -78,7 +91,7 @@ def test_the_countdown_runs(console: Console, open_page: OpenPage) -> None:
     with console.rows() as db:
         county.add_alarm(db, county.CRITICAL, datetime.now(UTC))
     page = open_page()
-    sign_in(page, console)
+    enter(page, console)
     before = page.locator(".countdown").inner_text()
     expect(page.locator(".countdown")).not_to_have_text(before)
 
@@ -88,7 +101,7 @@ def test_a_value_goes_by_itself_when_it_is_too_old(console: Console, open_page: 
         county.add_alarm(db, county.CRITICAL, datetime.now(UTC))
         county.put_latest(db, 1, 1, 8500, datetime.now(UTC) - timedelta(seconds=57))
     page = open_page()
-    sign_in(page, console)
+    enter(page, console)
     vital = page.locator(f"{CARD} .vital--spo2")
     expect(vital).to_contain_text("85")
     expect(vital).to_contain_text("起无数据", timeout=8000)
@@ -98,7 +111,7 @@ def test_a_value_goes_by_itself_when_it_is_too_old(console: Console, open_page: 
 
 def test_a_lost_server_is_said_and_found_again(console: Console, open_page: OpenPage) -> None:
     page = open_page()
-    sign_in(page, console)
+    enter(page, console)
     expect(page.locator("#lost")).to_be_hidden()
     console.stop()
     expect(page.locator("#lost")).to_be_visible(timeout=10_000)
@@ -111,7 +124,7 @@ def test_a_lost_server_is_said_and_found_again(console: Console, open_page: Open
 
 def test_a_session_that_ended_leads_to_the_sign_in(console: Console, open_page: OpenPage) -> None:
     page = open_page()
-    sign_in(page, console)
+    enter(page, console)
     expect(page.locator(".calm")).to_be_visible()
     with console.rows() as db:
         db.execute("DELETE FROM console_session")
@@ -133,7 +146,7 @@ def test_one_sees_ones_own_organisations_and_experts_the_county(
     with console.rows() as db:
         county.raise_all(db)
     page = open_page()
-    sign_in(page, console, key)
+    enter(page, console, key)
     expect(page.locator("h1")).to_be_visible()
     expect(page.locator(f"{CARD} .who b")).to_have_text(patients)
 
@@ -141,16 +154,14 @@ def test_one_sees_ones_own_organisations_and_experts_the_county(
 def test_what_is_out_of_scope_does_not_exist(console: Console) -> None:
     with console.rows() as db:
         episode_id = county.add_alarm(db, county.CRITICAL, datetime.now(UTC))
-    with httpx.Client(base_url=console.url) as client:
-        csrf = client.post("/api/v1/session", json={"key": "zhou-lan", "password": county.PASSWORD}).json()["csrf"]
-        header = {"X-CSRF-Token": csrf}
+    with api(console, "zhou-lan") as client:
         assert client.get("/api/v1/episodes").json() == []
         for path in ("", "/vitals", "/episodes", "/series"):
             assert client.get(f"/patients/p-001{path}").status_code == 404
         assert client.get(f"/api/v1/episodes/{episode_id}").status_code == 404
         assert client.get(f"/episodes/{episode_id}/sheet").status_code == 404
-        assert client.post(f"/api/v1/episodes/{episode_id}/acknowledge", headers=header).status_code == 404
-        assert client.post(f"/episodes/{episode_id}/acknowledge", headers=header).status_code == 404
+        assert client.post(f"/api/v1/episodes/{episode_id}/acknowledge").status_code == 404
+        assert client.post(f"/episodes/{episode_id}/acknowledge").status_code == 404
         assert client.get("/patients/p-007").status_code == 200
 
 
@@ -159,7 +170,7 @@ def test_the_phone_shows_all_without_scrolling_sideways(console: Console, open_p
     with console.rows() as db:
         county.raise_all(db)
     page = open_page(size=PHONE, language=language)
-    sign_in(page, console)
+    enter(page, console)
     expect(page.locator(CARD)).to_have_count(4)
     assert _overflow(page) <= 0
     page.goto(console.url + "/patients/p-001")

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.dashboards import county
-from tests.dashboards.conftest import WALL, Console, OpenPage, sign_in
+from tests.dashboards.conftest import WALL, Console, OpenPage, api, enter, sign_in
 
 CJK = re.compile(r"[\u4e00-\u9fff]")
 RAW_CODE = re.compile(r"\b(SPO2-|FEVER-|TECH-|t3_|unack|spo2_low|family_doctor|FINGER_OUT|%\(|None\b)")
@@ -28,7 +28,7 @@ def test_no_page_shows_a_code_or_the_other_language(busy: Console, open_page: Op
     page = open_page(language=language)
     page.goto(busy.url + "/sign-in")
     texts = [page.locator("main").inner_text()]
-    sign_in(page, busy)
+    enter(page, busy)
     for path in PAGES:
         page.goto(busy.url + path)
         texts.append(page.locator("main").inner_text())
@@ -91,7 +91,7 @@ def test_every_answer_carries_the_strict_headers(console: Console) -> None:
 def test_no_page_holds_inline_script_or_style(busy: Console) -> None:
     with httpx.Client(base_url=busy.url) as client:
         pages = [client.get("/sign-in").text, client.get(busy.wall()).text]
-        client.post("/api/v1/session", json={"key": "li-min", "password": county.PASSWORD})
+    with api(busy) as client:
         pages += [client.get(path).text for path in PAGES]
     for text in pages:
         assert not re.search(r"<script(?![^>]*\bsrc=)|\sstyle=|\son\w+=|<style|https?://(?!127)", text)

@@ -2,19 +2,18 @@
 
 from datetime import UTC, datetime
 
-import httpx
 import pytest
 from playwright.sync_api import expect
 
 from tests.dashboards import county
-from tests.dashboards.conftest import Console, OpenPage, sign_in
+from tests.dashboards.conftest import Console, OpenPage, api, enter
 
 
 def test_the_page_says_who_what_and_what_was_done(console: Console, open_page: OpenPage) -> None:
     with console.rows() as db:
         county.add_alarm(db, county.REFER, datetime.now(UTC))
     page = open_page(language="en-GB")
-    sign_in(page, console)
+    enter(page, console)
     page.click("article.card h2 a")
     expect(page.locator("h1")).to_have_text("赵国强 101床")
     for text in ("male 71 y", "yellow · elevated", "service tier 2", "Li Min", "Qingshi Nursing Home", "138 0000 0002"):
@@ -33,8 +32,7 @@ def test_the_series_holds_gaps_doubts_limits_and_bands(console: Console, span: s
     now = datetime.now(UTC)
     with console.rows() as db:
         county.add_alarm(db, county.REFER, now)
-    with httpx.Client(base_url=console.url) as client:
-        client.post("/api/v1/session", json={"key": "li-min", "password": county.PASSWORD})
+    with api(console) as client:
         course = client.get("/patients/p-002/series", params={"span": span}).json()
     spo2 = course["signals"][0]
     x, low, high, mean, doubtful = spo2["columns"]
@@ -52,6 +50,5 @@ def test_the_series_holds_gaps_doubts_limits_and_bands(console: Console, span: s
 
 
 def test_an_unknown_span_is_refused(console: Console) -> None:
-    with httpx.Client(base_url=console.url) as client:
-        client.post("/api/v1/session", json={"key": "li-min", "password": county.PASSWORD})
+    with api(console) as client:
         assert client.get("/patients/p-002/series", params={"span": "1y"}).status_code == 422

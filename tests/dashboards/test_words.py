@@ -54,7 +54,7 @@ CODES = {
         "acknowledged",
         "decided",
         "note",
-    ],  # fmt: skip
+    ],
     "span": [span.value for span in Span],
 }
 
