@@ -21,22 +21,27 @@ class Outcome(IntEnum):
     CONFLICT = 2
 
 
-def settle_batch(rows: Rows) -> NDArray[np.uint8]:
-    """Judge the readings of one batch among themselves: of each place the first with a value stays, else the first."""
-    empty = rows["value"] == NO_VALUE
-    place = (rows["signal"], rows["device"], rows["measured_ms"], rows["patient"])
-    order = np.lexsort((np.arange(len(rows)), empty, *place))
+def settle_batch(rows: Rows) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
+    """Judge the readings of one batch among themselves: of each place the first with a value wins, else the first.
+
+    Give an outcome for each reading, and which reading won its place.
+    """
+    order = np.lexsort(
+        (rows["value"] == NO_VALUE, rows["signal"], rows["device"], rows["measured_ms"], rows["patient"])
+    )
     ordered = rows[order]
-    repeats = np.zeros(len(rows), bool)
-    repeats[1:] = True
+    first = np.zeros(len(rows), bool)
+    first[:1] = True
     for name in ("signal", "device", "measured_ms", "patient"):
-        repeats[1:] &= ordered[name][1:] == ordered[name][:-1]
-    winner = np.maximum.accumulate(np.where(repeats, 0, np.arange(len(rows)))) if len(rows) else repeats
+        first[1:] |= ordered[name][1:] != ordered[name][:-1]
+    winner = np.flatnonzero(first)[np.cumsum(first) - 1]
     word = quality_word(ordered)
     equal = (ordered["value"] == ordered["value"][winner]) & (word == word[winner])
     outcome = np.empty(len(rows), np.uint8)
-    outcome[order] = np.where(~repeats, Outcome.STORED, np.where(equal, Outcome.DUPLICATE, Outcome.CONFLICT))
-    return outcome
+    outcome[order] = np.where(first, Outcome.STORED, np.where(equal, Outcome.DUPLICATE, Outcome.CONFLICT))
+    winner_of_row = np.empty(len(rows), np.intp)
+    winner_of_row[order] = order[winner]
+    return outcome, winner_of_row
 
 
 def settle_stored(samples: Rows, stored: Rows) -> tuple[NDArray[np.uint8], Rows]:

@@ -90,7 +90,7 @@ class Intake:
         self._database.close()
 
     def _wait_for_database(self) -> None:
-        """Be sure of the database before the first message is taken."""
+        """Say by name what is missing before the first message is stored; the broker is connected meanwhile."""
         self._insist(lambda connection: self._registry.read(connection).version)
         if not self._stopping.is_set():
             log.info("the database is there")

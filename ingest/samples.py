@@ -24,7 +24,7 @@ class Raced(Exception):
 
 def store_samples(connection: psycopg.Connection[Any], rows: Rows) -> NDArray[np.uint8]:
     """Store screened rows (not empty) and say what became of each (ingest.identity.Outcome). Raises Raced."""
-    outcome = settle_batch(rows)
+    outcome, winner = settle_batch(rows)
     kept = np.flatnonzero(outcome == Outcome.STORED)
     samples, sample_of_row = pivot_index(rows[kept])
     received_ms = np.zeros(len(samples), np.int64)
@@ -34,6 +34,9 @@ def store_samples(connection: psycopg.Connection[Any], rows: Rows) -> NDArray[np
     if not _insert_all(connection, stream, len(samples)):
         per_signal = _insert_beside(connection, stream, samples)
         outcome[kept] = per_signal[sample_of_row, rows["signal"][kept].astype(np.intp) - 1]
+        beaten = np.flatnonzero((winner != np.arange(len(rows))) & (outcome[winner] == Outcome.CONFLICT))
+        if len(beaten):  # by one that itself contradicts what is stored: they are judged without it
+            outcome[beaten] = store_samples(connection, rows[beaten])
     return outcome
 
 

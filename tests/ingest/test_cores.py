@@ -89,7 +89,7 @@ ROW = st.tuples(
 @given(st.lists(ROW, max_size=30))
 def test_each_place_takes_its_first_value(rows: list[tuple[int, ...]]) -> None:
     array = np.array(rows, FEED_DTYPE)
-    outcome = settle_batch(array)
+    outcome, winners = settle_batch(array)
     places: dict[tuple[int, ...], list[int]] = {}
     for index, (at, patient, device, _, signal, *_rest) in enumerate(rows):
         places.setdefault((at, patient, device, signal), []).append(index)
@@ -98,7 +98,7 @@ def test_each_place_takes_its_first_value(rows: list[tuple[int, ...]]) -> None:
         for index in indices:
             equal = (rows[index][3], rows[index][5]) == (rows[winner][3], rows[winner][5])
             expected = Outcome.STORED if index == winner else Outcome.DUPLICATE if equal else Outcome.CONFLICT
-            assert outcome[index] == expected
+            assert (outcome[index], winners[index]) == (expected, winner)
 
 
 @given(st.lists(ROW, max_size=30))
