@@ -25,6 +25,8 @@ class ClinicalClock:
 
     def at(self, machine_time: datetime) -> datetime:
         """Give the clinical time at an instant of machine time (both aware UTC)."""
+        if machine_time <= self.origin:
+            return machine_time
         return self.origin + (machine_time - self.origin) * self.speed
 
     def machine_s(self, clinical: timedelta) -> float:

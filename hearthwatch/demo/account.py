@@ -15,14 +15,17 @@ from ingest.feed import FEED_DTYPE, from_payload
 class Summary:
     """Counts of readings (one signal, one value).
 
-    `notified`: sent by the devices over GATT. `accepted`: fsynced by the outbox. `stored`: in `sample`. `rejected`:
-    in quarantine. `repeated`: accepted twice by the outbox, one value at one instant, stored once. `lost`: accepted
-    and neither stored, nor rejected, nor repeated, nor thinned. `duplicates`: stored more than once.
+    `notified`: values the devices sent over GATT, by their own count (no "not a number", no battery level).
+    `accepted`: fsynced by the outbox, values and words like "finger out". `stored`: in `sample`; `values` are those
+    of them that the devices' own count knows. `rejected`: in quarantine. `repeated`: accepted twice by the outbox,
+    one value at one instant, stored once. `lost`: accepted and neither stored, nor rejected, nor repeated, nor
+    thinned. `duplicates`: stored more than once.
     """
 
     notified: int
     accepted: int
     stored: int
+    values: int
     duplicates: int
     rejected: int
     repeated: int
@@ -31,8 +34,13 @@ class Summary:
 
     @property
     def adds_up(self) -> bool:
-        """Nothing lost, nothing doubled, nothing out of nowhere."""
-        return self.lost == 0 and self.duplicates == 0 and self.accepted > 0
+        """Nothing lost, nothing doubled, nothing out of nowhere: accepted = stored + rejected + repeated + thinned."""
+        return self.lost == 0 and self.duplicates == 0 and 0 < self.values <= self.notified
+
+    @property
+    def is_complete(self) -> bool:
+        """Every value the devices sent is stored: so it is where no gateway was killed while they were sending."""
+        return self.values + self.rejected + self.repeated == self.notified
 
     def as_line(self) -> dict[str, int]:
         """Give it as the JSON line's fields."""
@@ -53,6 +61,7 @@ def summarise(dsn: str, outbox: Path, devices_log: Path) -> Summary:
             "SELECT COALESCE(sum(upper(r) - lower(r)), 0) FROM outbox_account, unnest(taken) AS r",
         )
         stored = _number(connection, "SELECT count(*) FROM reading")
+        values = _number(connection, "SELECT count(*) FROM reading WHERE value IS NOT NULL AND signal <> 'battery'")
         rejected = _number(connection, "SELECT COALESCE(sum(readings), 0) FROM rejected WHERE outbox_id IS NOT NULL")
         payloads = connection.execute("SELECT payload FROM intake_log").fetchall()
     fed = np.concatenate([from_payload(bytes(row[0])) for row in payloads] or [np.empty(0, FEED_DTYPE)])
@@ -61,6 +70,7 @@ def summarise(dsn: str, outbox: Path, devices_log: Path) -> Summary:
         notified=_sent(devices_log),
         accepted=kept.accepted,
         stored=stored,
+        values=values,
         duplicates=(len(fed) - distinct) + max(0, stored - distinct),
         rejected=rejected,
         repeated=taken - stored - rejected,

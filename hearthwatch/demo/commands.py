@@ -18,6 +18,7 @@ from hearthwatch.demo.telling import human_line, introduction
 app = typer.Typer()
 
 RECORDED = frozenset({("p3", "SPO2-CRIT")})
+EVERYBODY_ELSE = frozenset({"p1", "p2", "p4", "p5", "p6"})
 CHAOS_SPEED = 5.0
 SPEED = 20.0
 

@@ -72,7 +72,7 @@ class Play:
             self._wait(lambda: self._chaos is None, 120)
         self._decide(wanted, verdict)
         self._judge(wanted, verdict)
-        self._add_up(verdict)
+        self._add_up(verdict, chaos=chaos)
         return verdict
 
     def for_ever(self) -> None:
@@ -143,7 +143,7 @@ class Play:
         if len(repeats) > len(KILLABLE):
             verdict.complaints.append(f"{len(repeats)} notices arrived more than once")
 
-    def _add_up(self, verdict: Verdict) -> None:
+    def _add_up(self, verdict: Verdict, *, chaos: bool) -> None:
         self._stage.hush()
         drained = self._wait(lambda: waiting(self._stage.outbox) == 0, DRAIN_S)
         if not drained:
@@ -153,6 +153,8 @@ class Play:
         verdict.summary = summarise(self._stage.dsn, self._stage.outbox, log)
         if not verdict.summary.adds_up:
             verdict.complaints.append("the summary does not add up")
+        if not chaos and not verdict.summary.is_complete:
+            verdict.complaints.append("not every value the devices sent is stored")
 
 
 def _tells(milestone: Milestone, pair: tuple[str, str], service_tier: int) -> bool:

@@ -33,6 +33,19 @@ GATEWAY_ID = "gw-demo"
 WALL = "heping-centre"
 KILLABLE = ("gateway", "ingest", "alerting", "postgres", "mosquitto")
 
+WELL_BUT_FOR_P3 = """zone = "Asia/Shanghai"
+""" + "".join(
+    f"""
+[[device]]
+name = "p{number}"
+address = "C0:00:00:00:00:{number:02X}"
+kind = "{"thermometer" if number == 5 else "oximeter"}"
+course = "{"normal_temperature" if number == 5 else "healthy"}"
+seed = {number}
+"""
+    for number in range(1, 7)
+)
+
 Say = Callable[[str], None]
 
 
@@ -163,7 +176,7 @@ class Stage:
         return console_answers if name == "console" else lambda: True
 
     def _devices(self) -> ProcessSpec:
-        played = ("--recording", str(self.script.recording), "--recording-on", "p3") if self.script.recording else ()
+        played = self._recorded() if self.script.recording else ()
         return ProcessSpec(
             name="devices",
             argv=(
@@ -175,6 +188,12 @@ class Stage:
             ready=self._radio.exists,
             restart=False,
         )
+
+    def _recorded(self) -> tuple[str, ...]:
+        """Play the recording in the third home; everybody else is well, so that whatever is raised is its own."""
+        scenario = self.folder / "recorded.toml"
+        scenario.write_text(WELL_BUT_FOR_P3, encoding="utf-8")
+        return ("--scenario", str(scenario), "--recording", str(self.script.recording), "--recording-on", "p3")
 
     def _environment(self) -> dict[str, str]:
         return {

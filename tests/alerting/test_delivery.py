@@ -1,0 +1,118 @@
+"""Notices reach a real webhook, once where it can be, again under the same key where it must be."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from alerting.delivery import ATTEMPTS_MAX, LEASE_S, deliver
+from tests.alerting.ward import Ward
+
+
+class Phone:
+    """A webhook that answers with the statuses it is given, then with 204; keeps every key it saw."""
+
+    def __init__(self) -> None:
+        self.statuses: list[int] = []
+        self.keys: list[str] = []
+        phone = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                phone.keys.append(self.headers["Idempotency-Key"])
+                self.send_response(phone.statuses.pop(0) if phone.statuses else 204)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.thread = Thread(target=self.server.serve_forever, daemon=True)
+
+
+@pytest.fixture
+def phone() -> Iterator[Phone]:
+    """A running webhook."""
+    made = Phone()
+    made.thread.start()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+    made.thread.join()
+
+
+@pytest.fixture
+def ringing(ward: Ward, phone: Phone) -> Ward:
+    """A ward with one notice due, to the doctor's phone."""
+    url = f"json://127.0.0.1:{phone.server.server_port}/li"
+    ward.connection.execute("UPDATE person SET channels = ARRAY[%s::text] WHERE key = 'li'", (url,))
+    ward.connection.execute("UPDATE patient SET household_channels = '{}'")
+    ward.spo2(1, [8400] * 90)
+    return ward
+
+
+def send(ward: Ward) -> int:
+    with ThreadPoolExecutor(2) as pool:
+        return deliver(ward.desk(), pool, speed=1, clock=lambda: ward.now)
+
+
+def notice(ward: Ward) -> Any:
+    return ward.connection.execute("SELECT * FROM notice WHERE recipient_id = 1").fetchone()
+
+
+def test_a_notice_is_sent_once_with_its_key_and_its_outcome_is_kept(ringing: Ward, phone: Phone) -> None:
+    assert send(ringing) == 1
+    assert send(ringing) == 0
+    sent = notice(ringing)
+    assert phone.keys == [sent.key]
+    assert (sent.outcome, sent.attempts, sent.due_at) == ("accepted by channel", 1, None)
+
+
+def test_a_refused_notice_is_tried_again_under_the_same_key(ringing: Ward, phone: Phone) -> None:
+    phone.statuses = [503, 503]
+    assert send(ringing) == 0
+    assert notice(ringing).outcome == "refused"
+    ringing.now += timedelta(seconds=2)
+    assert send(ringing) == 0
+    ringing.now += timedelta(seconds=5)
+    assert send(ringing) == 1
+    assert len(set(phone.keys)) == 1
+    assert len(phone.keys) == 3
+
+
+def test_a_crash_between_sending_and_recording_sends_again_under_the_same_key(ringing: Ward, phone: Phone) -> None:
+    with pytest.raises(ZeroDivisionError), ThreadPoolExecutor(2) as pool:
+        deliver(ringing.desk(), pool, speed=1, clock=lambda: 1 / 0)
+    assert len(phone.keys) == 1
+    assert send(ringing) == 0
+    ringing.now += timedelta(seconds=LEASE_S)
+    assert send(ringing) == 1
+    assert len(phone.keys) == 2
+    assert len(set(phone.keys)) == 1
+
+
+def test_a_dead_channel_is_given_up_at_last_and_says_so(ringing: Ward, phone: Phone) -> None:
+    phone.statuses = [500] * ATTEMPTS_MAX
+    for _ in range(ATTEMPTS_MAX):
+        send(ringing)
+        ringing.now += timedelta(seconds=60)
+    assert send(ringing) == 0
+    given_up = notice(ringing)
+    assert (given_up.attempts, given_up.due_at, given_up.sent_at) == (ATTEMPTS_MAX, None, None)
+
+
+def test_an_address_no_channel_understands_is_an_outcome_and_blocks_nobody(ringing: Ward, phone: Phone) -> None:
+    ringing.connection.execute("UPDATE notice SET channel_url = 'nonsense' WHERE recipient_id = 1")
+    ringing.connection.execute(
+        "INSERT INTO notice (episode_id, key, recipient, service_tier, step, channel_url, title, body, created_at,"
+        " due_at) SELECT episode_id, 'other', 'x', 2, 0, %s, 't', 'b', created_at, created_at FROM notice LIMIT 1",
+        (f"json://127.0.0.1:{phone.server.server_port}/x",),
+    )
+    assert send(ringing) == 1
+    assert notice(ringing).outcome == "channel address not understood"
+    assert phone.keys == ["other"]
