@@ -10,6 +10,7 @@ import structlog
 from gateway.ack import Ack, AckError, parse_ack
 from gateway.floor import Floor
 from gateway.machine import Timekeeper
+from gateway.outbox import OutboxFull
 from gateway.outbox_door import OutboxDoor
 from gateway.packing import pack_front
 from gateway.rows import OutboxRow, RowRange, merged
@@ -103,7 +104,6 @@ class Courier:
         if self._is_new_connection:
             account = await self._door.account()
             self.window.restart(first=account.first_row or account.end_row, end=account.end_row)
-            self._known_end = max(self._known_end, account.end_row)
             self._is_new_connection = False
         again = self.window.return_silent(now_s=self._now_s())
         if again:
@@ -180,9 +180,14 @@ class Courier:
             if ack is not None:
                 ranges.extend(ack.stored)
         known = [RowRange(r.first, min(r.end, self._known_end)) for r in merged(ranges) if r.first < self._known_end]
-        if known:
+        if not known:
+            return
+        try:
             await self._door.stored(known)
-            self.window.acknowledged(known)
+        except OutboxFull as exc:  # the rows stay, are sent again after the silence, and acknowledged again
+            log.error("outbox can not forget what is stored, sending it again later", error=str(exc))
+            return
+        self.window.acknowledged(known)
 
     def _read_ack(self, payload: bytes) -> Ack | None:
         """Read one word of ingest's. Rows that were never sent can not be stored: such a range is cut (see caller)."""

@@ -26,6 +26,7 @@ SET_ASIDE_MAX = 5
 THIN_ROWS = 1000
 UNDECODED_BYTES_MAX = 512
 _WAL_BYTES_MAX = 4 * 1024 * 1024
+_LOCK_S_MAX = 1.0
 
 
 class OutboxError(Exception):
@@ -178,7 +179,7 @@ def _locked(path: Path) -> int:
 def _opened(path: Path) -> sqlite3.Connection:
     """Open and check a file, or make a new one. Raises sqlite3.DatabaseError on one that is not a sound outbox."""
     is_new = not path.exists() or path.stat().st_size == 0
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_LOCK_S_MAX)
     try:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")

@@ -1,8 +1,9 @@
 """The courier against a real Mosquitto and a stand-in for ingest."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -214,6 +215,22 @@ async def test_a_low_reading_does_not_wait_for_the_flush(path: Path, broker: Mos
         await ingest.until(lambda i: any(row.value == 8900 for row in i.rows.values()))
         assert ingest.urgent[-1]
         assert len(ingest.rows) == 3
+
+
+async def test_an_outbox_that_can_not_write_stops_nothing(path: Path, broker: Mosquitto, gateway_id: str) -> None:
+    async with (
+        StandIn("127.0.0.1", broker.port, gateway_id, acks=False) as ingest,
+        running(path, broker, gateway_id) as rig,
+    ):
+        await rig.accept(9700)
+        await ingest.until(lambda i: len(i.rows) == 1)
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            ingest.acks = True
+            await ingest.until(lambda i: i.copies >= 2)
+            await eventually(lambda: rig.courier.counts.acks >= 1)
+            other.execute("ROLLBACK")
+        await rig.until_depth(0)
 
 
 async def test_a_broker_killed_and_restarted_loses_nothing(path: Path, own_broker: Mosquitto, gateway_id: str) -> None:
