@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import structlog
 
-from alerting.delivery import deliver
+from alerting.delivery import deliver, warm_up
 from alerting.desk import Connection, Desk, connect
 from alerting.escalation import tick
 from alerting.judging import Judge
@@ -84,6 +84,7 @@ def _duties(settings: AlertingSettings, pool: ThreadPoolExecutor) -> list[Duty]:
             period_s=TICK_EVERY_S,
             wakes_on="episode",
             turn=lambda desk: deliver(desk, pool, speed=settings.clock_speed, clock=settings.now),
+            begin=warm_up,
         ),
     ]
 
