@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from dashboards.database import Connection, records, rows
-from dashboards.newest import Newest, Word, newest
+from dashboards.newest import Newest, Standing, Word, newest
 from dashboards.scope import Scope
 from vitals.signals import SIGNALS, Signal
 
@@ -85,11 +85,6 @@ class Episode:
         """Give the alarm priority as shown: emergency, high, medium, low."""
         return "emergency" if self.priority == "high" and self.emergency else self.priority
 
-    @property
-    def rank(self) -> int:
-        """Order urgencies, 0 first."""
-        return ("emergency", "high", "medium", "low").index(self.urgency)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
@@ -150,9 +145,15 @@ class Tile:
     episodes: list[Episode]
 
     @property
-    def rank(self) -> int:
-        """Order tiles: the worst episode's rank; 4 without one."""
-        return self.episodes[0].rank if self.episodes else 4
+    def mark(self) -> str:
+        """Give the sign shown: the worst episode's urgency; without one "none", or "unsure" where data is missing.
+
+        Silence is not health: no tick stands on a tile whose values are missing, doubtful or stale.
+        """
+        if self.episodes:
+            return self.episodes[0].urgency
+        well = bool(self.vitals) and all(each.standing in (Standing.LIVE, Standing.SPOT) for each in self.vitals)
+        return "none" if well else "unsure"
 
 
 def inbox(connection: Connection, scope: Scope, now: datetime) -> list[Card]:

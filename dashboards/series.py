@@ -36,6 +36,11 @@ _SPANS = {
 }
 
 
+def span_for(age: timedelta) -> Span:
+    """Choose the shortest span that shows how an episode of this age began; the longest for older ones."""
+    return next((span for span in Span if age <= span.length * 0.9), Span.FOUR_DAYS)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bucket:
     """One signal over one step: the good values' range and mean, a number not to be trusted, a refusal."""

@@ -48,7 +48,7 @@ class Sheet:
 
 
 @router.get("/episodes/{episode_id}/sheet")
-def sheet(visit: SignedIn, episode_id: int) -> Response:
+def show(visit: SignedIn, episode_id: int) -> Response:
     """Show what can be done about an episode, naming whose it is."""
     return _answer(visit, episode_id, whole=True)
 
@@ -147,10 +147,11 @@ def _answer(visit: Visit, episode_id: int, *, whole: bool = False, done: str = "
     patient = board.patient_of(visit.connection, episode)
     if "hx-request" not in visit.request.headers:
         return RedirectResponse(f"/patients/{patient.key}#episode-{episode_id}", status_code=303)
+    sheet = sheet_of(visit, episode, patient)
     return visit.render(
         "sheet.html" if whole else "acts.html",
         409 if trouble else 200,
-        sheet=sheet_of(visit, episode, patient),
-        done=done,
+        sheet=sheet,
+        done="handed_on" if done == "acknowledged" and not sheet.decisions else done,
         trouble=trouble,
     )

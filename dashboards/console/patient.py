@@ -11,7 +11,7 @@ from dashboards.console.acts import Sheet, sheet_of
 from dashboards.console.inbox import limits_by_rule
 from dashboards.database import rows
 from dashboards.limits import Limit, limits_of
-from dashboards.series import CHARTED, Bucket, Span, lines
+from dashboards.series import CHARTED, Bucket, Span, lines, span_for
 from dashboards.units import unit_of
 from dashboards.web import SignedIn, Visit
 
@@ -22,7 +22,10 @@ router = APIRouter()
 def page(visit: SignedIn, key: str) -> HTMLResponse:
     """Show the whole page; a patient out of scope does not exist."""
     patient = _patient(visit, key)
-    return visit.render("patient.html", **_vitals(visit, patient), **_episodes(visit, patient), spans=list(Span))
+    shown = _episodes(visit, patient)
+    begun = [visit.now - episode.since for episode in shown["episodes"] if episode.state != "closed"]
+    span = span_for(max(begun, default=timedelta(0)))
+    return visit.render("patient.html", **_vitals(visit, patient), **shown, spans=list(Span), span=span)
 
 
 @router.get("/patients/{key}/vitals")

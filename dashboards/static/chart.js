@@ -11,7 +11,7 @@
   const HEIGHTS = { spo2: 210, pulse: 150, temperature: 150 };
   const RANGES = { spo2: [84, 100], pulse: [50, 120], temperature: [35.5, 39.5] };
   const COLOURS = { spo2: "--spo2", pulse: "--pulse", temperature: "--temperature" };
-  let span = buttons[0].dataset.span;
+  let { span } = buttons.find((button) => button.getAttribute("aria-pressed") === "true").dataset;
   let plots = [];
   let lastLoad = 0;
 

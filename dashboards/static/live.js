@@ -125,6 +125,7 @@
     vital.className = vital.className.replace(/vital--(live|spot|doubtful|refused)/, "vital--stale");
     for (const gone of vital.querySelectorAll(".vital__number, .vital__age, .vital__none")) gone.remove();
     vital.querySelector(".vital__since").hidden = false;
+    if (vital.closest(".tile--none")) refresh("episode");
   }
 
   if (page.stream) {

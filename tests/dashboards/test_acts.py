@@ -35,7 +35,7 @@ def test_two_taps_take_responsibility_on_a_phone(console: Console, open_page: Op
     page.click("article.card .button")
     expect(page.locator("#sheet")).to_contain_text("王秀英")
     page.click("text=我来负责")
-    expect(page.locator("#sheet .done")).to_contain_text("已由您负责")
+    expect(page.locator("#sheet .done")).to_have_text("✓ 已由您负责；由县级专家组决定。")
     assert state_of(console, episode_id) == ("t3_unack", 1, None)
     expect(page.locator("#inbox .turn")).to_contain_text("县级专家组（三级）")
 

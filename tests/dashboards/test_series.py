@@ -1,6 +1,8 @@
 """A chart's columns: gaps stay gaps, doubtful values stand apart, single measurements are not joined."""
 
-from dashboards.series import Bucket, Span, lines
+from datetime import timedelta
+
+from dashboards.series import Bucket, Span, lines, span_for
 from vitals.signals import Signal
 
 
@@ -41,3 +43,8 @@ def test_single_measurements_are_points() -> None:
 def test_signals_come_in_the_order_drawn() -> None:
     found = lines([bucket(0, 38, signal="temperature"), bucket(0, 96)], step_s=5)
     assert [line.signal for line in found] == [Signal.SPO2, Signal.TEMPERATURE]
+
+
+def test_a_chart_opens_on_the_span_that_shows_the_beginning() -> None:
+    ages = [timedelta(0), timedelta(minutes=54), timedelta(minutes=55), timedelta(hours=74), timedelta(days=9)]
+    assert [span_for(age) for age in ages] == ["1h", "1h", "24h", "4d", "4d"]

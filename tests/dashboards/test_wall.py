@@ -44,6 +44,15 @@ def test_a_stale_tile_shows_since_when_and_no_number(console: Console, open_page
     assert "96" not in stale.inner_text()
 
 
+def test_no_tick_stands_where_data_is_missing(console: Console, open_page: OpenPage) -> None:
+    page = open_page(size=WALL)
+    page.goto(console.wall())
+    expect(page.locator("#tile-6")).to_contain_text("无预警")
+    for tile in ("#tile-4", "#tile-5"):
+        expect(page.locator(tile)).to_contain_text("数据不全")
+        expect(page.locator(f"{tile} .shape__tick")).to_have_count(0)
+
+
 def test_a_tile_goes_stale_by_itself(console: Console, open_page: OpenPage) -> None:
     with console.rows() as db:
         county.put_latest(db, 6, 1, 9800, datetime.now(UTC) - timedelta(seconds=57))
@@ -53,12 +62,13 @@ def test_a_tile_goes_stale_by_itself(console: Console, open_page: OpenPage) -> N
     expect(vital).to_contain_text("98")
     expect(vital.locator(".vital__since")).to_be_visible(timeout=8000)
     assert "98" not in vital.inner_text()
+    expect(page.locator("#tile-6")).to_contain_text("数据不全")
 
 
 def test_an_episode_appears_without_a_reload(console: Console, open_page: OpenPage) -> None:
     page = open_page(size=WALL)
     page.goto(console.wall())
-    expect(page.locator("#tile-1")).to_contain_text("无预警")
+    expect(page.locator("#tile-6")).to_contain_text("无预警")
     with console.rows() as db:
         county.add_alarm(db, county.CRITICAL, datetime.now(UTC))
         county.notify(db)

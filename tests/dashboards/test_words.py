@@ -27,7 +27,7 @@ CODES = {
     "short_rule": [*parse_profile(standard_adult()).consequences],
     "limit": ["SPO2-CRIT", "SPO2-REFER", "FEVER-HIGH", "FEVER-PERSIST"],
     "ago": ["day", "hour", "minute", "second"],
-    "urgency": ["emergency", "high", "medium", "low"],
+    "urgency": ["emergency", "high", "medium", "low", "none", "unsure"],
     "condition": ["present", "cleared", "unknown"],
     "state": [state.value for state in State],
     "due": [state.value for state in State if state is not State.CLOSED],
@@ -40,7 +40,7 @@ CODES = {
     "reason": [reason.name for reason in Reason],
     "role": ROLES,
     "disposition": [act.value for act in HUMAN_ACTS if act.value != "acknowledge"],
-    "done": ["acknowledged", "stay_home", "refer", "false_alarm", "close", "note"],
+    "done": ["acknowledged", "handed_on", "stay_home", "refer", "false_alarm", "close", "note"],
     "why": ["lost_while_low", "still_present", "no_repeat", "unusable", "nothing_received", "data_gap", "late", "past"],
     "event": [
         "raised",
