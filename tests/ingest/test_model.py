@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ingest.feed import from_payload
@@ -63,6 +63,7 @@ class Model:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(MESSAGES, min_size=1, max_size=4))
+@example([[(0, 0, [(0, SPO2, 9000, 2, 11)])], [(0, 1, [(0, SPO2, 9100, 2, 11), (0, SPO2, 9000, 2, 11)])]])
 def test_each_reading_is_stored_once_or_put_aside_whatever_the_order(
     county: psycopg.Connection[Any], batches: list[list[tuple[int, int, list[Reading]]]]
 ) -> None:

@@ -11,7 +11,6 @@ from ingest.registry import Registry
 from ingest.trouble import Trouble, trouble_of
 from tests.ingest.county import (
     LENT,
-    NOW_MS,
     OXIMETER,
     REGISTRY,
     SPO2,
@@ -23,11 +22,11 @@ from tests.ingest.county import (
     rows_of,
 )
 
-WRITERS, BATCHES = 4, 25
+WRITERS, BATCHES = 6, 40
 
 
 def test_writers_of_the_same_samples_store_each_once_and_commit_in_the_log_s_order(any_database: str) -> None:
-    """All writers send the same readings, each from an outbox of its own and in another order."""
+    """All writers send the same readings, each from an outbox of its own, in another order, each three times."""
     with connect(any_database) as county:
         county.execute(REGISTRY)
     done = threading.Event()
@@ -54,11 +53,12 @@ def write(dsn: str, number: int) -> None:
     home, registry = Home(), Registry()
     with connect(dsn) as connection:
         for step in range(BATCHES):
-            at = NOW_MS + (step if number % 2 else BATCHES - 1 - step)
+            at = step if number % 2 else BATCHES - 1 - step
+            again = [(max(at - 1, 0), SPO2), (at, SPO2), (min(at + 1, BATCHES - 1), SPO2)]
             messages = [
-                home.message([(0, SPO2, 9500)], devices=[OXIMETER], t0_ms=at),
-                home.message([(0, TEMPERATURE, 3700)], devices=[THERMOMETER], t0_ms=at),
-                home.message([(0, SPO2, 9400)], devices=[LENT], t0_ms=at),
+                home.message([(offset, signal, 9500) for offset, signal in again], devices=[OXIMETER]),
+                home.message([(at, TEMPERATURE, 3700)], devices=[THERMOMETER]),
+                home.message([(offset, signal, 9400) for offset, signal in again], devices=[LENT]),
             ]
             while not attempt(connection, messages, registry):
                 pass
