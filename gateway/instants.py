@@ -15,17 +15,17 @@ BURST_MS = 1000
 
 
 class Instants:
-    """Remembers the last instant of each source, on both clocks; one entry per device and characteristic."""
+    """Remembers the last instant of each source, on both clocks; one entry per device."""
 
     def __init__(self) -> None:
-        self._last: dict[tuple[str, str], tuple[int, int]] = {}
+        self._last: dict[str, tuple[int, int]] = {}
 
-    def distinct(self, device: str, characteristic: str, stamp: Stamp) -> Stamp:
-        """Give the stamp itself, or one moved just behind the source's last on the wall's and the boot's clock."""
+    def distinct(self, device: str, stamp: Stamp) -> Stamp:
+        """Give the stamp itself, or one moved just behind the device's last on the wall's and the boot's clock."""
         wall_ms, mono_ms = milliseconds(stamp), stamp.mono_ms
-        last_wall_ms, last_mono_ms = self._last.get((device, characteristic), (wall_ms - BURST_MS, mono_ms - 1))
+        last_wall_ms, last_mono_ms = self._last.get(device, (wall_ms - BURST_MS, mono_ms - 1))
         behind_ms = max(_behind_ms(wall_ms, last_wall_ms), _behind_ms(mono_ms, last_mono_ms))
-        self._last[device, characteristic] = (wall_ms + behind_ms, mono_ms + behind_ms)
+        self._last[device] = (wall_ms + behind_ms, mono_ms + behind_ms)
         if not behind_ms:
             return stamp
         return replace(stamp, wall=stamp.wall + timedelta(milliseconds=behind_ms), mono_ms=stamp.mono_ms + behind_ms)

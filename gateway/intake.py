@@ -75,7 +75,7 @@ class Intake:
         """Queue one notification; never waits, never fails."""
         self.counts.notifications += 1
         self.counts.overrun += len(self._waiting) == WAITING_MAX
-        stamp = self._instants.distinct(notification.device, notification.characteristic, notification.stamp)
+        stamp = self._instants.distinct(notification.device, notification.stamp)
         self._waiting.append(replace(notification, stamp=stamp))
         self._idle.clear()
         self._wake.set()

@@ -6,7 +6,7 @@ All integers are little endian. Layout:
     version   u8   1
     flags     u8   bit 0 the gateway's clock is synchronised; bit 1 backlog (else live);
                    bit 2 offsets are seconds (else milliseconds)
-    crc32     u32  zlib's CRC-32 of everything after this field
+    crc32     u32  zlib's CRC-32 of everything but this field
     outbox_id 16s  UUID, big endian as in RFC 9562
     first_row i64  number of the first row; the others follow without a gap
     boot_id   u32  drawn anew at each boot of the gateway
@@ -37,7 +37,9 @@ FLAG_SYNCHRONISED = 1
 FLAG_BACKLOG = 2
 FLAG_SECONDS = 4
 
-_PREFIX = struct.Struct("<2sBBI")
+_HEAD = struct.Struct("<2sBB")
+_CRC = struct.Struct("<I")
+_PREFIX_BYTES = _HEAD.size + _CRC.size
 _HEADER = struct.Struct("<16sqIqqBH")
 _ROW = struct.Struct("<HBBhBB")
 ROW_BYTES = _ROW.size
@@ -129,7 +131,8 @@ def pack(header: Header, rows: Sequence[Row]) -> bytes:
     )
     if not 0 < len(header.devices) <= DEVICES_MAX:
         raise WireError(Fault.BAD_DEVICE_TABLE, f"{len(header.devices)} devices, of 1 to {DEVICES_MAX}")
-    payload = _PREFIX.pack(MAGIC, VERSION, _flags(header), zlib.crc32(body)) + body
+    head = _HEAD.pack(MAGIC, VERSION, _flags(header))
+    payload = head + _CRC.pack(zlib.crc32(body, zlib.crc32(head))) + body
     if len(payload) > PAYLOAD_BYTES_MAX:
         raise WireError(Fault.OVERSIZED, f"{len(payload)} bytes, at most {PAYLOAD_BYTES_MAX}")
     return payload
@@ -141,14 +144,16 @@ def unpack(payload: bytes) -> Message:
         raise WireError(Fault.OVERSIZED, f"{len(payload)} bytes, at most {PAYLOAD_BYTES_MAX}")
     if payload[:2] != MAGIC[: len(payload)] or not payload:
         raise WireError(Fault.WRONG_MAGIC, f"starts with {payload[:2].hex() or 'nothing'}, not {MAGIC.hex()}")
-    if len(payload) < _PREFIX.size + _HEADER.size:
-        raise WireError(Fault.TRUNCATED, f"{len(payload)} bytes hold no header of {_PREFIX.size + _HEADER.size}")
-    _, version, flags, crc = _PREFIX.unpack_from(payload)
+    if len(payload) < _PREFIX_BYTES + _HEADER.size:
+        raise WireError(Fault.TRUNCATED, f"{len(payload)} bytes hold no header of {_PREFIX_BYTES + _HEADER.size}")
+    _, version, flags = _HEAD.unpack_from(payload)
     if version != VERSION:
         raise WireError(Fault.UNKNOWN_VERSION, f"version {version}, known is {VERSION}")
-    body = payload[_PREFIX.size :]
-    if zlib.crc32(body) != crc:
-        raise WireError(Fault.BAD_CRC, f"crc32 {zlib.crc32(body):08x}, header says {crc:08x}")
+    body = payload[_PREFIX_BYTES:]
+    (said,) = _CRC.unpack_from(payload, _HEAD.size)
+    counted = zlib.crc32(body, zlib.crc32(payload[: _HEAD.size]))
+    if counted != said:
+        raise WireError(Fault.BAD_CRC, f"crc32 {counted:08x}, header says {said:08x}")
     if flags & ~(FLAG_SYNCHRONISED | FLAG_BACKLOG | FLAG_SECONDS):
         raise WireError(Fault.UNKNOWN_FLAGS, f"flags {flags:#04x}")
     outbox, first_row, boot_id, t0_ms, sent_ms, device_count, row_count = _HEADER.unpack_from(body)

@@ -25,7 +25,7 @@ from hearthwatch.migrations import migrate
 from hearthwatch.services.databases import best_database
 from hearthwatch.services.mosquitto import Mosquitto
 from hearthwatch.services.ports import LOOPBACK, free_port
-from hearthwatch.services.process import ProcessSpec
+from hearthwatch.services.process import ProcessSpec, at_once
 from hearthwatch.services.supervisor import Supervisor
 from vitals.clock import ClinicalClock
 
@@ -142,38 +142,30 @@ class Stage:
     def _start_services(self) -> None:
         # The clock begins when the parts do: nothing of the story is lost to installing.
         self.clock = ClinicalClock(origin=datetime.now(UTC), speed=self.script.speed)
-        for name in ("ingest", "alerting", "console"):
-            self.say(f"starting {name}")
-            command = "run"
-            self.supervisor.start(self._product(name, name, command, ready=self._is_served(name)))
-        self.say("switching the devices on")
-        self.supervisor.start(self._devices())
-        self.say("starting the gateway")
-        self.supervisor.start(
-            ProcessSpec(
-                name="gateway",
-                argv=(sys.executable, "-m", "hearthwatch.demo.gateway_process", f"unix:{self._radio}"),
-                env=self._environment(),
-            )
+        parts = (
+            self._python("ingest", "hearthwatch", "ingest", "run"),
+            self._python("alerting", "hearthwatch", "alerting", "run"),
+            self._python("console", "hearthwatch", "console", "run", ready=self._console_answers),
+            self._devices(),
+            self._python("gateway", "hearthwatch.demo.gateway_process", f"unix:{self._radio}"),
         )
+        self.say(f"starting {', '.join(part.name for part in parts)}")
+        for part in parts:
+            self.supervisor.start(part, wait=False)
+        for part in parts:
+            self.supervisor.wait_until_ready(part.name)
 
-    def _product(self, name: str, *command: str, ready: Callable[[], bool]) -> ProcessSpec:
+    def _python(self, name: str, module: str, *arguments: str, ready: Callable[[], bool] = at_once) -> ProcessSpec:
         return ProcessSpec(
-            name=name,
-            argv=(sys.executable, "-m", "hearthwatch", *command),
-            env=self._environment(),
-            ready=ready,
+            name=name, argv=(sys.executable, "-m", module, *arguments), env=self._environment(), ready=ready
         )
 
-    def _is_served(self, name: str) -> Callable[[], bool]:
-        def console_answers() -> bool:
-            try:
-                with urllib.request.urlopen(f"{self.console}/ready", timeout=1) as answer:
-                    return bool(answer.status == 200)
-            except (urllib.error.URLError, OSError):
-                return False
-
-        return console_answers if name == "console" else lambda: True
+    def _console_answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.console}/ready", timeout=1) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
 
     def _devices(self) -> ProcessSpec:
         played = self._recorded() if self.script.recording else ()

@@ -48,7 +48,8 @@ def good() -> bytes:
 
 def resigned(body: bytes, *, version: int = 1, flags: int = 1) -> bytes:
     """Sign a body anew, so that only the change itself is wrong."""
-    return struct.pack("<2sBBI", b"HW", version, flags, zlib.crc32(body)) + body
+    head = struct.pack("<2sBB", b"HW", version, flags)
+    return head + struct.pack("<I", zlib.crc32(head + body)) + body
 
 
 def twin(**changes: object) -> bytes:
