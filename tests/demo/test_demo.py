@@ -1,0 +1,128 @@
+"""The whole way, on real parts: devices' bytes in, a decision out, nothing lost, whatever is killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.timeout(600)
+Lines = list[dict[str, Any]]
+
+
+def play(*options: str) -> tuple[int, Lines, str]:
+    """Run the demo to its end; give its status, its JSON lines and what it said besides."""
+    run = subprocess.run(
+        [sys.executable, "-m", "hearthwatch", "demo", "--json", *options],
+        capture_output=True,
+        text=True,
+        timeout=580,
+        check=False,
+    )
+    return run.returncode, [json.loads(line) for line in run.stdout.splitlines()], run.stderr
+
+
+def named(lines: Lines, milestone: str) -> Lines:
+    return [line for line in lines if line["milestone"] == milestone]
+
+
+def clinical(lines: Lines) -> set[tuple[str, str]]:
+    raised = {(line["patient"], line["rule"]) for line in named(lines, "episode_raised")}
+    return {pair for pair in raised if not pair[1].startswith("TECH-")}
+
+
+@pytest.mark.usefixtures("timescale_server")
+def test_three_patients_reach_tier_3_and_the_well_ones_stay_silent() -> None:
+    status, lines, said = play("--until", "tier3", "--speed", "25")
+    assert status == 0, said
+    assert {("p3", "SPO2-CRIT"), ("p4", "SPO2-REFER"), ("p5", "FEVER-PERSIST")} <= clinical(lines)
+    assert {patient for patient, _ in clinical(lines)} == {"p3", "p4", "p5"}
+    for patient, rule in (("p3", "SPO2-CRIT"), ("p4", "SPO2-REFER"), ("p5", "FEVER-PERSIST")):
+        told = [line for line in named(lines, "notified") if (line["patient"], line["rule"]) == (patient, rule)]
+        first = {tier: min(line["t_s"] for line in told if line["service_tier"] == tier) for tier in (2, 3)}
+        assert first[2] < first[3]
+    assert {line["patient"] for line in named(lines, "closed")} >= {"p3", "p4", "p5"}
+    (summary,) = named(lines, "summary")
+    assert summary["accepted"] == summary["stored"] + summary["rejected"] + summary["repeated"]
+    assert (summary["lost"], summary["duplicates"]) == (0, 0)
+
+
+@pytest.mark.usefixtures("timescale_server")
+def test_a_real_recording_raises_its_own_episode_and_nobody_elses(recordings: Path) -> None:
+    recording = recordings / "uw_hypoxia" / "data" / "gt" / "100001.csv"
+    status, lines, said = play("--recording", str(recording), "--until", "tier3")
+    assert status == 0, said
+    assert clinical(lines) == {("p3", "SPO2-CRIT")}
+    assert len([line for line in named(lines, "episode_raised") if line["rule"] == "SPO2-CRIT"]) == 1
+
+
+@pytest.mark.usefixtures("timescale_server")
+def test_whatever_is_killed_nothing_is_lost_and_the_escalation_goes_on_in_time() -> None:
+    status, lines, said = play("--chaos")
+    assert status == 0, said
+    killed = [line["process"] for line in named(lines, "killed")]
+    assert killed == ["gateway", "ingest", "alerting", "postgres", "mosquitto"]
+    assert [line["process"] for line in named(lines, "restarted")] == killed
+    assert Counter((line["patient"], line["rule"]) for line in named(lines, "episode_raised")).most_common(1)[0][1] == 1
+    assert max(line["late_s"] for line in named(lines, "escalated")) < 60
+    (summary,) = named(lines, "summary")
+    assert summary["accepted"] == summary["stored"] + summary["rejected"] + summary["repeated"]
+    assert (summary["lost"], summary["duplicates"]) == (0, 0)
+
+
+@pytest.mark.usefixtures("timescale_server")
+def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "hearthwatch", "demo", "--json", "--keep", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert demo.stdout is not None
+    assert "gateway_connected" in next(line for line in demo.stdout if line.startswith("{"))
+    children = children_of(demo.pid)
+    assert len(children) >= 7
+    demo.send_signal(signal.SIGINT)
+    _, said = demo.communicate(timeout=60)
+    assert demo.returncode == 0, said
+    assert said.rstrip().endswith("demo: stopped")
+    assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
+
+
+def children_of(parent: int) -> list[int]:
+    """List the direct children of a process."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[1]) == parent:
+                found.append(int(entry.name))
+    return found
+
+
+def test_help_teaches_and_a_missing_recording_is_named() -> None:
+    help_text = subprocess.run(
+        [sys.executable, "-m", "hearthwatch", "demo", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"COLUMNS": "160", "TERM": "dumb"},
+    ).stdout
+    for option in ("--until", "--json", "--chaos", "--recording", "--speed", "--port"):
+        assert option in help_text
+    refused = subprocess.run(
+        [sys.executable, "-m", "hearthwatch", "demo", "--recording", "nowhere.csv"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert refused.returncode == 2
+    assert "nowhere.csv" in refused.stderr
