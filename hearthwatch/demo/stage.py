@@ -16,9 +16,9 @@ from types import TracebackType
 from typing import Self
 
 import psycopg
+
 from care.loading import load
 from care.registry_file import parse_registry
-
 from dashboards.wall.link import wall_path
 from hearthwatch.demo.webhook import Pager
 from hearthwatch.migrations import migrate
