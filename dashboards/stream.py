@@ -8,7 +8,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import structlog
@@ -17,7 +17,9 @@ from vitals.clock import ClinicalClock
 
 STREAMS_MAX = 500
 HEARTBEAT_S = 1.0
-INTAKE_EVERY_S = 2.0
+INTAKE_EVERY = timedelta(seconds=20)
+"""Clinical time between two words of new readings to one page: well inside the 60 s after which a value is stale."""
+INTAKE_EVERY_S_MOST = 2.0
 LISTEN_AGAIN_AFTER_S = 1.0
 DATABASE_CHECKED_EVERY_S = 3.0
 
@@ -114,7 +116,7 @@ class Broadcast:
                 yield "event: episode\ndata:\n\n"
             if listener.intake and loop.time() >= intake_at:
                 listener.intake = False
-                intake_at = loop.time() + INTAKE_EVERY_S
+                intake_at = loop.time() + min(self._clock.machine_s(INTAKE_EVERY), INTAKE_EVERY_S_MOST)
                 yield "event: intake\ndata:\n\n"
             if loop.time() >= beat_at:
                 beat_at = loop.time() + HEARTBEAT_S

@@ -39,15 +39,16 @@ WALL = {"width": 1920, "height": 1080}
 class Console:
     """The console and the wall as they run, in a thread; `stop` is as abrupt to a page as a killed process."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, **settings: object) -> None:
         self.dsn = dsn
+        self._settings = {"database_dsn": dsn, "console_secret": SECRET} | settings
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._server: Server | None = None
 
     def start(self) -> None:
         """Serve, and wait until the database is heard."""
-        app = create_app(Settings(database_dsn=self.dsn, console_secret=SECRET))  # type: ignore[arg-type]
+        app = create_app(Settings(**self._settings))  # type: ignore[arg-type]
         config = uvicorn.Config(app, port=self.port, log_level="warning", timeout_graceful_shutdown=1)
         self._server = Server(config, app.state.site.broadcast.close)
         self._thread = threading.Thread(target=self._server.run, daemon=True)

@@ -96,6 +96,20 @@ def test_the_countdown_runs(console: Console, open_page: OpenPage) -> None:
     expect(page.locator(".countdown")).not_to_have_text(before)
 
 
+def test_countdowns_and_ages_run_in_clinical_time(database: str, open_page: OpenPage) -> None:
+    origin = datetime.now(UTC)
+    county.fill(database, origin)
+    console = Console(database, clock_origin=origin.isoformat(), clock_speed=100.0)
+    with console.rows() as db:
+        county.add_alarm(db, county.CRITICAL, origin)
+    console.start()
+    page = open_page(language="en-GB")
+    enter(page, console)
+    expect(page.locator(".countdown")).to_contain_text("overdue by 1:", timeout=5000)
+    expect(page.locator(".vital--spo2 .vital__since")).to_be_visible()
+    console.stop()
+
+
 def test_a_value_goes_by_itself_when_it_is_too_old(console: Console, open_page: OpenPage) -> None:
     with console.rows() as db:
         county.add_alarm(db, county.CRITICAL, datetime.now(UTC))
