@@ -157,6 +157,10 @@ SELECT episode_id, patient_id, family, rule, priority, emergency, tier3, technic
        service_tier, since, alarmed_at, due_at
   FROM episode WHERE episode_id = %(episode_id)s FOR UPDATE;
 
+-- name: standing
+-- Where an episode stands, without locking it.
+SELECT state, step, service_tier, tier3, technical, alarmed_at, due_at FROM episode WHERE episode_id = %(episode_id)s;
+
 -- name: due_episodes
 -- Episodes whose deadline has passed, oldest first; another worker's are skipped.
 SELECT episode_id, patient_id, family, rule, priority, emergency, tier3, technical, condition, state, step,

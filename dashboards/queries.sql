@@ -46,7 +46,7 @@ SELECT organisation_id FROM care_organisation_ancestor WHERE ancestor_id = %(org
 
 -- name: organisation_by_key
 -- What a wall display stands for.
-SELECT organisation_id, key, name, name_en, time_zone FROM organisation WHERE key = %(key)s;
+SELECT organisation_id, key, name, name_en, time_zone FROM care_organisation WHERE key = %(key)s;
 
 -- name: inbox
 -- Open episodes in scope, most urgent first; one more than the bound tells that there are more.

@@ -107,3 +107,6 @@ CREATE VIEW care_organisation_ancestor AS
 
 CREATE VIEW care_person AS
     SELECT person_id, key, name, name_en, organisation_id, role, service_tier FROM person;
+
+CREATE VIEW care_organisation AS
+    SELECT organisation_id, key, name, name_en, facility_role, parent_id, time_zone FROM organisation;
