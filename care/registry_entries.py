@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from care.reading import Entry
 from care.registry import (
@@ -46,7 +46,7 @@ def read_organisation(key: str, entry: Entry, keys: Keys) -> Organisation:
     """Read [organisation.<key>]."""
     _check_key(key, entry, KEY)
     zone = entry.text("time_zone", "Asia/Shanghai")
-    if zone not in available_timezones():
+    if not _is_time_zone(zone):
         entry.problem("time_zone", f"{zone!r} is no time zone; write one like Asia/Shanghai")
     organisation = Organisation(
         key=key,
@@ -174,3 +174,11 @@ def _urls(entry: Entry, name: str) -> tuple[str, ...]:
         if not re.match(r"[a-z][a-z0-9+.-]*://.", url):
             entry.problem(name, f"{url!r} is no channel; write an apprise address like json://host/path")
     return urls
+
+
+def _is_time_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a folder, or too long for a file
+        return False
+    return True

@@ -3,7 +3,7 @@
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from care.reading import Problem
@@ -163,6 +163,7 @@ one = 2
     }
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_damaged_file_gives_a_registry_or_problems_and_nothing_else(data: st.DataObject) -> None:
     lines = TEXT.splitlines()

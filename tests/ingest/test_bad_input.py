@@ -268,7 +268,7 @@ def test_every_reason_is_explained_in_both_languages() -> None:
         assert english.endswith(".")
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_any_damage_is_refused_or_read_and_never_raises(data: st.DataObject) -> None:
     payload = bytearray(data.draw(st.sampled_from([good(), twin()])))

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.account import contains, count, first_seen, literal, merged, missing, runs
@@ -21,6 +21,7 @@ def rows_in(ranges: list[tuple[int, int]]) -> set[int]:
     return {row for first, end in ranges for row in range(first, end)}
 
 
+@settings(deadline=None)
 @given(NUMBERS, NUMBERS)
 def test_ranges_hold_exactly_their_rows(taken: list[int], asked: list[int]) -> None:
     ranges = runs(np.array(taken, np.int64))
@@ -31,6 +32,7 @@ def test_ranges_hold_exactly_their_rows(taken: list[int], asked: list[int]) -> N
     assert merged([*ranges, *ranges]) == ranges
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5)), max_size=40))
 def test_only_the_first_of_each_row_is_fresh(rows: list[tuple[int, int]]) -> None:
     outbox, number = np.array(rows, np.int64).reshape(-1, 2).T
@@ -42,6 +44,7 @@ def test_ranges_are_written_as_postgresql_reads_them() -> None:
     assert literal([(0, 3), (5, 6)]) == "{[0,3),[5,6)}"
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 2), st.integers(0, 20), st.integers(1, 9), st.booleans()), max_size=8),
     st.lists(st.tuples(st.integers(0, 3), st.integers(-5, 40)), min_size=1, max_size=20),
@@ -86,6 +89,7 @@ ROW = st.tuples(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.lists(ROW, max_size=30))
 def test_each_place_takes_its_first_value(rows: list[tuple[int, ...]]) -> None:
     array = np.array(rows, FEED_DTYPE)
@@ -101,6 +105,7 @@ def test_each_place_takes_its_first_value(rows: list[tuple[int, ...]]) -> None:
             assert (outcome[index], winners[index]) == (expected, winner)
 
 
+@settings(deadline=None)
 @given(st.lists(ROW, max_size=30))
 def test_the_newest_and_the_newest_good_of_each_key(rows: list[tuple[int, ...]]) -> None:
     newest = newest_of(np.array(rows, FEED_DTYPE))

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vitals.quality import Quality, Reason
@@ -165,6 +165,7 @@ _JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from([*DOCUMENT, "x"]), _JSON, max_size=3))
 def test_any_change_is_read_or_refused(changes: dict[str, object]) -> None:
     try:
@@ -174,6 +175,7 @@ def test_any_change_is_read_or_refused(changes: dict[str, object]) -> None:
     assert len(message.value) == len(message.offset_ms)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_refused(damaged: bytes) -> None:
     with pytest.raises(JsonWireError):
