@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from care.duty import PersonOnDuty, family_doctor, on_duty
-
 from alerting.desk import Desk, json
 from alerting.episodes import Audience
 from alerting.profile import Consequence, Priority
 from alerting.words import body, household_body, title
+from care.duty import PersonOnDuty, family_doctor, on_duty
 
 CONSOLE = "console:"
 """The channel of a person who has no other: the inbox alone."""
@@ -133,7 +132,7 @@ def _household(message: Page) -> Sequence[_Recipient]:
     return [
         _Recipient(
             person_id=None,
-            name=f"household {message.patient.bed}".strip(),
+            name=message.patient.bed or message.patient.initials,
             service_tier=0,
             channels=tuple(message.patient.household_channels),
             text=text,

@@ -224,8 +224,9 @@ RETURNING notice_id, episode_id, key, recipient, channel_url, title, body, attem
 UPDATE notice SET due_at = %(due_at)s, sent_at = %(sent_at)s, outcome = %(outcome)s WHERE notice_id = %(notice_id)s;
 
 -- name: silent_devices
--- Continuous devices bound now, with how long their last good value is ago; NULL: there never was one.
+-- Continuous devices bound now whose last good value is long ago, or that never had one since they were first heard.
 SELECT b.patient_id, b.device_key, b.device_id, max(l.good_received_at) AS good_at, max(l.received_at) AS heard_at,
+       min(l.first_received_at) AS first_at,
        p.service_tier, max(l.good_measured_at) AS good_measured_at,
        EXISTS (SELECT FROM episode e WHERE e.patient_id = b.patient_id AND NOT e.technical AND e.state <> 'closed')
            AS watched
@@ -233,7 +234,7 @@ SELECT b.patient_id, b.device_key, b.device_id, max(l.good_received_at) AS good_
  WHERE b.expected_every_s IS NOT NULL AND l.signal <> 13
    AND b.valid_from <= %(now)s AND (b.valid_until IS NULL OR b.valid_until > %(now)s)
  GROUP BY b.patient_id, b.device_key, b.device_id, p.service_tier
-HAVING COALESCE(max(l.good_received_at), '-infinity') <= %(now)s - %(low_after)s;
+HAVING COALESCE(max(l.good_received_at), min(l.first_received_at)) <= %(now)s - %(low_after)s;
 
 -- name: no_data_episodes
 -- Open episodes of silence whose patient sends good values again on every device that is expected to.

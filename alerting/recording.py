@@ -13,8 +13,9 @@ from alerting.desk import Desk, json
 from alerting.episodes import Act, Audience, Move, Standing, State, after, first_move, move_for
 from alerting.paging import Page, page
 from alerting.profile import Consequence, Priority
+from care.registry import SpecialGroup
 
-SPECIAL_GROUPS = frozenset({"infant", "child", "pregnant"})
+SPECIAL_GROUPS = frozenset({SpecialGroup.INFANT, SpecialGroup.CHILD, SpecialGroup.PREGNANT})
 
 
 class Basis(StrEnum):

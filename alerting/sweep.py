@@ -69,10 +69,8 @@ def _raise_silence(desk: Desk, device: Any) -> int:
     limits = desk.profile.silence
     watched = device.watched or device.service_tier == 3
     medium_after_s = limits.medium_after_watched_s if watched else limits.medium_after_s
-    since = device.good_at or device.heard_at
+    since = device.good_at or device.first_at
     silent_s = (desk.now - since).total_seconds()
-    if silent_s < limits.low_after_s:
-        return 0
     priority = Priority.MEDIUM if silent_s >= medium_after_s else Priority.LOW
     said = record_raise(
         desk,

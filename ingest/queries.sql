@@ -112,9 +112,9 @@ COPY staged_latest (patient_id, device_id, signal, acquisition, value, quality, 
 -- name: upsert_latest
 -- Bring `latest` up to date: the newest measured_at wins, for the newest word and for the newest good one apart.
 INSERT INTO latest AS l (patient_id, device_id, signal, acquisition, value, quality, reason, measured_at,
-    received_at, good_value, good_measured_at, good_received_at)
+    received_at, good_value, good_measured_at, good_received_at, first_received_at)
 SELECT patient_id, device_id, signal, acquisition, value, quality, reason, measured_at,
-    received_at, good_value, good_measured_at, good_received_at
+    received_at, good_value, good_measured_at, good_received_at, received_at
   FROM staged_latest ORDER BY patient_id, signal, device_id
     ON CONFLICT (patient_id, signal, device_id) DO UPDATE SET
     acquisition = CASE WHEN excluded.measured_at >= l.measured_at THEN excluded.acquisition ELSE l.acquisition END,

@@ -29,12 +29,12 @@ CREATE TABLE engine_snapshot (
 );
 
 -- Conditions that build up and wait for time or a repeat (CLINICAL 6.1 PENDING). Absence raises, never discards.
--- basis: sustained (a fall that may lose its signal), repeat (a second measurement is due), silence (a device that
--- never sent a good value), recheck (closed as a false alarm while present).
+-- basis: sustained (a fall that may lose its signal), repeat (a second measurement is due), recheck (closed as a false
+-- alarm while present).
 CREATE TABLE pending (
     patient_id integer NOT NULL,
     rule       text NOT NULL,
-    basis      text NOT NULL CHECK (basis IN ('sustained', 'repeat', 'silence', 'recheck')),
+    basis      text NOT NULL CHECK (basis IN ('sustained', 'repeat', 'recheck')),
     since      timestamptz NOT NULL,
     due_at     timestamptz NOT NULL,
     evidence   jsonb NOT NULL,

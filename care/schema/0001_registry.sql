@@ -84,7 +84,8 @@ INSERT INTO registry_version (version) VALUES (1);
 CREATE VIEW care_binding AS
     SELECT d.key AS device_key, d.device_id, d.kind, d.wellness, d.expected_every_s, b.patient_id,
            lower(b.valid) AS valid_from, upper(b.valid) AS valid_until
-      FROM device d JOIN binding b USING (device_id);
+      FROM device d JOIN binding b USING (device_id)
+     WHERE NOT isempty(b.valid);  -- never worn: its NULL bounds must not read as "always"
 
 CREATE VIEW care_patient AS
     SELECT p.patient_id, p.key, p.name, p.initials, p.bed, p.born_on, p.sex, p.risk_colour, p.service_tier,
@@ -107,6 +108,17 @@ CREATE VIEW care_organisation_ancestor AS
 
 CREATE VIEW care_person AS
     SELECT person_id, key, name, name_en, organisation_id, role, service_tier FROM person;
+
+-- Every registered device, also those nobody ever wore.
+CREATE VIEW care_device AS
+    SELECT device_id, key AS device_key, kind, wellness, expected_every_s FROM device;
+
+CREATE VIEW care_gateway AS
+    SELECT g.gateway_id, g.organisation_id, g.place, o.key AS organisation_key, o.name AS organisation_name,
+           o.name_en AS organisation_name_en
+      FROM gateway g JOIN organisation o USING (organisation_id);
+
+CREATE VIEW care_registry_version AS SELECT version FROM registry_version;
 
 CREATE VIEW care_organisation AS
     SELECT organisation_id, key, name, name_en, facility_role, parent_id, time_zone FROM organisation;

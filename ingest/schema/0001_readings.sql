@@ -47,7 +47,7 @@ BEGIN
     END LOOP;
 END $$;
 
--- What could not be parsed, attributed, or contradicts what is stored. `readings` is how many it stands for.
+-- What could not be parsed, attributed, or contradicts what is stored.
 CREATE TABLE rejected (
     rejected_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     received_at timestamptz NOT NULL,
@@ -59,10 +59,15 @@ CREATE TABLE rejected (
     outbox_id   uuid,
     first_row   bigint,
     last_row    bigint,                 -- inclusive
-    readings    integer NOT NULL,
-    payload     bytea NOT NULL          -- as it came: a whole message, or 8-byte rows
+    readings    integer NOT NULL,       -- how many it stands for; 0 where the payload can not say
+    payload     bytea NOT NULL
 );
+COMMENT ON COLUMN rejected.payload IS
+    'A message that could not be read, or was refused whole: as it came (at most 256 KiB of it). Single readings: '
+    '24-byte rows, little endian: row_no i8, measured_ms i8, value i2, signal u1, quality u1, reason u1, '
+    'acquisition u1, 2 bytes of padding (ingest/refusals.py).';
 CREATE INDEX rejected_by_time ON rejected (received_at DESC);
+CREATE INDEX rejected_by_reason ON rejected (reason, received_at DESC);
 
 -- Which rows of an outbox have been taken over (in `sample` or in `rejected`): deduplication, acknowledgement and
 -- the account of what is missing, in one.
@@ -74,7 +79,8 @@ CREATE TABLE outbox_account (
 );
 
 -- The newest word of each signal, per patient and device. `value` NULL: the device sent none (see quality, reason).
--- good_* is the newest GOOD one. Read by the screens and by the sweep for silence.
+-- good_* is the newest GOOD one; first_received_at is when this signal was first heard of at all. Read by the screens
+-- and by the sweep for silence.
 CREATE TABLE latest (
     patient_id       integer NOT NULL,
     device_id        integer NOT NULL,
@@ -88,6 +94,7 @@ CREATE TABLE latest (
     good_value       smallint,
     good_measured_at timestamptz,
     good_received_at timestamptz,
+    first_received_at timestamptz NOT NULL,
     PRIMARY KEY (patient_id, signal, device_id)
 ) WITH (fillfactor = 70);
 

@@ -25,7 +25,7 @@ def test_a_critical_fall_opens_one_emergency_and_pages_doctor_and_household(ward
     assert episode.since == T0 + timedelta(seconds=120)
     assert episode.evidence["lowest"] == 84.0
     assert episode.evidence["below"] == 88.01
-    assert [(tier, who) for _, tier, who in ward.notices()] == [(2, "李医生"), (0, "household b1")]
+    assert [(tier, who) for _, tier, who in ward.notices()] == [(2, "李医生"), (0, "b1")]
 
 
 def test_a_worse_rule_alarms_anew_and_a_lesser_one_only_counts(ward: Ward) -> None:
@@ -66,7 +66,7 @@ def test_nobody_answers(ward: Ward) -> None:
         paged.setdefault(at - offset, []).append(who)
     everybody = ["李医生", "值班", "王主任", "运维"]
     assert paged == {
-        0: ["李医生", "household b1"],
+        0: ["李医生", "b1"],
         180: ["值班"],
         360: ["王主任"],
         660: everybody,
@@ -138,6 +138,15 @@ def test_a_finger_out_is_silence_too_and_says_why(ward: Ward) -> None:
     sweep(ward.desk())
     (episode,) = ward.episodes()
     assert (episode.rule, episode.evidence["why"]) == ("TECH-NODATA", "unusable")
+
+
+def test_a_device_that_never_sent_a_good_value_is_found_from_when_it_was_first_heard(ward: Ward) -> None:
+    ward.spo2(1, [-32768] * 110, quality=3)
+    sweep(ward.desk())
+    assert ward.episodes() == []
+    ward.spo2(1, [-32768] * 15, quality=3)
+    sweep(ward.desk())
+    assert [e.rule for e in ward.episodes()] == ["TECH-NODATA"]
 
 
 def test_silence_makes_a_low_unknown_and_never_clears_it(ward: Ward) -> None:

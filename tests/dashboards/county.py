@@ -171,8 +171,8 @@ def put_latest(
     good = quality == 0 and value is not None
     db.execute(
         "INSERT INTO latest (patient_id, device_id, signal, acquisition, value, quality, reason, measured_at,"
-        " received_at, good_value, good_measured_at, good_received_at)"
-        " VALUES (%(p)s, %(d)s, %(s)s, %(a)s, %(v)s, %(q)s, %(r)s, %(t)s, %(t)s, %(g)s, %(gt)s, %(gt)s)"
+        " received_at, good_value, good_measured_at, good_received_at, first_received_at)"
+        " VALUES (%(p)s, %(d)s, %(s)s, %(a)s, %(v)s, %(q)s, %(r)s, %(t)s, %(t)s, %(g)s, %(gt)s, %(gt)s, %(t)s)"
         " ON CONFLICT (patient_id, signal, device_id) DO UPDATE SET value = EXCLUDED.value,"
         " quality = EXCLUDED.quality, reason = EXCLUDED.reason, measured_at = EXCLUDED.measured_at,"
         " received_at = EXCLUDED.received_at",

@@ -13,6 +13,7 @@ from babel.messages.pofile import read_po
 from alerting.episodes import HUMAN_ACTS, State
 from alerting.profile import Priority, no_data_rule
 from alerting.profile_file import parse_profile, standard_adult
+from care.registry import SpecialGroup
 from dashboards.board import SHOWN_SIGNALS
 from dashboards.series import Span
 from dashboards.words import Language, age_years, load, negotiate
@@ -39,6 +40,7 @@ CODES = {
     "signal": [signal.value for signal in SHOWN_SIGNALS],
     "reason": [reason.name for reason in Reason],
     "role": ROLES,
+    "group": [group.value for group in SpecialGroup],
     "disposition": [act.value for act in HUMAN_ACTS if act.value != "acknowledge"],
     "done": ["acknowledged", "handed_on", "stay_home", "refer", "false_alarm", "close", "note"],
     "why": ["lost_while_low", "still_present", "no_repeat", "unusable", "nothing_received", "data_gap", "late", "past"],
