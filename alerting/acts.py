@@ -29,11 +29,11 @@ class _Actor:
 
 def possible_acts(connection: psycopg.Connection[Any], *, episode_id: int, person_id: int) -> list[str]:
     """Name what this person may do with the episode now. Raises ActError for an unknown episode or person."""
-    with connection.cursor(row_factory=namedtuple_row) as cursor:
-        person = cursor.execute(QUERIES["person"], {"person_id": person_id}).fetchone()
-        episode = cursor.execute(QUERIES["standing"], {"episode_id": episode_id}).fetchone()
+    cursor: psycopg.Cursor[Any] = connection.cursor(row_factory=namedtuple_row)
+    person = cursor.execute(QUERIES["person"], {"person_id": person_id}).fetchone()
     if person is None:
         raise ActError(f"person {person_id} is not in the registry")
+    episode = cursor.execute(QUERIES["standing"], {"episode_id": episode_id}).fetchone()
     if episode is None:
         raise ActError(f"there is no episode {episode_id}")
     standing = standing_of(episode)

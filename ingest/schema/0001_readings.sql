@@ -94,7 +94,7 @@ CREATE TABLE latest (
     good_value       smallint,
     good_measured_at timestamptz,
     good_received_at timestamptz,
-    first_received_at timestamptz NOT NULL,
+    first_received_at timestamptz,
     PRIMARY KEY (patient_id, signal, device_id)
 ) WITH (fillfactor = 70);
 
