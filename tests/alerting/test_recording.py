@@ -141,6 +141,7 @@ def test_a_finger_out_is_silence_too_and_says_why(ward: Ward) -> None:
 
 
 def test_a_device_that_never_sent_a_good_value_is_found_from_when_it_was_first_heard(ward: Ward) -> None:
+    ward.spo2(1, [-32768], quality=3)
     ward.spo2(1, [-32768] * 110, quality=3)
     sweep(ward.desk())
     assert ward.episodes() == []
