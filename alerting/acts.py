@@ -9,9 +9,10 @@ from psycopg.rows import namedtuple_row, tuple_row
 
 from alerting.desk import QUERIES, Desk, json, unix_ms
 from alerting.episodes import HUMAN_ACTS, Act, IllegalAct, State, move_for, possible
+from alerting.moving import add_event, carry_out, standing_of
 from alerting.profile import Profile
 from alerting.profile_file import parse_profile, standard_adult
-from alerting.recording import Basis, add_event, carry_out, standing_of
+from alerting.raising import Basis
 
 NOTE_CHARACTERS_MAX = 2000
 

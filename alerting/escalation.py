@@ -2,7 +2,7 @@
 
 from alerting.desk import Desk
 from alerting.episodes import Act, move_for
-from alerting.recording import add_event, carry_out, standing_of
+from alerting.moving import add_event, carry_out, standing_of
 
 MOVES_MAX = 500
 """Deadlines carried out in one tick; what is left is the next tick's, oldest first."""

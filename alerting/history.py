@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from alerting.desk import Desk, instant, unix_ms
 from alerting.engine import EngineState, PatientEvent, step
-from alerting.recording import Raise
+from alerting.raising import Raise
 from alerting.saying import raise_of
 from ingest.feed import PARTITION_COUNT
 from vitals.reading import Acquisition

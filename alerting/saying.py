@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 
 from alerting.desk import Desk, instant, json
 from alerting.engine import PatientEvent
-from alerting.recording import Basis, Raise, record_clear, record_raise
+from alerting.raising import Basis, Raise
+from alerting.recording import record_clear, record_raise
 from vitals.reading import unscaled
 from vitals.signals import Signal
 from vitals.sustained import BUCKET_MS, Kind

@@ -9,15 +9,10 @@ from typing import Any
 
 from alerting.desk import Desk, unix_ms
 from alerting.episodes import Act, move_for
+from alerting.moving import add_event, carry_out, standing_of
 from alerting.profile import Priority, no_data_rule
-from alerting.recording import (
-    Basis,
-    Raise,
-    add_event,
-    carry_out,
-    record_raise,
-    standing_of,
-)
+from alerting.raising import Basis, Raise
+from alerting.recording import record_raise
 from alerting.stored import raise_key
 
 

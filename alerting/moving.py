@@ -1,0 +1,106 @@
+"""Moves an episode: writes its new standing and its line of history, and pages whom the move names."""
+
+from dataclasses import replace
+from typing import Any
+
+from alerting.desk import Desk, json
+from alerting.episodes import Act, Move, Standing, State, after
+from alerting.paging import Page, page
+from alerting.profile import Consequence, Priority
+
+
+def carry_out(
+    desk: Desk, episode: Any, act: Act, move: Move, *, event_id: int, actor_id: int | None = None
+) -> Standing:
+    """Write a move's new standing and page whom it names; `episode` is a row of `lock_episode`."""
+    consequence = consequence_of(desk, episode)
+    timers = desk.profile.timers[consequence.priority]
+    new = after(standing_of(episode), act, move, now=desk.now, timers=timers)
+    write_standing(desk, episode.episode_id, new, closed_by=actor_id if move.to is State.CLOSED else None)
+    if move.page:
+        patient = desk.one("patient", patient_id=episode.patient_id)
+        page(
+            desk,
+            Page(
+                episode_id=episode.episode_id,
+                event_id=event_id,
+                step=move.step,
+                consequence=consequence,
+                patient=patient,
+                since=episode.since,
+                audiences=move.page,
+                by_act=act is not Act.DEADLINE,
+            ),
+        )
+    return new
+
+
+def standing_of(episode: Any) -> Standing:
+    """Read an episode row's part that escalation moves."""
+    return Standing(
+        state=State(episode.state),
+        step=episode.step,
+        service_tier=episode.service_tier,
+        tier3=episode.tier3,
+        technical=episode.technical,
+        alarmed_at=episode.alarmed_at,
+        due_at=episode.due_at,
+    )
+
+
+def consequence_of(desk: Desk, episode: Any) -> Consequence:
+    """Give the rule's consequence at the priority the episode has."""
+    rule = desk.profile.consequences.get(episode.rule)
+    base = rule or Consequence(
+        rule=episode.rule,
+        family=episode.family,
+        priority=Priority(episode.priority),
+        emergency=episode.emergency,
+        tier3=episode.tier3,
+        technical=episode.technical,
+    )
+    return replace(base, priority=Priority(episode.priority), emergency=episode.emergency)
+
+
+def add_event(
+    desk: Desk,
+    episode_id: int,
+    *,
+    kind: str,
+    detail: dict[str, Any] | None = None,
+    key: str | None = None,
+    actor_id: int | None = None,
+    channel: str = "",
+    states: tuple[str, str] | None = None,
+) -> int | None:
+    """Append to an episode's history and tell the screens; None when the key was there already."""
+    row = desk.one(
+        "insert_event",
+        episode_id=episode_id,
+        at=desk.now,
+        kind=kind,
+        actor_id=actor_id,
+        channel=channel,
+        from_state=states[0] if states else None,
+        to_state=states[1] if states else None,
+        detail=json(detail or {}),
+        key=key,
+    )
+    desk.connection.execute("SELECT pg_notify('episode', %s)", (str(episode_id),))
+    return int(row.event_id) if row else None
+
+
+def write_standing(desk: Desk, episode_id: int, standing: Standing, *, closed_by: int | None) -> None:
+    """Write where an episode stands; `closed_by` is who closed it."""
+    desk.run(
+        "move_episode",
+        episode_id=episode_id,
+        state=standing.state,
+        step=standing.step,
+        service_tier=standing.service_tier,
+        tier3=standing.tier3,
+        alarmed_at=standing.alarmed_at,
+        due_at=standing.due_at,
+        closed_by=closed_by,
+        now=desk.now,
+    )

@@ -1,0 +1,100 @@
+"""Decides what a raise does: opens an episode, alarms anew, or only counts; and how urgent it is for this patient."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from alerting.profile import Consequence, Priority
+from care.registry import SpecialGroup
+
+SPECIAL_GROUPS = frozenset({SpecialGroup.INFANT, SpecialGroup.CHILD, SpecialGroup.PREGNANT})
+
+
+class PatientFacts(Protocol):
+    """What of a patient changes an alarm's urgency."""
+
+    @property
+    def risk_colour(self) -> str:
+        """Risk colour: green, yellow, red."""
+
+    @property
+    def special_groups(self) -> list[str]:
+        """Special groups by name."""
+
+
+class OpenEpisode(Protocol):
+    """What of an open episode a new raise is held against."""
+
+    @property
+    def priority(self) -> str:
+        """Alarm priority."""
+
+    @property
+    def emergency(self) -> bool:
+        """The emergency flag."""
+
+    @property
+    def condition(self) -> str:
+        """present, cleared or unknown."""
+
+
+class Basis(StrEnum):
+    """How a condition was judged; the same rule id may be judged in two ways."""
+
+    SUSTAINED = "sustained"
+    REPEAT = "repeat"
+    FEVER = "fever"
+    SILENCE = "silence"
+    RECHECK = "recheck"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raise:
+    """A rule's raise. `past`: it was over before it was known (late data): to the worklist, nobody is paged."""
+
+    patient_id: int
+    rule: str
+    basis: Basis
+    since: datetime
+    raised_at: datetime
+    key: str
+    evidence: dict[str, Any] = field(default_factory=dict)
+    past: bool = False
+
+
+class Effect(StrEnum):
+    """What a raise does to what is already open."""
+
+    OPEN = "raised"
+    ALARM_ANEW = "raised_anew"
+    COUNT = "raised_again"
+
+
+def effect_of(found: OpenEpisode | None, consequence: Consequence, *, past: bool) -> Effect:
+    """Decide: one open episode per family; a higher rank, or a new raise after it was over, alarms anew."""
+    if found is None:
+        return Effect.OPEN
+    open_rank = replace(consequence, priority=Priority(found.priority), emergency=found.emergency).rank
+    if not past and (consequence.rank < open_rank or found.condition == "cleared"):
+        return Effect.ALARM_ANEW
+    return Effect.COUNT
+
+
+def for_patient(consequence: Consequence, patient: PatientFacts, *, past: bool) -> Consequence:
+    """Give a rule's consequence for this patient; what is past goes to the worklist and pages nobody."""
+    if past:
+        return replace(consequence, priority=Priority.LOW, emergency=False, tier3=False)
+    if consequence.special_priority and is_special(patient):
+        return replace(consequence, priority=consequence.special_priority)
+    return consequence
+
+
+def is_special(patient: PatientFacts) -> bool:
+    """Say whether this patient is red, a child or pregnant."""
+    return patient.risk_colour == "red" or bool(SPECIAL_GROUPS & set(patient.special_groups))
+
+
+def reaches_tier3_at_once(consequence: Consequence, patient: PatientFacts) -> bool:
+    """Say whether tier 3 is told at t0: a high alarm of a special patient (CLINICAL 6.2)."""
+    return consequence.priority is Priority.HIGH and is_special(patient)
