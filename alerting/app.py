@@ -40,12 +40,11 @@ class Duty:
     begin: Callable[[Desk], None] = lambda _desk: None
 
 
-def run(settings: AlertingSettings) -> None:
+def run(settings: AlertingSettings, profile: Profile) -> None:
     """Run until SIGTERM or SIGINT. The database may be missing at the start or go away: it is waited for."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    profile = load_profile(settings)
     log.info("alerting_starts", profile=profile.name, version=profile.version, hash=profile.profile_hash[:12])
     with ThreadPoolExecutor(max_workers=8, thread_name_prefix="send") as pool:
         threads = [

@@ -17,9 +17,16 @@ app = typer.Typer(no_args_is_help=True, help="Rules, episodes, escalation: from 
 @app.command()
 def run() -> None:
     """Judge readings, escalate episodes and send notices until stopped (settings: HEARTHWATCH_…)."""
+    from alerting.app import load_profile
     from alerting.app import run as run_app
 
-    run_app(AlertingSettings())
+    settings = AlertingSettings()
+    try:
+        found = load_profile(settings)
+    except (ProfileError, OSError) as exc:
+        typer.echo(f"profile: {exc}", err=True)
+        raise typer.Exit(2) from exc
+    run_app(settings, found)
 
 
 @app.command()

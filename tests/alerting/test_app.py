@@ -1,0 +1,95 @@
+"""Alerting as a process: waits for its database, judges what lies there, and ends when told to."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from hearthwatch.migrations import migrate
+from hearthwatch.services.postgres import Postgres
+from tests.alerting.ward import Ward
+
+WITHIN_S = 60
+
+
+class Process:
+    """`hearthwatch alerting run`, its log in a file."""
+
+    def __init__(self, dsn: str, log: Path, **settings: str) -> None:
+        self.log = log
+        with log.open("wb") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "hearthwatch", "alerting", "run"],
+                stderr=out,
+                env=os.environ | {"HEARTHWATCH_DATABASE_DSN": dsn} | settings,
+            )
+
+    def events(self) -> list[str]:
+        """List what it has logged so far."""
+        lines = self.log.read_text(encoding="utf-8").splitlines()
+        return [json.loads(line)["event"] for line in lines if line.startswith("{")]
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    limit = time.monotonic() + WITHIN_S
+    while not holds():
+        assert time.monotonic() < limit, "did not come to pass"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def missing_database(timescale_server: Postgres) -> Iterator[str]:
+    """The name of a database that is not there yet."""
+    name = "late_database"
+    yield name
+    with psycopg.connect(timescale_server.dsn(), autocommit=True) as db:
+        db.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def test_it_waits_for_its_database_and_says_so(
+    timescale_server: Postgres, missing_database: str, tmp_path: Path
+) -> None:
+    alerting = Process(timescale_server.dsn(missing_database), tmp_path / "log")
+    eventually(lambda: "database_unreachable" in alerting.events())
+    with psycopg.connect(timescale_server.dsn(), autocommit=True) as db:
+        db.execute(f"CREATE DATABASE {missing_database} TEMPLATE template0")
+    migrate(timescale_server.dsn(missing_database))
+    eventually(lambda: alerting.events().count("duty_begins") == 4)
+    alerting.process.send_signal(signal.SIGTERM)
+    assert alerting.process.wait(timeout=30) == 0
+
+
+def test_what_lies_in_the_log_is_judged_and_escalated_by_the_process(database: str, tmp_path: Path) -> None:
+    with Ward(database) as ward:
+        ward.spo2(1, [8400] * 90, judged=False)
+        alerting = Process(database, tmp_path / "log")
+        eventually(lambda: any(not e.technical for e in ward.episodes()))
+        alerting.process.kill()
+        alerting.process.wait(timeout=30)
+        ward.connection.execute("UPDATE episode SET due_at = now()")
+        again = Process(database, tmp_path / "log2")
+        eventually(lambda: any(e.step == 1 for e in ward.episodes() if not e.technical))
+        again.process.send_signal(signal.SIGTERM)
+        assert again.process.wait(timeout=30) == 0
+        assert ward.history().count("raised") == len(ward.episodes())
+
+
+def test_a_profile_that_can_not_be_used_ends_it_with_the_reason(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text('name = "x"', encoding="utf-8")
+    run = subprocess.run(
+        [sys.executable, "-m", "hearthwatch", "alerting", "run"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"HEARTHWATCH_ALERTING_PROFILE": str(wrong)},
+    )
+    assert run.returncode == 2
+    assert "sustained is missing" in run.stderr
