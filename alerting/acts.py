@@ -117,7 +117,7 @@ def _mark(desk: Desk, episode: Any, act: Act, actor: _Actor, *, closes: bool) ->
         desk.run("mark_acknowledged", episode_id=episode.episode_id, person_id=actor.person_id, now=desk.now)
         return
     desk.run("mark_disposition", episode_id=episode.episode_id, disposition=act.value)
-    if closes and act is Act.FALSE_ALARM and episode.condition == "present" and not episode.technical:
+    if closes and episode.condition != "cleared" and not episode.technical:
         wait = timedelta(seconds=desk.profile.silence.still_present_after_false_alarm_s)
         desk.run(
             "save_pending",
@@ -126,7 +126,7 @@ def _mark(desk: Desk, episode: Any, act: Act, actor: _Actor, *, closes: bool) ->
             basis=Basis.RECHECK,
             since=desk.now,
             due_at=desk.now + wait,
-            evidence=json({"closed_as_false_alarm": episode.episode_id, "at_ms": unix_ms(desk.now)}),
+            evidence=json({"closed": episode.episode_id, "closed_as": act.value, "at_ms": unix_ms(desk.now)}),
         )
 
 

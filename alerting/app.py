@@ -36,7 +36,7 @@ class Duty:
     name: str
     period_s: float
     wakes_on: str
-    turn: Callable[[Desk], int]
+    turn: Callable[[Callable[[], Desk]], int]
     begin: Callable[[Desk], None] = lambda _desk: None
 
 
@@ -73,16 +73,16 @@ def _duties(settings: AlertingSettings, pool: ThreadPoolExecutor) -> list[Duty]:
             name="judging",
             period_s=TICK_EVERY_S,
             wakes_on="intake",
-            turn=lambda desk: _judge(judge, snapshots, desk),
-            begin=judge.take_over,
+            turn=lambda desk_of: _judge(judge, snapshots, desk_of),
+            begin=lambda desk: _begin_judging(judge, desk),
         ),
-        Duty(name="sweep", period_s=SWEEP_EVERY_S, wakes_on="", turn=sweep),
-        Duty(name="escalation", period_s=TICK_EVERY_S, wakes_on="", turn=tick),
+        Duty(name="sweep", period_s=SWEEP_EVERY_S, wakes_on="", turn=lambda desk_of: sweep(desk_of())),
+        Duty(name="escalation", period_s=TICK_EVERY_S, wakes_on="", turn=lambda desk_of: tick(desk_of())),
         Duty(
             name="delivery",
             period_s=TICK_EVERY_S,
             wakes_on="episode",
-            turn=lambda desk: deliver(desk, pool, speed=settings.clock_speed, clock=settings.now),
+            turn=lambda desk_of: deliver(desk_of(), pool, speed=settings.clock_speed, clock=settings.now),
             begin=warm_up,
         ),
     ]
@@ -103,11 +103,19 @@ class _Snapshots:
             self._due_after = now + SNAPSHOT_EVERY_S
 
 
-def _judge(judge: Judge, snapshots: _Snapshots, desk: Desk) -> int:
-    if not judge.is_whole():
-        judge.take_over(desk)
-    judged = judge.catch_up(desk)
-    snapshots.save_if_due(desk)
+def _begin_judging(judge: Judge, desk: Desk) -> None:
+    for row in desk.all("forget_unknown_rules", rules=list(desk.profile.consequences)):
+        log.error("rule_gone_from_profile", patient_id=row.patient_id, rule=row.rule)
+        if row.family is not None:
+            desk.run(
+                "set_condition", patient_id=row.patient_id, family=row.family, condition="unknown", cleared_at=None
+            )
+    judge.take_over(desk)
+
+
+def _judge(judge: Judge, snapshots: _Snapshots, desk_of: Callable[[], Desk]) -> int:
+    judged = judge.catch_up(desk_of)
+    snapshots.save_if_due(desk_of())
     return judged
 
 
@@ -118,7 +126,8 @@ def _keep(settings: AlertingSettings, profile: Profile, duty: Duty, stop: thread
             with connect(settings.database_dsn, f"alerting-{duty.name}") as connection:
                 _work(settings, profile, duty, stop, connection)
         except psycopg.OperationalError as exc:
-            log.warning("database_unreachable", duty=duty.name, error=str(exc).strip().splitlines()[0])
+            what = type(exc).__name__
+            log.warning("database_unreachable", duty=duty.name, kind=what, error=str(exc).strip().splitlines()[0])
         except Exception:
             log.exception("duty_failed", duty=duty.name)
         stop.wait(RETRY_S)
@@ -143,7 +152,7 @@ def _work(
     period_s = max(SHORTEST_PERIOD_S, duty.period_s / settings.clock_speed)
     log.info("duty_begins", duty=duty.name, period_s=period_s)
     while not stop.is_set():
-        duty.turn(desk())
+        duty.turn(desk)
         if duty.wakes_on:
             for _ in connection.notifies(timeout=period_s, stop_after=1):
                 pass

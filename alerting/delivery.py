@@ -1,8 +1,8 @@
 """Sends notices: claims a lease, hands each to its channel by apprise, records the outcome. At least once.
 
 A crash between sending and recording leaves the lease to run out: the notice is sent again under its same key. A
-channel that refuses is tried again with growing waits; a notice is given up, loudly, only after the last attempt,
-and the escalation's deadlines go on whatever happens here.
+channel that refuses is tried again with growing waits, then every minute, for as long as the episode is open; only
+the notice of a closed one is given up, loudly. The escalation's deadlines go on whatever happens here.
 """
 
 from collections.abc import Callable
@@ -53,7 +53,7 @@ def deliver(desk: Desk, pool: ThreadPoolExecutor, *, speed: float, clock: Callab
         now = clock()
         taken += attempt.accepted
         retry_s = RETRY_S[min(notice.attempts, len(RETRY_S)) - 1]
-        again = not attempt.accepted and notice.attempts < ATTEMPTS_MAX
+        again = not attempt.accepted and (notice.is_open or notice.attempts < ATTEMPTS_MAX)
         desk.run(
             "record_delivery",
             notice_id=notice.notice_id,

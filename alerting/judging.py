@@ -2,21 +2,23 @@
 
 A partition's arrays live in memory. Snapshots are written apart, with the cursor they stand at; after a crash, or a
 transaction that failed, the snapshot and the log up to the cursor give the same arrays again (nothing is recorded
-in that replay: its events were). A snapshot of another layout or other rules is not used: the arrays are rebuilt
-from `sample` and from the rules that hold.
+in that replay: its events were). Without a snapshot of this layout and these rules, the log's last minutes before the
+cursor are enough to fill the windows. Which rules hold, and which wait, is read from the record.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import structlog
 
 from alerting.desk import Desk
 from alerting.engine import LAYOUT, EngineState, PatientEvent, rules_hash, step
-from alerting.history import rejudge, sustained_history
-from alerting.recording import record_raise
+from alerting.history import judge_again, record_judged_again
+from alerting.isolation import one_by_one
 from alerting.saying import record_event
 from alerting.stored import judge_stored
 from ingest.feed import PARTITION_COUNT, Rows, from_payload
@@ -24,6 +26,8 @@ from vitals.quality import Quality
 from vitals.reading import NO_VALUE, Acquisition
 from vitals.signals import SIGNALS, Signal
 from vitals.sustained import Phase
+
+IntArray = npt.NDArray[np.int32]
 
 BATCHES_MAX = 64
 """Batches of one partition judged in one transaction: bounds memory and how long others wait for its rows."""
@@ -53,37 +57,21 @@ class Judge:
         self.partitions = sorted(partitions)
         self.owner = owner
         self._owned: dict[int, _Owned] = {}
-        self._turn = 0
 
     def take_over(self, desk: Desk) -> None:
-        """Own the partitions and bring their arrays to the cursor."""
+        """Own the partitions that are not owned yet, and bring their arrays to the cursor."""
+        missing = [partition for partition in self.partitions if partition not in self._owned]
         with desk.connection.transaction():
-            taken = {r.partition: r for r in desk.all("take_over", partitions=self.partitions, owner=self.owner)}
-            snapshots = {r.partition: r for r in desk.all("read_snapshots", partitions=self.partitions)}
-        wanted = rules_hash(desk.profile.sustained)
-        for partition, row in taken.items():
-            state = EngineState(desk.profile.sustained, partition)
-            found = snapshots.get(partition)
-            if row.batch_id and (found is None or (found.layout_hash, found.rules_hash) != (LAYOUT, wanted)):
-                log.warning("rebuilding_engine_state", partition=partition, cursor=row.batch_id)
-                self._rebuild(desk, state)
-                start = row.batch_id
-            else:
-                start = found.batch_id if found else 0
-                if found:
-                    state.load(found.payload)
-                self._replay(desk, state, start, row.batch_id)
-            self._owned[partition] = _Owned(row.version, row.batch_id, state, start)
+            taken = desk.all("take_over", partitions=missing, owner=self.owner)
+            snapshots = {r.partition: r for r in desk.all("read_snapshots", partitions=missing)}
+        one_by_one(taken, lambda row: self._restore(desk, row, snapshots.get(row.partition)), what="restore")
 
-    def catch_up(self, desk: Desk) -> int:
-        """Judge what has come since; gives the number of batches. Raises Fenced."""
-        judged = 0
-        behind = [row.partition for row in desk.all("behind", partitions=list(self._owned))]
-        for partition in sorted(behind, key=lambda p: (p - self._turn) % PARTITION_COUNT):
-            # The next round begins behind this partition: one that fails again and again does not starve the others.
-            self._turn = partition + 1
-            judged += self._judge_partition(desk, partition)
-        return judged
+    def catch_up(self, desk_of: Callable[[], Desk]) -> int:
+        """Judge what has come since; gives the number of batches. A partition that fails does not stop the others."""
+        if len(self._owned) < len(self.partitions):
+            self.take_over(desk_of())
+        behind = [row.partition for row in desk_of().all("behind", partitions=list(self._owned))]
+        return one_by_one(behind, lambda partition: self._judge_partition(desk_of(), partition), what="partition")
 
     def save_snapshots(self, desk: Desk) -> int:
         """Write the arrays of the partitions that have moved; gives how many."""
@@ -104,78 +92,100 @@ class Judge:
             saved += 1
         return saved
 
+    def _restore(self, desk: Desk, row: Any, found: Any | None) -> int:
+        state = EngineState(desk.profile.sustained, row.partition)
+        if found and (found.layout_hash, found.rules_hash) == (LAYOUT, rules_hash(desk.profile.sustained)):
+            start = found.batch_id
+            state.load(found.payload)
+        else:
+            lead = desk.one("replay_start", partition=row.partition, cursor=row.batch_id, span=REBUILD_SPAN)
+            start = lead.after if lead and lead.after is not None else 0
+            if row.batch_id:
+                log.warning("rebuilding_engine_state", partition=row.partition, cursor=row.batch_id, after=start)
+        _replay(desk, state, start, row.batch_id)
+        self._owned[row.partition] = _Owned(row.version, row.batch_id, state, start)
+        return 1
+
     def _judge_partition(self, desk: Desk, partition: int) -> int:
-        owned = self._owned[partition]
-        done = False
-        try:
-            with desk.connection.transaction():
-                batches = desk.all("read_log", partition=partition, after=owned.cursor, until=2**62, limit=BATCHES_MAX)
-                for batch in batches:
-                    _judge_batch(desk, owned.state, from_payload(batch.payload), batch.received_at)
-                last = batches[-1].batch_id if batches else owned.cursor
-                if not desk.run("move_cursor", partition=partition, batch_id=last, version=owned.version):
-                    raise Fenced(f"partition {partition} was taken over")
-            done = True
-        finally:
-            if not done:
-                # The arrays may be ahead of what was committed: they are read anew before the next batch.
-                self._owned.pop(partition, None)
+        owned = self._owned.pop(partition)  # kept only if all of it is committed: else the arrays are read anew
+        with desk.connection.transaction():
+            batches = desk.all("read_log", partition=partition, after=owned.cursor, until=2**62, limit=BATCHES_MAX)
+            align(desk, owned.state)
+            if batches:
+                _judge_batches(desk, owned.state, batches)
+            last = batches[-1].batch_id if batches else owned.cursor
+            if not desk.run("move_cursor", partition=partition, batch_id=last, version=owned.version):
+                raise Fenced(f"partition {partition} was taken over")
         owned.cursor = last
+        self._owned[partition] = owned
         return len(batches)
 
-    def is_whole(self) -> bool:
-        """Say whether every partition's arrays stand at its cursor; if not, `take_over` again."""
-        return len(self._owned) == len(self.partitions)
 
-    def _replay(self, desk: Desk, state: EngineState, after: int, until: int) -> None:
-        while after < until:
-            batches = desk.all("read_log", partition=state.partition, after=after, until=until, limit=BATCHES_MAX)
-            if not batches:
-                break
-            for batch in batches:
-                rows = from_payload(batch.payload)
-                _, late = _step(state, rows)
-                for patient_id in late:
-                    rejudge(desk, state, patient_id, late[patient_id], received_by=batch.received_at)
-            after = batches[-1].batch_id
-        _hold_active(desk, state)
+def align(desk: Desk, state: EngineState) -> None:
+    """Set every rule's phase to what is recorded: the arrays know the samples, the record knows what was said.
 
-    def _rebuild(self, desk: Desk, state: EngineState) -> None:
-        start = desk.now - REBUILD_SPAN
-        patients = desk.all("patients_of_partition", partition=state.partition, start=start)
-        for patient in patients:
-            history = sustained_history(desk, patient.patient_id, start=start, received_by=desk.now)
-            step(state, *history)
-        _hold_active(desk, state)
-
-
-def _hold_active(desk: Desk, state: EngineState) -> None:
-    """A rule that holds by the record is active, whatever the arrays say: only good data clears it."""
-    index = {rule.rule: i for i, rule in enumerate(state.rules)}
-    for row in desk.all("active_in_partition", partition=state.partition):
+    So a condition the sweep has raised is active here too, and one that the arrays hold but nobody was told of is
+    said with the next sample.
+    """
+    index = {rule.rule: number for number, rule in enumerate(state.rules)}
+    phases = {"active": Phase.ACTIVE, "pending": Phase.PENDING}
+    state.phase[:] = Phase.IDLE
+    for row in desk.all("phases_in_partition", partition=state.partition):
         state.grow(row.patient_id // PARTITION_COUNT + 1)
         if row.rule in index:
-            state.phase[index[row.rule], row.patient_id // PARTITION_COUNT] = Phase.ACTIVE
+            state.phase[index[row.rule], row.patient_id // PARTITION_COUNT] = phases[row.phase]
 
 
-def _judge_batch(desk: Desk, state: EngineState, rows: Rows, received_at: datetime) -> None:
-    events, late = _step(state, rows)
-    for event in events:
-        record_event(desk, event, received_at=received_at)
+def _replay(desk: Desk, state: EngineState, after: int, until: int) -> None:
+    """Bring the arrays to a cursor; nothing is recorded, and the phases are the record's."""
+    wellness = _wellness(desk)
+    while after < until:
+        batches = desk.all("read_log", partition=state.partition, after=after, until=until, limit=BATCHES_MAX)
+        if not batches:
+            break
+        for batch in batches:
+            _, late = _step(state, from_payload(batch.payload), wellness)
+            for patient_id, earliest_ms in late.items():
+                judge_again(desk, state, patient_id, earliest_ms, received_by=batch.received_at)
+        after = batches[-1].batch_id
+    align(desk, state)
+
+
+def _judge_batches(desk: Desk, state: EngineState, batches: Sequence[Any]) -> None:
+    """Judge a turn's batches in order; what needs a patient's history is judged once, over all of them."""
+    wellness = _wellness(desk)
+    late: dict[int, int] = {}
+    stored: dict[tuple[int, Signal], None] = {}
+    for batch in batches:
+        rows = from_payload(batch.payload)
+        events, behind = _step(state, rows, wellness)
+        for event in events:
+            record_event(desk, event, received_at=batch.received_at)
+        for patient_id, earliest_ms in behind.items():
+            late[patient_id] = min(earliest_ms, late.get(patient_id, earliest_ms))
+        stored.update(dict.fromkeys(_stored_keys(rows, wellness)))
+    received_by = batches[-1].received_at
     for patient_id, earliest_ms in late.items():
-        for raised in rejudge(desk, state, patient_id, earliest_ms, received_by=received_at):
-            record_raise(desk, raised)
-    for patient_id, signal in _stored_keys(rows):
-        judge_stored(desk, patient_id, signal, received_by=received_at)
+        record_judged_again(
+            desk, judge_again(desk, state, patient_id, earliest_ms, received_by=received_by), received_at=received_by
+        )
+    for patient_id, signal in stored:
+        judge_stored(desk, patient_id, signal, received_by=received_by)
 
 
-def _step(state: EngineState, rows: Rows) -> tuple[Sequence[PatientEvent], dict[int, int]]:
+def _wellness(desk: Desk) -> IntArray:
+    """List wellness wearables: they may prompt, and never raise by themselves (CLINICAL 2.4)."""
+    return np.array([row.device_id for row in desk.all("wellness_devices")], np.int32)
+
+
+def _step(state: EngineState, rows: Rows, wellness: IntArray) -> tuple[Sequence[PatientEvent], dict[int, int]]:
     """Run the sustained rules over a batch's good continuous SpO2; gives the events and late patients' earliest."""
     good = (
         (rows["signal"] == _SPO2)
         & (rows["quality"] == Quality.GOOD)
         & (rows["value"] != NO_VALUE)
         & (rows["acquisition"] == Acquisition.CONTINUOUS)
+        & ~np.isin(rows["device"], wellness)
     )
     chosen = rows[good]
     patients = chosen["patient"].astype(np.int32)
@@ -187,9 +197,9 @@ def _step(state: EngineState, rows: Rows) -> tuple[Sequence[PatientEvent], dict[
     return events, earliest
 
 
-def _stored_keys(rows: Rows) -> list[tuple[int, Signal]]:
+def _stored_keys(rows: Rows, wellness: IntArray) -> list[tuple[int, Signal]]:
     """Say which patients' single measurements arrived: every temperature, and SpO2 that is not a stream."""
-    usable = (rows["quality"] == Quality.GOOD) & (rows["value"] != NO_VALUE)
+    usable = (rows["quality"] == Quality.GOOD) & (rows["value"] != NO_VALUE) & ~np.isin(rows["device"], wellness)
     warm = usable & (rows["signal"] == _TEMPERATURE)
     spot = usable & (rows["signal"] == _SPO2) & (rows["acquisition"] != Acquisition.CONTINUOUS)
     return [(p, Signal.TEMPERATURE) for p in np.unique(rows["patient"][warm]).tolist()] + [

@@ -43,9 +43,24 @@ SELECT batch_id, received_at, payload FROM intake_log
 -- Move on; updates no row where another worker has taken the partition over.
 UPDATE engine_cursor SET batch_id = %(batch_id)s WHERE partition = %(partition)s AND version = %(version)s;
 
--- name: patients_of_partition
--- Who has readings in a partition since an instant.
-SELECT DISTINCT patient_id FROM sample WHERE patient_id %% 32 = %(partition)s AND measured_at >= %(start)s;
+-- name: replay_start
+-- The batch behind which the last minutes before a cursor begin.
+SELECT min(batch_id) - 1 AS after
+  FROM (SELECT batch_id, received_at, max(received_at) OVER () AS newest
+          FROM (SELECT batch_id, received_at FROM intake_log
+                 WHERE partition = %(partition)s AND batch_id <= %(cursor)s
+                 ORDER BY batch_id DESC LIMIT 20000) AS recent) AS dated
+ WHERE received_at >= newest - %(span)s;
+
+-- name: wellness_devices
+-- Wearables that may prompt and never raise by themselves.
+SELECT device_id FROM care_device WHERE wellness;
+
+-- name: forget_unknown_rules
+-- Conditions of rules that the profile has no more: nothing can clear or raise them.
+WITH active AS (DELETE FROM active_rule WHERE rule <> ALL(%(rules)s) RETURNING patient_id, rule, family),
+     waiting AS (DELETE FROM pending WHERE rule <> ALL(%(rules)s) RETURNING patient_id, rule)
+SELECT patient_id, rule, family FROM active UNION ALL SELECT patient_id, rule, NULL FROM waiting;
 
 -- name: spo2_history
 -- Good SpO2 values of one patient, as stored by a given instant; in order of time.
@@ -62,13 +77,23 @@ SELECT measured_at, temperature FROM sample
    AND temperature IS NOT NULL AND (quality IS NULL OR get_byte(quality, 3) < 64)
  ORDER BY measured_at;
 
--- name: active_rules
--- The rules whose condition holds now, by patient.
-SELECT patient_id, rule, basis, family, since FROM active_rule WHERE patient_id = ANY(%(patient_ids)s);
+-- name: active_since
+-- Since when a rule's condition holds, where it does.
+SELECT since FROM active_rule WHERE patient_id = %(patient_id)s AND rule = %(rule)s AND basis = %(basis)s;
 
--- name: active_in_partition
--- The sustained rules that hold in one partition.
-SELECT patient_id, rule FROM active_rule WHERE patient_id %% 32 = %(partition)s AND basis = 'sustained';
+-- name: active_of_family
+-- The rules of a family that hold for a patient.
+SELECT rule FROM active_rule WHERE patient_id = %(patient_id)s AND family = %(family)s;
+
+-- name: phases_in_partition
+-- Which sustained rules hold, and which wait, in one partition.
+SELECT patient_id, rule, 'active' AS phase FROM active_rule
+ WHERE patient_id %% 32 = %(partition)s AND basis = 'sustained'
+UNION ALL
+SELECT p.patient_id, p.rule, 'pending' FROM pending p
+ WHERE p.patient_id %% 32 = %(partition)s AND p.basis = 'sustained'
+   AND NOT EXISTS (SELECT FROM active_rule a WHERE a.patient_id = p.patient_id AND a.rule = p.rule
+                      AND a.basis = p.basis);
 
 -- name: activate
 -- Note that a rule's condition holds.
@@ -104,15 +129,22 @@ SELECT rule FROM pending WHERE patient_id = %(patient_id)s AND basis = 'recheck'
 DELETE FROM pending WHERE patient_id = %(patient_id)s AND rule = ANY(%(rules)s) AND basis = 'recheck';
 
 -- name: overdue_pending
--- Conditions whose wait is over. One that builds up from a stream waits from the newest good value on.
-SELECT p.patient_id, p.rule, p.basis, p.since, p.due_at, p.evidence
+-- Conditions whose wait is over. One that builds up from a stream waits from the newest good value on; a re-check
+-- waits until the patient has been measured again since.
+SELECT p.patient_id, p.rule, p.basis
   FROM pending p
  WHERE p.due_at <= %(now)s
    AND (p.basis <> 'sustained' OR NOT EXISTS (
         SELECT FROM latest l WHERE l.patient_id = p.patient_id AND l.signal = 1
            AND l.good_received_at > %(now)s - %(lost_after)s))
- ORDER BY p.due_at LIMIT 200
-   FOR UPDATE OF p SKIP LOCKED;
+   AND (p.basis <> 'recheck' OR EXISTS (
+        SELECT FROM latest l WHERE l.patient_id = p.patient_id AND l.signal <> 13 AND l.good_received_at > p.since))
+ ORDER BY p.due_at LIMIT 500;
+
+-- name: take_pending
+-- Take one waiting condition, if it still waits.
+DELETE FROM pending WHERE patient_id = %(patient_id)s AND rule = %(rule)s AND basis = %(basis)s AND due_at <= %(now)s
+RETURNING since, due_at, evidence;
 
 -- name: patient
 -- What raising and paging needs to know of one patient.
@@ -139,9 +171,10 @@ VALUES (%(patient_id)s, %(family)s, %(technical)s, %(rule)s, %(priority)s, %(eme
 RETURNING episode_id;
 
 -- name: count_raise
--- The same or a lesser rule spoke again: the evidence grows, nobody is paged.
-UPDATE episode SET raise_count = raise_count + 1, condition = 'present', cleared_at = NULL,
-    evidence = evidence || %(evidence)s
+-- The same or a lesser rule spoke again: the evidence grows, nobody is paged. What is past changes no condition.
+UPDATE episode SET raise_count = raise_count + 1, evidence = evidence || %(evidence)s,
+    condition = CASE WHEN %(past)s THEN condition ELSE 'present' END,
+    cleared_at = CASE WHEN %(past)s THEN cleared_at END
  WHERE episode_id = %(episode_id)s;
 
 -- name: worsen
@@ -162,11 +195,14 @@ SELECT episode_id, patient_id, family, rule, priority, emergency, tier3, technic
 SELECT state, step, service_tier, tier3, technical, alarmed_at, due_at FROM episode WHERE episode_id = %(episode_id)s;
 
 -- name: due_episodes
--- Episodes whose deadline has passed, oldest first; another worker's are skipped.
+-- Episodes whose deadline has passed, oldest first.
+SELECT episode_id FROM episode WHERE state <> 'closed' AND due_at <= %(now)s ORDER BY due_at LIMIT %(limit)s;
+
+-- name: claim_due_episode
+-- One of them, if it is still due and no other worker has it.
 SELECT episode_id, patient_id, family, rule, priority, emergency, tier3, technical, condition, state, step,
        service_tier, since, alarmed_at, due_at
-  FROM episode WHERE state <> 'closed' AND due_at <= %(now)s
- ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED;
+  FROM episode WHERE episode_id = %(episode_id)s AND state <> 'closed' AND due_at <= %(now)s FOR UPDATE SKIP LOCKED;
 
 -- name: move_episode
 -- Carry out a move; `closed_by` is who closed it, nobody where a technical cause ended or nothing closes.
@@ -213,28 +249,36 @@ VALUES (%(episode_id)s, %(key)s, %(recipient_id)s, %(recipient)s, %(service_tier
 ON CONFLICT (key) DO NOTHING;
 
 -- name: claim_notices
--- Lease due notices: who crashes now leaves them due again when the lease is over, under the same key.
-UPDATE notice SET due_at = %(lease_until)s, attempts = attempts + 1
- WHERE notice_id IN (SELECT notice_id FROM notice WHERE due_at <= %(now)s
-                      ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
-RETURNING notice_id, episode_id, key, recipient, channel_url, title, body, attempts;
+-- Lease due notices, the most urgent episode's first: who crashes now leaves them due again when the lease is over,
+-- under the same key.
+UPDATE notice n SET due_at = %(lease_until)s, attempts = n.attempts + 1
+  FROM (SELECT q.notice_id, e.state <> 'closed' AS is_open
+          FROM notice q JOIN episode e USING (episode_id) WHERE q.due_at <= %(now)s
+         ORDER BY CASE e.priority WHEN 'high' THEN 0 WHEN 'medium' THEN 1 ELSE 2 END, q.due_at
+         LIMIT %(limit)s FOR UPDATE OF q SKIP LOCKED) AS due
+ WHERE n.notice_id = due.notice_id
+RETURNING n.notice_id, n.episode_id, n.key, n.recipient, n.channel_url, n.title, n.body, n.attempts, due.is_open;
 
 -- name: record_delivery
 -- The outcome of one attempt; due_at NULL when it is done.
 UPDATE notice SET due_at = %(due_at)s, sent_at = %(sent_at)s, outcome = %(outcome)s WHERE notice_id = %(notice_id)s;
 
 -- name: silent_devices
--- Continuous devices bound now whose last good value is long ago, or that never had one since they were first heard.
+-- Continuous devices bound now whose last good value is long ago, or that never had one since they were first heard
+-- or bound. An oximeter is judged by its SpO2: a good perfusion index is nobody's oxygen.
 SELECT b.patient_id, b.device_key, b.device_id, max(l.good_received_at) AS good_at, max(l.received_at) AS heard_at,
-       min(l.first_received_at) AS first_at,
+       COALESCE(max(l.good_received_at), min(l.first_received_at), GREATEST(b.valid_from, b.entered_at)) AS silent_since,
        p.service_tier, max(l.good_measured_at) AS good_measured_at,
        EXISTS (SELECT FROM episode e WHERE e.patient_id = b.patient_id AND NOT e.technical AND e.state <> 'closed')
            AS watched
-  FROM care_binding b JOIN latest l USING (patient_id, device_id) JOIN care_patient p USING (patient_id)
- WHERE b.expected_every_s IS NOT NULL AND l.signal <> 13
+  FROM care_binding b JOIN care_patient p USING (patient_id)
+  LEFT JOIN latest l ON l.patient_id = b.patient_id AND l.device_id = b.device_id
+       AND CASE WHEN b.kind = 'oximeter' THEN l.signal = 1 ELSE l.signal <> 13 END
+ WHERE b.expected_every_s IS NOT NULL
    AND b.valid_from <= %(now)s AND (b.valid_until IS NULL OR b.valid_until > %(now)s)
- GROUP BY b.patient_id, b.device_key, b.device_id, p.service_tier
-HAVING COALESCE(max(l.good_received_at), min(l.first_received_at)) <= %(now)s - %(low_after)s;
+ GROUP BY b.patient_id, b.device_key, b.device_id, b.valid_from, b.entered_at, p.service_tier
+HAVING COALESCE(max(l.good_received_at), min(l.first_received_at), GREATEST(b.valid_from, b.entered_at))
+       <= %(now)s - %(low_after)s;
 
 -- name: no_data_episodes
 -- Open episodes of silence whose patient sends good values again on every device that is expected to.

@@ -5,9 +5,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from alerting.episodes import State
 from alerting.profile import Consequence, Priority
 from care.registry import SpecialGroup
 
+UNANSWERED = frozenset({State.UNACK, State.T3_UNACK, State.EXHAUSTED})
 SPECIAL_GROUPS = frozenset({SpecialGroup.INFANT, SpecialGroup.CHILD, SpecialGroup.PREGNANT})
 
 
@@ -37,6 +39,10 @@ class OpenEpisode(Protocol):
     @property
     def condition(self) -> str:
         """present, cleared or unknown."""
+
+    @property
+    def state(self) -> str:
+        """Where it stands."""
 
 
 class Basis(StrEnum):
@@ -72,11 +78,16 @@ class Effect(StrEnum):
 
 
 def effect_of(found: OpenEpisode | None, consequence: Consequence, *, past: bool) -> Effect:
-    """Decide: one open episode per family; a higher rank, or a new raise after it was over, alarms anew."""
+    """Decide: one open episode per family; a higher rank, or a new raise after it was over, alarms anew.
+
+    A lesser raise after it was over only counts while nobody has answered: what is still ringing is not turned down.
+    """
     if found is None:
         return Effect.OPEN
     open_rank = replace(consequence, priority=Priority(found.priority), emergency=found.emergency).rank
-    if not past and (consequence.rank < open_rank or found.condition == "cleared"):
+    worse = consequence.rank < open_rank
+    lesser_and_ringing = consequence.rank > open_rank and found.state in UNANSWERED
+    if not past and (worse or (found.condition == "cleared" and not lesser_and_ringing)):
         return Effect.ALARM_ANEW
     return Effect.COUNT
 

@@ -35,7 +35,7 @@ def record_raise(desk: Desk, raised: Raise) -> int | None:
             family=consequence.family,
             since=raised.since,
         )
-    desk.run("drop_pending", patient_id=raised.patient_id, rule=raised.rule, basis=raised.basis)
+        desk.run("drop_pending", patient_id=raised.patient_id, rule=raised.rule, basis=raised.basis)
     if raised.basis is not Basis.RECHECK and _waits_for_recheck(desk, raised.patient_id, consequence):
         return None
     open_episode = desk.one("open_episode_of", patient_id=raised.patient_id, family=consequence.family)
@@ -43,7 +43,8 @@ def record_raise(desk: Desk, raised: Raise) -> int | None:
     if effect is Effect.OPEN or open_episode is None:
         return _open(desk, raised, consequence, patient)
     if effect is Effect.COUNT:
-        desk.run("count_raise", episode_id=open_episode.episode_id, evidence=json({"again": raised.evidence}))
+        again = json({"again": raised.evidence})
+        desk.run("count_raise", episode_id=open_episode.episode_id, evidence=again, past=raised.past)
         add_event(desk, open_episode.episode_id, kind=effect, detail=_detail(raised), key=raised.key)
         return int(open_episode.episode_id)
     _alarm_anew(desk, raised, consequence, patient, open_episode)

@@ -46,22 +46,54 @@ def _history(desk: Desk, patient_id: int, signal: Signal, *, received_by: dateti
 
 
 def _record(desk: Desk, patient_id: int, rule: RepeatRule | FeverRule, basis: Basis, spells: Sequence[Spell]) -> None:
+    """Record what is new: a spell that has begun or ended, or one of the past that nobody knew of.
+
+    The history's window slides, and late readings move a spell's beginning: a condition that is recorded as holding
+    goes on as the newest spell, whenever that is now said to have begun.
+    """
+    newest = spells[-1] if spells else None
+    holding = desk.one("active_since", patient_id=patient_id, rule=rule.rule, basis=basis)
     for spell in spells:
-        if spell.raised_ms is not None:
-            record_raise(desk, _raise(patient_id, rule, basis, spell, raised_ms=spell.raised_ms))
-        if spell.cleared_ms is not None:
+        if spell.raised_ms is None:
+            continue
+        raised = _raise(patient_id, rule, basis, spell, raised_ms=spell.raised_ms)
+        if spell.cleared_ms is None:
+            if holding is None and spell is newest:
+                record_raise(desk, raised)
+        elif holding is not None and instant(spell.cleared_ms) >= holding.since and not _holds_after(spells, spell):
             record_clear(desk, patient_id=patient_id, rule=rule.rule, basis=basis, at=instant(spell.cleared_ms))
-    if basis is not Basis.REPEAT:
-        return
-    waiting = spells[-1] if spells and spells[-1].due_ms is not None else None
+            holding = None
+        elif not _is_known(desk, patient_id, rule, spell):
+            record_raise(desk, raised)
+    if basis is Basis.REPEAT:
+        _wait(desk, patient_id, rule, newest if newest and newest.due_ms is not None else None)
+
+
+def _holds_after(spells: Sequence[Spell], spell: Spell) -> bool:
+    """Say whether a later spell has been raised and is not over: then the condition goes on."""
+    return any(s.since_ms > spell.since_ms and s.raised_ms is not None and s.cleared_ms is None for s in spells)
+
+
+def _is_known(desk: Desk, patient_id: int, rule: RepeatRule | FeverRule, spell: Spell) -> bool:
+    known = desk.one(
+        "overlapping_episode",
+        patient_id=patient_id,
+        family=desk.profile.consequences[rule.rule].family,
+        since=instant(spell.since_ms),
+        until=instant(spell.cleared_ms or spell.newest_ms),
+    )
+    return known is not None and bool(known.known)
+
+
+def _wait(desk: Desk, patient_id: int, rule: RepeatRule | FeverRule, waiting: Spell | None) -> None:
     if waiting is None or waiting.due_ms is None:
-        desk.run("drop_pending", patient_id=patient_id, rule=rule.rule, basis=basis)
+        desk.run("drop_pending", patient_id=patient_id, rule=rule.rule, basis=Basis.REPEAT)
         return
     desk.run(
         "save_pending",
         patient_id=patient_id,
         rule=rule.rule,
-        basis=basis,
+        basis=Basis.REPEAT,
         since=instant(waiting.since_ms),
         due_at=instant(waiting.due_ms),
         evidence=json(_evidence(rule, waiting)),

@@ -46,7 +46,8 @@ ACKNOWLEDGED = Text(zh="家庭医生已确认,请县级专家组决定", en="ack
 
 def title(consequence: Consequence, *, initials: str, bed: str) -> str:
     """Head a notice: priority, who (initials and bed), which rule."""
-    level, rule = PRIORITIES[consequence.priority], RULES[consequence.rule]
+    level = PRIORITIES[consequence.priority]
+    rule = RULES.get(consequence.rule, Text(zh=consequence.rule, en=consequence.rule))
     return f"【{level.zh} {level.en}】{initials} {bed} {rule.zh} / {rule.en}"
 
 

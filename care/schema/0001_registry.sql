@@ -64,6 +64,7 @@ CREATE TABLE binding (
     device_id  integer NOT NULL REFERENCES device,
     patient_id integer NOT NULL REFERENCES patient,
     valid      tstzrange NOT NULL,
+    entered_at timestamptz NOT NULL DEFAULT now(),   -- from then on the device is expected to be heard
     EXCLUDE USING gist (device_id WITH =, valid WITH &&)
 );
 CREATE INDEX binding_of_patient ON binding (patient_id);
@@ -82,7 +83,7 @@ INSERT INTO registry_version (version) VALUES (1);
 
 -- Published to other rooms: they read these, never the tables.
 CREATE VIEW care_binding AS
-    SELECT d.key AS device_key, d.device_id, d.kind, d.wellness, d.expected_every_s, b.patient_id,
+    SELECT d.key AS device_key, d.device_id, d.kind, d.wellness, d.expected_every_s, b.patient_id, b.entered_at,
            lower(b.valid) AS valid_from, upper(b.valid) AS valid_until
       FROM device d JOIN binding b USING (device_id)
      WHERE NOT isempty(b.valid);  -- never worn: its NULL bounds must not read as "always"

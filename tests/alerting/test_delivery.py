@@ -96,8 +96,18 @@ def test_a_crash_between_sending_and_recording_sends_again_under_the_same_key(ri
     assert len(set(phone.keys)) == 1
 
 
-def test_a_dead_channel_is_given_up_at_last_and_says_so(ringing: Ward, phone: Phone) -> None:
-    phone.statuses = [500] * ATTEMPTS_MAX
+def test_a_dead_channel_is_tried_for_as_long_as_the_episode_is_open(ringing: Ward, phone: Phone) -> None:
+    phone.statuses = [500] * (ATTEMPTS_MAX + 3)
+    for _ in range(ATTEMPTS_MAX + 3):
+        assert send(ringing) == 0
+        ringing.now += timedelta(seconds=60)
+    assert send(ringing) == 1
+    assert len(set(phone.keys)) == 1
+
+
+def test_the_notice_of_a_closed_episode_is_given_up_at_last_and_says_so(ringing: Ward, phone: Phone) -> None:
+    phone.statuses = [500] * (ATTEMPTS_MAX + 1)
+    ringing.connection.execute("UPDATE episode SET state = 'closed', due_at = NULL, closed_by = 3")
     for _ in range(ATTEMPTS_MAX):
         send(ringing)
         ringing.now += timedelta(seconds=60)

@@ -89,13 +89,13 @@ class Ward(AbstractContextManager["Ward"]):
         if begin is None:
             self.now = start + timedelta(seconds=every_s * len(values))
         if judged:
-            self.judge.catch_up(self.desk())
+            self.judge.catch_up(self.desk)
 
     def temperatures(self, patient: int, points: Sequence[tuple[float, int]]) -> None:
         """Store temperatures (hours before now, scaled value) from a thermometer's memory; then judge them."""
         for hours, value in points:
             self._store(patient, TEMPERATURE, [value], self.now - timedelta(hours=hours), acquisition=2)
-        self.judge.catch_up(self.desk())
+        self.judge.catch_up(self.desk)
 
     def pass_time(self, *, seconds: float) -> None:
         """Let time pass, second by second's sweep and tick folded to where something may be due."""
