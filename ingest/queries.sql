@@ -87,6 +87,10 @@ SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin'
 -- Take samples that have a stored counterpart out of the stage.
 DELETE FROM staged_sample WHERE ordinal = ANY (%(ordinals)s::integer[]);
 
+-- name: empty_stage
+-- Take every staged sample out: what has been stored must not be found as a counterpart of what is staged next.
+DELETE FROM staged_sample;
+
 -- name: copy_fills
 -- Stage merged samples: what was stored with its gaps filled.
 COPY staged_fill (measured_at, patient_id, device_id, spo2, pulse, perfusion_index, temperature, respiratory_rate,

@@ -36,6 +36,7 @@ def store_samples(connection: psycopg.Connection[Any], rows: Rows) -> NDArray[np
         outcome[kept] = per_signal[sample_of_row, rows["signal"][kept].astype(np.intp) - 1]
         beaten = np.flatnonzero((winner != np.arange(len(rows))) & (outcome[winner] == Outcome.CONFLICT))
         if len(beaten):  # by one that itself contradicts what is stored: they are judged without it
+            connection.execute(_QUERIES["empty_stage"])
             outcome[beaten] = store_samples(connection, rows[beaten])
     return outcome
 

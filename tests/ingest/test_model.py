@@ -23,6 +23,14 @@ READING = st.tuples(
 MESSAGES = st.lists(
     st.tuples(st.integers(0, 1), st.integers(0, 5), st.lists(READING, min_size=1, max_size=4)), min_size=1, max_size=8
 )
+BEATEN = [
+    [(0, 0, [(0, SPO2, 9000, 2, 11), (2, SPO2, 9000, 2, 11)])],
+    [
+        (0, 2, [(0, SPO2, 9100, 2, 11), (0, SPO2, 9000, 2, 11), (0, PULSE, 9000, 2, 11)]),
+        (0, 5, [(1, SPO2, 9000, 2, 11), (2, SPO2, 9100, 2, 11), (2, SPO2, 9000, 2, 11)]),
+    ],
+]
+"""A new sample lies between readings that are beaten by ones that contradict what is stored."""
 CLEAN = "TRUNCATE sample, latest, rejected, outbox_account, intake_log"
 
 
@@ -64,6 +72,7 @@ class Model:
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(MESSAGES, min_size=1, max_size=4))
 @example([[(0, 0, [(0, SPO2, 9000, 2, 11)])], [(0, 1, [(0, SPO2, 9100, 2, 11), (0, SPO2, 9000, 2, 11)])]])
+@example(BEATEN)
 def test_each_reading_is_stored_once_or_put_aside_whatever_the_order(
     county: psycopg.Connection[Any], batches: list[list[tuple[int, int, list[Reading]]]]
 ) -> None:

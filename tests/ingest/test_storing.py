@@ -121,6 +121,23 @@ def test_a_conflict_within_one_batch_keeps_the_first(county: County) -> None:
     assert rows_of(county, "SELECT spo2 FROM sample") == [(9700,)]
 
 
+def test_one_beaten_by_a_reading_that_contradicts_what_is_stored_is_judged_beside_new_samples(county: County) -> None:
+    put(county, Home().message([(10, SPO2, 9500)]))
+    home = Home()
+    stored = put(
+        county,
+        home.message([(9, SPO2, 9100), (10, SPO2, 9400), (10, SPO2, 9500), (10, PULSE, 7000), (11, SPO2, 9300)]),
+        home.message([(10, TEMPERATURE, 3700)], devices=[THERMOMETER]),
+    )
+    assert (stored.readings, stored.duplicates, refused(stored)) == (4, 1, {Rejection.CONFLICT: 1})
+    assert rows_of(county, "SELECT spo2, pulse, temperature FROM sample ORDER BY measured_at, patient_id") == [
+        (9100, None, None),
+        (9500, 7000, None),
+        (None, None, 3700),
+        (9300, None, None),
+    ]
+
+
 def test_a_late_signal_fills_what_is_null(county: County) -> None:
     home = Home()
     put(county, home.message([(0, SPO2, 9700)]))
