@@ -1,7 +1,8 @@
 """The loop: collect messages for a moment, store them in one transaction, acknowledge them, tell the gateways.
 
 Acknowledged is only what is committed. Whatever goes wrong with the database is waited out by name while the broker
-keeps the messages; a batch that the database refuses is halved until the guilty message lies alone in `rejected`.
+keeps the messages; a batch that the database refuses, or that collides without end, is halved until the guilty
+message lies alone in `rejected`.
 """
 
 import json
@@ -31,6 +32,8 @@ from vitals.topics import Leaf, topic
 IDLE_S = 0.5
 RETRY_S_FIRST, RETRY_S_MAX = 0.05, 5.0
 COMPLAIN_EVERY_S = 30.0
+COLLISIONS_MAX, COLLISIONS_MAX_ALONE = 3, 8
+"""So many collisions (or statement timeouts) in a row are waited out: of a batch, and of one message (some 6 s)."""
 
 log = structlog.get_logger(__name__)
 _Result = TypeVar("_Result")
@@ -115,11 +118,14 @@ class Intake:
         return received
 
     def _settle(self, received: list[Received]) -> None:
-        """Store and acknowledge these; halve what the database refuses."""
+        """Store and acknowledge these; halve what the database refuses, or what collides again and again."""
         batch = _batch_of([item.letter for item in received], self._now_ms())
         days = self._limits.retention_days
         try:
-            stored = self._insist(lambda connection: store(connection, batch, self._registry, retention_days=days))
+            stored = self._insist(
+                lambda connection: store(connection, batch, self._registry, retention_days=days),
+                collisions_max=COLLISIONS_MAX_ALONE if len(received) == 1 else COLLISIONS_MAX,
+            )
         except Exception as error:
             log.exception(ADVICE[Trouble.POISON], messages=len(received))
             if len(received) == 1:
@@ -147,16 +153,21 @@ class Intake:
         if done is not None:
             self._acknowledge([item], done)
 
-    def _insist(self, work: Callable[[Connection], _Result]) -> _Result | None:
-        """Do the work, waiting out every trouble but poison, which is raised; None if told to stop meanwhile."""
+    def _insist(self, work: Callable[[Connection], _Result], *, collisions_max: int | None = None) -> _Result | None:
+        """Do the work, waiting out every trouble but poison and too many collisions in a row, which are raised.
+
+        Gives None if told to stop meanwhile.
+        """
         pause_s = RETRY_S_FIRST
+        collisions = 0
         while True:
             try:
                 result = self._database.run(work)
             except Exception as error:
                 trouble = trouble_of(error)
                 self._metrics.failed(trouble.value)
-                if trouble is Trouble.POISON:
+                collisions = collisions + 1 if trouble is Trouble.COLLISION else 0
+                if trouble is Trouble.POISON or collisions == collisions_max:
                     raise
                 self._complain(trouble, error)
                 if self._stopping.is_set():

@@ -24,6 +24,15 @@ BEGIN IF NEW.spo2 = 6666 THEN RAISE EXCEPTION 'this value is poison'; END IF; RE
 CREATE TRIGGER refuse BEFORE INSERT ON sample FOR EACH ROW EXECUTE FUNCTION refuse();
 """
 
+COLLIDING = """
+CREATE FUNCTION collide() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.spo2 = 6666 THEN RAISE EXCEPTION 'always too slow' USING ERRCODE = 'query_canceled'; END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER collide BEFORE INSERT ON sample FOR EACH ROW EXECUTE FUNCTION collide();
+"""
+
 
 def now_ms() -> int:
     """Real time: the service runs on the machine's clock."""
@@ -117,6 +126,29 @@ def test_a_message_that_the_database_refuses_is_found_and_the_others_are_stored(
         assert (reason, first, last, readings) == ("store_error", 46, 47, 2)
         assert "this value is poison" in detail
         assert service.counted("readings") == 78
+
+
+def test_a_message_that_collides_without_end_is_found_and_the_others_are_stored(
+    database: str, own_broker: Mosquitto, tmp_path: Path
+) -> None:
+    home = Home()
+    with (
+        connect(database) as county,
+        Service(database, own_broker, tmp_path, window_ms="1000") as service,
+        Publisher(own_broker, "gw-1") as gateway,
+    ):
+        county.execute(REGISTRY)
+        county.execute(COLLIDING)
+        begin = now_ms()
+        for number in range(40):
+            value = 6666 if number == 23 else 9000 + number
+            gateway.keep((number, number + 1), home.message([(number, SPO2, value)], t0_ms=begin))
+        wait_until(lambda: gateway.unstored == 0, "the gateway was told of all")
+        assert rows_of(county, "SELECT count(*) FROM sample") == [(39,)]
+        assert rows_of(county, "SELECT reason, first_row, last_row, readings FROM rejected") == [
+            ("store_error", 23, 23, 1)
+        ]
+        assert service.said("another writer was in the way")
 
 
 def is_above(number: Callable[[], int], bound: int) -> bool:
