@@ -14,7 +14,7 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClinicalClock:
-    """Clinical now = origin + speed x (real now - origin)."""
+    """Clinical now = origin + speed x (real now - origin); before the origin, real time."""
 
     origin: datetime
     speed: float = 1.0
@@ -28,7 +28,8 @@ class ClinicalClock:
 
     def now(self) -> datetime:
         """Return the clinical time, aware."""
-        return self.origin + self.speed * (self.real_now() - self.origin)
+        now = self.real_now()
+        return now if now <= self.origin else self.origin + self.speed * (now - self.origin)
 
     def real_s(self, clinical_s: float) -> float:
         """Return how many real seconds that many clinical seconds last."""

@@ -11,8 +11,7 @@ from psycopg.rows import dict_row
 from hearthwatch.demo.stage import Stage
 
 _CONNECTED = """
-    SELECT received_at AS at, gateway_id AS gateway, jsonb_array_length(status -> 'devices') AS devices
-      FROM gateway_status WHERE online
+    SELECT received_at AS at, gateway_id AS gateway FROM gateway_status WHERE online
 """
 _STORED = """
     SELECT min(s.received_at) AS at, p.key AS patient FROM latest s JOIN patient p USING (patient_id)
@@ -121,4 +120,5 @@ class Watch:
             yield self._tell(row["at"], "notified", said | to)
 
     def _tell(self, at: datetime, name: str, fields: dict[str, Any]) -> Milestone:
-        return Milestone(t_s=(at - self.stage.clock.origin).total_seconds(), name=name, fields=fields)
+        t_s = max(0.0, (at - self.stage.clock.origin).total_seconds())
+        return Milestone(t_s=t_s, name=name, fields=fields)

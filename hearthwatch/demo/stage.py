@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +30,7 @@ from hearthwatch.services.supervisor import Supervisor
 from vitals.clock import ClinicalClock
 
 GATEWAY_ID = "gw-demo"
+HEAD_START = timedelta(seconds=6)
 WALL = "heping-centre"
 KILLABLE = ("gateway", "ingest", "alerting", "postgres", "mosquitto")
 
@@ -90,7 +91,7 @@ class Stage:
 
     def t_s(self) -> float:
         """Simulated seconds since the demo's clock began."""
-        return (self.now() - self.clock.origin).total_seconds()
+        return max(0.0, (self.now() - self.clock.origin).total_seconds())
 
     def __enter__(self) -> Self:
         """Start everything, in order; what fails says why with the tail of its log."""
@@ -140,8 +141,8 @@ class Stage:
             load(connection, parse_registry(text, "care/examples/county.toml"), now=self.clock.origin)
 
     def _start_services(self) -> None:
-        # The clock begins when the parts do: nothing of the story is lost to installing.
-        self.clock = ClinicalClock(origin=datetime.now(UTC), speed=self.script.speed)
+        # Time runs at its own pace until the parts have had a moment to start: no patient's minute passes meanwhile.
+        self.clock = ClinicalClock(origin=datetime.now(UTC) + HEAD_START, speed=self.script.speed)
         parts = (
             self._python("ingest", "hearthwatch", "ingest", "run"),
             self._python("alerting", "hearthwatch", "alerting", "run"),

@@ -1,5 +1,6 @@
 """What once hid an alarm, doubled one, or stopped everybody's: each scenario as it was found."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,13 @@ from alerting.sweep import sweep
 from tests.alerting.ward import T0, Ward
 
 WELL, LOW, CRITICAL = [9700], [9100], [8400]
+
+
+@pytest.fixture
+def ward(database: str) -> Iterator[Ward]:
+    """A ward on TimescaleDB alone: what is shown here does not depend on the flavour."""
+    with Ward(database) as made:
+        yield made
 
 
 def physiological(ward: Ward) -> list[Any]:

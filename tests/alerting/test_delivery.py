@@ -36,6 +36,13 @@ class Phone:
 
 
 @pytest.fixture
+def ward(database: str) -> Iterator[Ward]:
+    """A ward on TimescaleDB alone: what is shown here does not depend on the flavour."""
+    with Ward(database) as made:
+        yield made
+
+
+@pytest.fixture
 def phone() -> Iterator[Phone]:
     """A running webhook."""
     made = Phone()
