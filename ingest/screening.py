@@ -1,9 +1,10 @@
 """Is it plausible, when was it measured, whose is it: one pass over a batch, every refusal with a named reason.
 
-Time. A synchronised gateway's stamp is taken as it is. An unsynchronised one's is moved by received - sent, which
-keeps the distances. Live readings (not from a device's memory) over `AHEAD_MS_MAX` ahead of receipt are moved the
-same way, message by message, never past receipt, and say CLOCK_AHEAD. Stored records ahead, or older than the
-retention bound, are refused. What can be parsed and attributed is kept, an implausible value without its number.
+Time. A record from a device's memory keeps the device's own time, whatever the gateway's clock. Otherwise a
+synchronised gateway's stamp is taken as it is, and an unsynchronised one's is moved by received - sent, which keeps
+the distances. Live readings (not from a device's memory) over `AHEAD_MS_MAX` ahead of receipt are moved the same way,
+message by message, never past receipt, and say CLOCK_AHEAD. Stored records ahead, or older than the retention bound,
+are refused. What can be parsed and attributed is kept, an implausible value without its number.
 """
 
 from collections.abc import Sequence
@@ -101,13 +102,13 @@ def rejection_code(reason: Rejection) -> int:
 
 
 def _measured(messages: Sequence[Incoming], readings: Rows, rows: Rows) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Map the gateway's time to real time; say also which rows were ahead and therefore moved."""
+    """Map the gateway's time to real time, the device's own stays; say also which rows were ahead and so moved."""
     measured = readings["gateway_ms"].astype(np.int64)
     received = rows["received_ms"]
     shift = _per_message(messages, readings, [_shift_ms(m) for m in messages])
     live = rows["acquisition"] != Acquisition.STORED
-    synchronised = [m.decoded.header.synchronised for m in messages]
-    measured += np.where(_per_message(messages, readings, synchronised), 0, shift)
+    unsynchronised = _per_message(messages, readings, [not m.decoded.header.synchronised for m in messages])
+    measured += np.where(live & unsynchronised.astype(bool), shift, 0)
     message_ahead = np.zeros(len(messages), bool)
     np.logical_or.at(message_ahead, readings["message"], live & (measured > received + AHEAD_MS_MAX))
     ahead = live & message_ahead[readings["message"]]

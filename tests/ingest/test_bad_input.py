@@ -203,6 +203,36 @@ def test_an_unsynchronised_clock_is_mapped_to_receipt(county: County) -> None:
     ]
 
 
+@pytest.mark.parametrize("gateway_behind_ms", [10 * DAY_MS, -10 * DAY_MS])
+def test_a_record_from_memory_keeps_the_device_s_time_whatever_the_gateway_s_clock(
+    county: County, gateway_behind_ms: int
+) -> None:
+    measured_ms = NOW_MS - 3600_000
+    message = Home().message(
+        [(0, TEMPERATURE, 3950)],
+        devices=[THERMOMETER],
+        acquisition=Acquisition.STORED,
+        t0_ms=measured_ms,
+        sent_ms=NOW_MS - gateway_behind_ms,
+        synchronised=False,
+    )
+    stored = put(county, message)
+    assert (stored.readings, refused(stored)) == (1, {})
+    assert rows_of(county, "SELECT measured_at, temperature FROM sample") == [(NOW - timedelta(hours=1), 3950)]
+
+
+def test_a_record_from_memory_of_the_future_is_refused_behind_an_unsynchronised_gateway_too(county: County) -> None:
+    message = Home().message(
+        [(0, TEMPERATURE, 3950)],
+        devices=[THERMOMETER],
+        acquisition=Acquisition.STORED,
+        t0_ms=NOW_MS + 3600_000,
+        sent_ms=NOW_MS + 3600_000,
+        synchronised=False,
+    )
+    assert refused(put(county, message)) == {Rejection.FUTURE: 1}
+
+
 @pytest.mark.parametrize(("synchronised", "acquisition"), [(False, Acquisition.CONTINUOUS), (True, Acquisition.STORED)])
 def test_an_unverified_clock_and_another_wearer_by_now_is_ambiguous(
     county: County, synchronised: bool, acquisition: Acquisition
