@@ -25,12 +25,11 @@ class Database:
         connection = self._connection or self._open()
         try:
             return work(connection)
-        except psycopg.OperationalError:
+        except (psycopg.DataError, psycopg.IntegrityError):
+            raise  # the data's fault: the session is sound
+        except BaseException:
             self.close()
             raise
-        finally:
-            if connection.closed:
-                self._connection = None
 
     def close(self) -> None:
         """Drop the connection, if there is one."""

@@ -198,7 +198,7 @@ class Intake:
         now = time.monotonic()
         if trouble is not self._trouble or now - self._complained_at >= COMPLAIN_EVERY_S:
             self._trouble, self._complained_at = trouble, now
-            log.warning(ADVICE[trouble], trouble=trouble.value, why=str(error).strip())
+            log.warning(ADVICE[trouble], trouble=trouble.value, why=f"{type(error).__name__}: {error}".strip())
 
     def _recovered(self) -> None:
         if self._trouble is not None:

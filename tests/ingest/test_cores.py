@@ -3,15 +3,18 @@
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import psycopg
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from psycopg import errors
 
 from ingest.account import contains, count, first_seen, literal, merged, missing, runs
 from ingest.bindings import NOBODY, Binding, Bindings
 from ingest.feed import FEED_DTYPE
 from ingest.identity import Outcome, settle_batch
 from ingest.latest import newest_of
-from ingest.trouble import ADVICE, Trouble
+from ingest.trouble import ADVICE, Trouble, trouble_of
 
 NUMBERS = st.lists(st.integers(0, 60), max_size=60)
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -117,6 +120,47 @@ def test_the_newest_and_the_newest_good_of_each_key(rows: list[tuple[int, ...]])
         good_times = [other[0] for other in mine if other[5] == 0]
         assert bool(has_good) == bool(good_times)
         assert not good_times or good["measured_ms"] == max(good_times)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.NumericValueOutOfRange(), errors.UntranslatableCharacter(), errors.NotNullViolation(),
+        errors.CheckViolation(), psycopg.DataError("text can not contain NUL"), ValueError(), OverflowError(),
+        IndexError(),
+    ],
+)  # fmt: skip
+def test_only_an_error_that_the_data_can_cause_is_held_against_the_data(error: Exception) -> None:
+    assert trouble_of(error) is Trouble.POISON
+
+
+@pytest.mark.parametrize(
+    ("error", "trouble"),
+    [
+        (errors.InternalError_(), Trouble.SERVER_FAULT),
+        (errors.DataCorrupted(), Trouble.SERVER_FAULT),
+        (errors.IndexCorrupted(), Trouble.SERVER_FAULT),
+        (errors.IdleInTransactionSessionTimeout(), Trouble.SERVER_FAULT),
+        (errors.InFailedSqlTransaction(), Trouble.SERVER_FAULT),
+        (errors.ReadOnlySqlTransaction(), Trouble.READ_ONLY),
+        (errors.ObjectNotInPrerequisiteState(), Trouble.SERVER_FAULT),
+        (errors.ObjectInUse(), Trouble.SERVER_FAULT),
+        (errors.LockNotAvailable(), Trouble.COLLISION),
+        (errors.QueryCanceled(), Trouble.COLLISION),
+        (errors.ProgramLimitExceeded(), Trouble.SERVER_FAULT),
+        (errors.UndefinedObject(), Trouble.NO_SCHEMA),
+        (errors.InvalidColumnReference(), Trouble.NO_SCHEMA),
+        (errors.FeatureNotSupported(), Trouble.SERVER_FAULT),
+        (errors.RaiseException(), Trouble.SERVER_FAULT),
+        (psycopg.ProgrammingError("no such placeholder"), Trouble.PROGRAM_FAULT),
+        (psycopg.OperationalError("connection lost"), Trouble.UNREACHABLE),
+        (MemoryError(), Trouble.NO_MEMORY),
+        (AttributeError(), Trouble.PROGRAM_FAULT),
+        (AssertionError(), Trouble.PROGRAM_FAULT),
+    ],
+)
+def test_every_other_error_is_waited_out_by_name(error: Exception, trouble: Trouble) -> None:
+    assert trouble_of(error) is trouble
 
 
 def test_every_trouble_has_its_words() -> None:

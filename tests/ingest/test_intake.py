@@ -4,6 +4,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -13,17 +14,26 @@ import pytest
 
 from hearthwatch.migrations import migrate
 from hearthwatch.services.mosquitto import Mosquitto
+from ingest.database import Database
 from ingest.settings import IngestSettings, UnknownSetting
-from tests.ingest.county import OXIMETER, PULSE, REGISTRY, SPO2, UNBOUND, Home, connect, rows_of
+from tests.ingest.county import OXIMETER, PULSE, REGISTRY, SPO2, UNBOUND, Home, connect, put, rows_of
 from tests.ingest.service import Publisher, Service, wait_until
 from vitals.topics import Leaf
 
 POISON = """
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN IF NEW.spo2 = 6666 THEN RAISE EXCEPTION 'this value is poison'; END IF; RETURN NEW; END $$;
+BEGIN
+    IF NEW.spo2 = 6666 THEN RAISE EXCEPTION 'this value is poison' USING ERRCODE = 'data_exception'; END IF;
+    RETURN NEW;
+END $$;
 CREATE TRIGGER refuse BEFORE INSERT ON sample FOR EACH ROW EXECUTE FUNCTION refuse();
 """
 
+BROKEN = """
+CREATE FUNCTION break() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'could not read block 7' USING ERRCODE = 'data_corrupted'; END $$;
+CREATE TRIGGER break BEFORE INSERT ON sample FOR EACH ROW EXECUTE FUNCTION break();
+"""
 COLLIDING = """
 CREATE FUNCTION collide() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -128,6 +138,36 @@ def test_a_message_that_the_database_refuses_is_found_and_the_others_are_stored(
         assert service.counted("readings") == 78
 
 
+def test_a_fault_of_the_database_is_waited_out_and_no_reading_is_put_aside(
+    any_database: str, own_broker: Mosquitto, tmp_path: Path
+) -> None:
+    with (
+        connect(any_database) as county,
+        Service(any_database, own_broker, tmp_path) as service,
+        Publisher(own_broker, "gw-1") as gateway,
+    ):
+        county.execute(REGISTRY)
+        county.execute(BROKEN)
+        gateway.keep((0, 1), Home().message([(0, SPO2, 9700)], t0_ms=now_ms()))
+        wait_until(lambda: service.counted('trouble{trouble="server_fault"}') > 2, "it tries again")
+        assert service.said("the database reports a fault of its own")
+        county.execute("DROP TRIGGER break ON sample")
+        wait_until(lambda: gateway.unstored == 0, "the gateway was told")
+        assert rows_of(county, "SELECT spo2 FROM sample") == [(9700,)]
+        assert rows_of(county, "SELECT count(*) FROM rejected") == [(0,)]
+
+
+def test_a_broken_session_is_left_for_a_new_one(any_database: str) -> None:
+    with connect(any_database) as county:
+        county.execute(REGISTRY)
+    message = Home().message([(0, SPO2, 9700)])
+    with closing(Database(any_database)) as database:
+        database.run(lambda connection: connection.execute("DROP TABLE staged_sample"))
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            database.run(lambda connection: put(connection, message))
+        assert database.run(lambda connection: put(connection, message)).readings == 1
+
+
 def test_a_message_that_collides_without_end_is_found_and_the_others_are_stored(
     database: str, own_broker: Mosquitto, tmp_path: Path
 ) -> None:
@@ -200,7 +240,7 @@ def test_database_and_broker_are_waited_for_and_their_deaths_survived(
         service.launch()
         wait_until(lambda: service.metrics() and service.said("the database can not be reached"), "it says so")
         server.start()
-        wait_until(lambda: service.said("tables are missing: run 'hearthwatch db migrate'"), "it says so")
+        wait_until(lambda: service.said("tables are missing or of another version: run"), "it says so")
         migrate(server.dsn())
         with psycopg.connect(server.dsn(), autocommit=True) as county:
             county.execute(REGISTRY)
