@@ -193,6 +193,12 @@ class Intake:
         log.debug("stored", messages=len(received), readings=stored.readings, duplicates=stored.duplicates)
         if stored.refused:
             log.warning("put aside", **{reason.value: count for reason, count in stored.refused.items()})
+        if stored.foreign:
+            log.error(
+                "two gateways send from copies of one outbox: the second's readings are put aside, nobody is alarmed"
+                " by them; let it make an outbox of its own",
+                which=sorted(stored.foreign),
+            )
 
     def _complain(self, trouble: Trouble, error: Exception) -> None:
         now = time.monotonic()

@@ -1,6 +1,13 @@
-"""The accounts of outboxes: what of a batch was taken before, and what it adds."""
+"""Whose the outboxes are, and their accounts: what of a batch was taken before, and what it adds.
 
-from collections.abc import Sequence
+An outbox is the first registered gateway's that sends from it. What another gateway sends from it (its file was
+copied) is put aside as foreign_outbox, and is acknowledged to that gateway: the rows lie in `rejected`, each once,
+however often they are sent, because an account is kept for each outbox and gateway. So the copy's rows never count as
+taken on the first gateway's account, nor the first's on the copy's. An unregistered gateway has its own account too,
+and never an outbox.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,41 +21,51 @@ from ingest.feed import Rows
 from ingest.screening import Incoming
 
 _QUERIES = load_queries("ingest")
+_Account = tuple[UUID, str]
+"""An outbox and the gateway that sends from it."""
+
+
+def owners_of(
+    connection: psycopg.Connection[Any], messages: Sequence[Incoming], gateways: Collection[str]
+) -> Mapping[UUID, str]:
+    """Say which gateway each message's outbox belongs to; one that is nobody's goes to the first registered sender."""
+    claims: dict[UUID, str] = {}
+    for message in messages:
+        if message.gateway_id in gateways:
+            claims.setdefault(message.decoded.header.outbox_id, message.gateway_id)
+    connection.execute(_QUERIES["claim_outboxes"], _keys(claims.items()))
+    outboxes = sorted({message.decoded.header.outbox_id for message in messages})
+    return dict(connection.execute(_QUERIES["owners"], {"outbox_ids": outboxes}).fetchall())
 
 
 def take_fresh(
     connection: psycopg.Connection[Any], messages: Sequence[Incoming], readings: Rows, received_at: datetime | None
 ) -> Rows:
-    """Lock the outboxes' accounts, give the rows not taken before (each once), and enter them as taken."""
-    gateway_of: dict[UUID, str] = {}
-    for message in messages:
-        gateway_of.setdefault(message.decoded.header.outbox_id, message.gateway_id)
-    outboxes = sorted(gateway_of)
-    connection.execute(
-        _QUERIES["open_accounts"],
-        {
-            "outbox_ids": outboxes,
-            "gateway_ids": [gateway_of[outbox] for outbox in outboxes],
-            "received_at": received_at,
-        },
-    )
+    """Lock the accounts, give the rows not taken before (each once), and enter them as taken."""
+    account_of = [(message.decoded.header.outbox_id, message.gateway_id) for message in messages]
+    accounts = sorted(set(account_of))
+    connection.execute(_QUERIES["open_accounts"], {**_keys(accounts), "received_at": received_at})
     taken = {
-        outbox: [(part.lower, part.upper) for part in ranges]
-        for outbox, ranges in connection.execute(_QUERIES["lock_accounts"], {"outbox_ids": outboxes})
+        (outbox, gateway): [(part.lower, part.upper) for part in ranges]
+        for outbox, gateway, ranges in connection.execute(_QUERIES["lock_accounts"], _keys(accounts))
     }
-    place = {outbox: index for index, outbox in enumerate(outboxes)}
-    outbox_of_row = np.array([place[m.decoded.header.outbox_id] for m in messages])[readings["message"]]
-    fresh = account.first_seen(outbox_of_row, readings["row_no"])
-    added: dict[UUID, str] = {}
-    for outbox, index in place.items():
-        mine = np.flatnonzero(outbox_of_row == index)
-        fresh[mine] &= ~account.contains(taken[outbox], readings["row_no"][mine])
+    place = {key: index for index, key in enumerate(accounts)}
+    account_of_row = np.array([place[key] for key in account_of])[readings["message"]]
+    fresh = account.first_seen(account_of_row, readings["row_no"])
+    added: dict[_Account, str] = {}
+    for key, index in place.items():
+        mine = np.flatnonzero(account_of_row == index)
+        fresh[mine] &= ~account.contains(taken[key], readings["row_no"][mine])
         ranges = account.runs(readings["row_no"][mine][fresh[mine]])
         if ranges:
-            added[outbox] = account.literal(ranges)
+            added[key] = account.literal(ranges)
     if added:
         connection.execute(
-            _QUERIES["take_rows"],
-            {"outbox_ids": list(added), "taken": list(added.values()), "received_at": received_at},
+            _QUERIES["take_rows"], {**_keys(added), "taken": list(added.values()), "received_at": received_at}
         )
     return readings[fresh]
+
+
+def _keys(accounts: Iterable[_Account]) -> dict[str, Any]:
+    pairs = list(accounts)
+    return {"outbox_ids": [outbox for outbox, _ in pairs], "gateway_ids": [gateway for _, gateway in pairs]}

@@ -29,24 +29,38 @@ SELECT device_id, patient_id,
   FROM care_binding
  WHERE valid_from IS DISTINCT FROM 'infinity' AND valid_until IS DISTINCT FROM '-infinity';
 
--- name: open_accounts
--- Make an account for each outbox that has none.
-INSERT INTO outbox_account (outbox_id, gateway_id, taken, received_at)
-SELECT outbox_id, gateway_id, '{}', %(received_at)s
-  FROM unnest(%(outbox_ids)s::uuid[], %(gateway_ids)s::text[]) AS t (outbox_id, gateway_id)
+-- name: claim_outboxes
+-- Give each outbox that is nobody's to a gateway; one that another writer is giving away is waited for.
+INSERT INTO outbox_owner (outbox_id, gateway_id)
+SELECT outbox_id, gateway_id FROM unnest(%(outbox_ids)s::uuid[], %(gateway_ids)s::text[]) AS t (outbox_id, gateway_id)
  ORDER BY outbox_id
     ON CONFLICT (outbox_id) DO NOTHING;
 
+-- name: owners
+-- Read whose the outboxes are; that never changes.
+SELECT outbox_id, gateway_id FROM outbox_owner WHERE outbox_id = ANY (%(outbox_ids)s::uuid[]);
+
+-- name: open_accounts
+-- Make an account for each outbox and gateway that has none.
+INSERT INTO outbox_account (outbox_id, gateway_id, taken, received_at)
+SELECT outbox_id, gateway_id, '{}', %(received_at)s
+  FROM unnest(%(outbox_ids)s::uuid[], %(gateway_ids)s::text[]) AS t (outbox_id, gateway_id)
+ ORDER BY outbox_id, gateway_id
+    ON CONFLICT (outbox_id, gateway_id) DO NOTHING;
+
 -- name: lock_accounts
--- Lock the accounts of the outboxes touched, in one order for all writers, and read what was taken.
-SELECT outbox_id, taken FROM outbox_account
- WHERE outbox_id = ANY (%(outbox_ids)s::uuid[]) ORDER BY outbox_id FOR UPDATE;
+-- Lock the accounts touched, in one order for all writers, and read what was taken.
+SELECT a.outbox_id, a.gateway_id, a.taken
+  FROM outbox_account a
+  JOIN unnest(%(outbox_ids)s::uuid[], %(gateway_ids)s::text[]) AS t (outbox_id, gateway_id)
+ USING (outbox_id, gateway_id)
+ ORDER BY a.outbox_id, a.gateway_id FOR UPDATE OF a;
 
 -- name: take_rows
--- Add the rows taken by this batch to their outboxes' accounts.
+-- Add the rows taken by this batch to their accounts.
 UPDATE outbox_account a SET taken = a.taken + t.taken::int8multirange, received_at = %(received_at)s
-  FROM unnest(%(outbox_ids)s::uuid[], %(taken)s::text[]) AS t (outbox_id, taken)
- WHERE a.outbox_id = t.outbox_id;
+  FROM unnest(%(outbox_ids)s::uuid[], %(gateway_ids)s::text[], %(taken)s::text[]) AS t (outbox_id, gateway_id, taken)
+ WHERE a.outbox_id = t.outbox_id AND a.gateway_id = t.gateway_id;
 
 -- name: make_room
 -- Make the day partitions that the batch needs (plain PostgreSQL only).

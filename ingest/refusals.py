@@ -1,7 +1,7 @@
 """What is put aside: one row of `rejected` per message, reason and device; its detail names the offending value."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -47,7 +47,7 @@ class Refusal:
     last_row: int | None = None
 
 
-def refusals_of(messages: Sequence[Incoming], rows: Rows) -> Iterator[Refusal]:
+def refusals_of(messages: Sequence[Incoming], rows: Rows, owners: Mapping[UUID, str]) -> Iterator[Refusal]:
     """Group the refused rows of a screened batch; rows taken or repeated are passed over."""
     refused = rows[rows["rejection"] < len(ROW_REJECTIONS)]
     order = np.lexsort((refused["row_no"], refused["slot"], refused["rejection"], refused["message"]))
@@ -59,7 +59,7 @@ def refusals_of(messages: Sequence[Incoming], rows: Rows) -> Iterator[Refusal]:
     devices = [entry.device for message in messages for entry in message.decoded.header.devices]
     edges = [*np.flatnonzero(starts).tolist(), len(refused)]
     for first, end in itertools.pairwise(edges):
-        yield _refusal(messages, devices, refused[first:end])
+        yield _refusal(messages, devices, owners, refused[first:end])
 
 
 def instant(unix_ms: int) -> datetime | None:
@@ -70,7 +70,7 @@ def instant(unix_ms: int) -> datetime | None:
         return None
 
 
-def _refusal(messages: Sequence[Incoming], devices: Sequence[str], group: Rows) -> Refusal:
+def _refusal(messages: Sequence[Incoming], devices: Sequence[str], owners: Mapping[UUID, str], group: Rows) -> Refusal:
     first = group[0]
     message = messages[int(first["message"])]
     reason = ROW_REJECTIONS[int(first["rejection"])]
@@ -83,7 +83,7 @@ def _refusal(messages: Sequence[Incoming], devices: Sequence[str], group: Rows) 
         received_ms=message.received_ms,
         source=message.gateway_id,
         reason=reason,
-        detail=_detail(reason, message, device, first),
+        detail=_detail(reason, message, owners.get(message.decoded.header.outbox_id), device, first),
         readings=len(group),
         payload=payload.tobytes(),
         device=device,
@@ -94,13 +94,16 @@ def _refusal(messages: Sequence[Incoming], devices: Sequence[str], group: Rows) 
     )
 
 
-def _detail(reason: Rejection, message: Incoming, device: str | None, row: np.void) -> str:
+def _detail(reason: Rejection, message: Incoming, owner: str | None, device: str | None, row: np.void) -> str:
     """Name the offending value of the group's first row."""
     measured = instant(int(row["measured_ms"])) or f"{int(row['measured_ms'])} ms"
     received = instant(message.received_ms)
     signal = int(row["signal"])
     return {
         Rejection.UNKNOWN_GATEWAY: f"gateway {message.gateway_id!r} is not in the registry",
+        Rejection.FOREIGN_OUTBOX: (
+            f"outbox {message.decoded.header.outbox_id} belongs to gateway {owner!r}, not to {message.gateway_id!r}"
+        ),
         Rejection.BAD_DEVICE_INDEX: f"the table has {len(message.decoded.header.devices)} devices",
         Rejection.UNKNOWN_SIGNAL: f"signal code {signal}",
         Rejection.BAD_QUALITY: f"quality {int(row['quality'])}, reason {int(row['reason'])}",

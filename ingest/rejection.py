@@ -31,6 +31,7 @@ class Rejection(StrEnum):
     STORE_ERROR = "store_error"
     # Single readings; where several apply, the first counts.
     UNKNOWN_GATEWAY = "unknown_gateway"
+    FOREIGN_OUTBOX = "foreign_outbox"
     BAD_DEVICE_INDEX = "bad_device_index"
     UNKNOWN_SIGNAL = "unknown_signal"
     BAD_QUALITY = "bad_quality"
@@ -80,6 +81,10 @@ EXPLANATION: dict[Rejection, tuple[str, str]] = {
         "The database refused this message: see the log, mend the cause, replay it.",
     ),
     Rejection.UNKNOWN_GATEWAY: ("该网关未登记。", "The gateway is not in the registry."),
+    Rejection.FOREIGN_OUTBOX: (
+        "该发件箱属于另一个网关,可能是存储卡镜像被复制:请让本网关新建自己的发件箱。",
+        "The outbox is another gateway's (a copied file or image?): let this gateway make an outbox of its own.",
+    ),
     Rejection.BAD_DEVICE_INDEX: (
         "读数指向设备表中不存在的设备。",
         "The reading points outside the message's table of devices.",

@@ -7,8 +7,9 @@ message by message, never past receipt, and say CLOCK_AHEAD. Stored records ahea
 are refused. What can be parsed and attributed is kept, an implausible value without its number.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,8 +62,18 @@ class Screened:
     clock_ahead: int
 
 
-def screen(messages: Sequence[Incoming], readings: Rows, bindings: Bindings, *, retention_days: int) -> Screened:
-    """Judge the readings gathered from these messages (ingest.decode.gather, or part of its rows)."""
+def screen(
+    messages: Sequence[Incoming],
+    readings: Rows,
+    bindings: Bindings,
+    *,
+    owners: Mapping[UUID, str],
+    retention_days: int,
+) -> Screened:
+    """Judge the readings gathered from these messages (ingest.decode.gather, or part of its rows).
+
+    `owners` says which gateway each outbox belongs to.
+    """
     rows = np.zeros(len(readings), SCREENED_DTYPE)
     for name in ("row_no", "message", "slot", "value", "signal", "quality", "reason"):
         rows[name] = readings[name]
@@ -77,6 +88,9 @@ def screen(messages: Sequence[Incoming], readings: Rows, bindings: Bindings, *, 
     refusals = {
         Rejection.UNKNOWN_GATEWAY: ~_per_message(
             messages, readings, [m.gateway_id in bindings.gateways for m in messages]
+        ).astype(bool),
+        Rejection.FOREIGN_OUTBOX: _per_message(
+            messages, readings, [owners.get(m.decoded.header.outbox_id) != m.gateway_id for m in messages]
         ).astype(bool),
         Rejection.BAD_DEVICE_INDEX: rows["slot"] < 0,
         Rejection.UNKNOWN_SIGNAL: ~_IS_SIGNAL[rows["signal"]],

@@ -1,14 +1,16 @@
 """One collected batch, one transaction: samples, what was refused, the newest words, the accounts, the feed.
 
-Every writer takes its locks in one order: accounts by outbox, samples by patient and instant, `latest` by key,
-partition heads ascending. The heads come last, as the one lock that all writers share; so the numbers in
-`intake_log` are in the order of the commits, and a reader's cursor can not pass a batch that commits later.
+Every writer takes its locks in one order: outboxes, their accounts by outbox and gateway, samples by patient and
+instant, `latest` by key, partition heads ascending. The heads come last, as the one lock that all writers share; so
+the numbers in `intake_log` are in the order of the commits, and a reader's cursor can not pass a batch that commits
+later.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import psycopg
@@ -18,7 +20,7 @@ from ingest.decode import gather
 from ingest.feed import Rows, by_partition, to_payload
 from ingest.identity import Outcome
 from ingest.latest import newest_of
-from ingest.outboxes import take_fresh
+from ingest.outboxes import owners_of, take_fresh
 from ingest.refusals import Refusal, instant, refusals_of
 from ingest.registry import Registry
 from ingest.rejection import Rejection
@@ -43,7 +45,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """What a committed batch came to. Every row of its messages is now stored, was before, or lies in `rejected`."""
+    """What a committed batch came to. Every row of its messages is now stored, was before, or lies in `rejected`.
+
+    `foreign` names the outboxes from which a gateway sent that are another's.
+    """
 
     readings: int = 0
     duplicates: int = 0
@@ -51,6 +56,7 @@ class Stored:
     implausible: int = 0
     clock_ahead: int = 0
     unknown_gateways: int = 0
+    foreign: frozenset[str] = frozenset()
     ages_s: Sequence[float] = ()
 
 
@@ -66,11 +72,13 @@ def store(connection: Connection, batch: Batch, registry: Registry, *, retention
         unknown_gateways = _put_statuses(connection, batch.statuses, bindings.gateways)
         readings = gather([message.decoded for message in batch.messages])
         sent = len(readings)
+        owners: Mapping[UUID, str] = {}
         if batch.messages:
+            owners = owners_of(connection, batch.messages, bindings.gateways)
             readings = take_fresh(connection, batch.messages, readings, instant(batch.now_ms))
-        screened = screen(batch.messages, readings, bindings, retention_days=retention_days)
+        screened = screen(batch.messages, readings, bindings, owners=owners, retention_days=retention_days)
         _store_taken(connection, screened)
-        refusals = [*batch.refusals, *refusals_of(batch.messages, screened.rows)]
+        refusals = [*batch.refusals, *refusals_of(batch.messages, screened.rows, owners)]
         _put_aside(connection, refusals)
         _append_to_log(connection, screened.rows[screened.rows["rejection"] == TAKEN], batch.now_ms)
     return Stored(
@@ -80,6 +88,7 @@ def store(connection: Connection, batch: Batch, registry: Registry, *, retention
         implausible=screened.implausible,
         clock_ahead=screened.clock_ahead,
         unknown_gateways=unknown_gateways,
+        foreign=frozenset(refusal.detail for refusal in refusals if refusal.reason is Rejection.FOREIGN_OUTBOX),
         ages_s=_ages_s(batch, screened.rows),
     )
 

@@ -69,13 +69,19 @@ COMMENT ON COLUMN rejected.payload IS
 CREATE INDEX rejected_by_time ON rejected (received_at DESC);
 CREATE INDEX rejected_by_reason ON rejected (reason, received_at DESC);
 
--- Which rows of an outbox have been taken over (in `sample` or in `rejected`): deduplication, acknowledgement and
--- the account of what is missing, in one.
+-- Whose an outbox is: the first registered gateway's that sent from it. A copied one (two gateways written from one
+-- image) stays the first's; what another gateway sends from it lies in `rejected` as foreign_outbox.
+CREATE TABLE outbox_owner (outbox_id uuid PRIMARY KEY, gateway_id text NOT NULL);
+
+-- Which rows of an outbox have been taken over (in `sample` or in `rejected`) from a gateway: deduplication,
+-- acknowledgement and the account of what is missing, in one. Each gateway has its own, as row 5 of a copied outbox
+-- is one reading here and another there.
 CREATE TABLE outbox_account (
-    outbox_id   uuid PRIMARY KEY,
+    outbox_id   uuid NOT NULL,
     gateway_id  text NOT NULL,
     taken       int8multirange NOT NULL,
-    received_at timestamptz NOT NULL
+    received_at timestamptz NOT NULL,
+    PRIMARY KEY (outbox_id, gateway_id)
 );
 
 -- The newest word of each signal, per patient and device. `value` NULL: the device sent none (see quality, reason).
