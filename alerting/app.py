@@ -15,7 +15,7 @@ from alerting.desk import Connection, Desk, connect
 from alerting.escalation import tick
 from alerting.judging import Judge
 from alerting.profile import Profile
-from alerting.profile_file import parse_profile, standard_adult
+from alerting.profile_file import ProfileError, parse_profile, standard_adult
 from alerting.settings import AlertingSettings
 from alerting.sweep import sweep
 from ingest.feed import PARTITION_COUNT
@@ -62,7 +62,10 @@ def run(settings: AlertingSettings, profile: Profile) -> None:
 def load_profile(settings: AlertingSettings) -> Profile:
     """Read the clinical profile these settings name. Raises ProfileError, OSError."""
     path = settings.alerting_profile
-    return parse_profile(Path(path).read_text(encoding="utf-8") if path else standard_adult())
+    profile = parse_profile(Path(path).read_text(encoding="utf-8") if path else standard_adult())
+    if profile.effective_from > settings.now().date():
+        raise ProfileError(f"profile: effective_from = {profile.effective_from} is in the future")
+    return profile
 
 
 def _duties(settings: AlertingSettings, pool: ThreadPoolExecutor) -> list[Duty]:
@@ -121,13 +124,16 @@ def _judge(judge: Judge, snapshots: _Snapshots, desk_of: Callable[[], Desk]) -> 
 
 def _keep(settings: AlertingSettings, profile: Profile, duty: Duty, stop: threading.Event) -> None:
     """A process's outermost loop: whatever goes wrong is logged, and the duty begins again on a new connection."""
+    trouble = ""
     while not stop.is_set():
         try:
             with connect(settings.database_dsn, f"alerting-{duty.name}") as connection:
                 _work(settings, profile, duty, stop, connection)
         except psycopg.OperationalError as exc:
-            what = type(exc).__name__
-            log.warning("database_unreachable", duty=duty.name, kind=what, error=str(exc).strip().splitlines()[0])
+            what = f"{type(exc).__name__}: {str(exc).strip().splitlines()[0]}"
+            if what != trouble:  # said once per change, not once a second
+                log.warning("database_unreachable", duty=duty.name, error=what, retry_s=RETRY_S)
+            trouble = what
         except Exception:
             log.exception("duty_failed", duty=duty.name)
         stop.wait(RETRY_S)

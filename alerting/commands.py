@@ -4,12 +4,15 @@ import json
 from pathlib import Path
 from typing import Annotated
 
+import psycopg
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from alerting.profile import TIMER_NAMES, described
 from alerting.profile_file import ProfileError, parse_profile, standard_adult
 from alerting.settings import AlertingSettings
+from alerting.words import RULES
 
 app = typer.Typer(no_args_is_help=True, help="Rules, episodes, escalation: from a stored reading to a decision.")
 
@@ -20,11 +23,11 @@ def run() -> None:
     from alerting.app import load_profile
     from alerting.app import run as run_app
 
-    settings = AlertingSettings()
     try:
+        settings = AlertingSettings.from_environment()
         found = load_profile(settings)
-    except (ProfileError, OSError) as exc:
-        typer.echo(f"profile: {exc}", err=True)
+    except (ValueError, OSError) as exc:
+        typer.echo(f"alerting: {exc}", err=True)
         raise typer.Exit(2) from exc
     run_app(settings, found)
 
@@ -39,12 +42,20 @@ def profile(
     except (ProfileError, OSError) as exc:
         typer.echo(f"profile: {exc}", err=True)
         raise typer.Exit(2) from exc
-    table = Table(title=f"{found.name} version {found.version}, {found.profile_hash[:12]}…")
-    for heading in ("rule", "family", "priority", "emergency", "tier 3"):
+    console = Console()
+    table = Table(title=f"{found.name} version {found.version}, in force from {found.effective_from}")
+    for heading in ("rule", "judged", "condition", "persistence", "priority", "tier 3"):
         table.add_column(heading)
-    for rule in found.consequences.values():
-        table.add_row(rule.rule, rule.family, rule.priority, str(rule.emergency), str(rule.tier3))
-    Console().print(table)
+    for line in described(found):
+        table.add_row(*line)
+    console.print(table)
+    timers = Table("priority", *(name.removesuffix("_s") for name in TIMER_NAMES), title="deadlines, in minutes")
+    for priority, each in found.timers.items():
+        timers.add_row(priority, *(f"{getattr(each, name) / 60:g}" for name in TIMER_NAMES))
+    console.print(timers)
+    console.print(f"sha256 {found.profile_hash}")
+    for rule in sorted(found.consequences.keys() - RULES.keys()):
+        console.print(f"note: {rule} has no words yet (alerting/words.py); notices will show its id")
 
 
 @app.command()
@@ -54,7 +65,12 @@ def episodes(
     """List the open episodes, most urgent first."""
     from alerting.desk import connect
 
-    with connect(AlertingSettings().database_dsn, "alerting-episodes") as connection:
+    try:
+        connection = connect(AlertingSettings.from_environment().database_dsn, "alerting-episodes")
+    except (ValueError, psycopg.OperationalError) as exc:
+        typer.echo(f"alerting: {exc}", err=True)
+        raise typer.Exit(1) from exc
+    with connection:
         rows = connection.execute(
             "SELECT episode_id, initials, bed, rule, priority, condition, state, step, due_at, since"
             " FROM open_episode ORDER BY rank, due_at"

@@ -61,8 +61,9 @@ def deliver(desk: Desk, pool: ThreadPoolExecutor, *, speed: float, clock: Callab
             sent_at=now if attempt.accepted else None,
             outcome=attempt.outcome,
         )
+        given_up = not again and not attempt.accepted
         level = log.info if attempt.accepted else log.warning if again else log.error
-        level("notice", key=notice.key, outcome=attempt.outcome, attempt=notice.attempts, given_up=not again)
+        level("notice", key=notice.key, outcome=attempt.outcome, attempt=notice.attempts, given_up=given_up)
     return taken
 
 

@@ -101,7 +101,8 @@ _ALARM = Move(
 _REVIEW = Move(to=State.UNACK, step=0, page=(Audience.FAMILY_DOCTOR,), deadline="to_duty")
 _CLOSED = Move(to=State.CLOSED, step=0)
 _MONITOR = Move(to=State.MONITOR, step=0, deadline="monitor")
-_REFERRED = Move(to=State.REFERRED, step=2, deadline="referred")
+_MONITOR_BY_COUNTY = Move(to=State.MONITOR, step=0, page=(Audience.FAMILY_DOCTOR,), deadline="monitor")
+_REFERRED = Move(to=State.REFERRED, step=2, page=(Audience.FAMILY_DOCTOR,), deadline="referred")
 _ACK = Move(to=State.ACK, step=0, deadline="ack")
 _T3_ACK = Move(to=State.T3_ACK, step=2, deadline="tier3_ack")
 
@@ -127,7 +128,7 @@ ACTS: dict[tuple[State, Act, int], Move] = {
     (State.ACK, Act.STAY_HOME, 2): _MONITOR,
     (State.ACK, Act.REFER, 2): _TIER3_BY_ACT,
     (State.ACK, Act.FALSE_ALARM, 2): _CLOSED,
-    (State.T3_ACK, Act.STAY_HOME, 3): _MONITOR,
+    (State.T3_ACK, Act.STAY_HOME, 3): _MONITOR_BY_COUNTY,
     (State.T3_ACK, Act.REFER, 3): _REFERRED,
     (State.T3_ACK, Act.FALSE_ALARM, 3): _CLOSED,
     (State.MONITOR, Act.CLOSE, 2): _CLOSED,

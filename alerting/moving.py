@@ -29,7 +29,7 @@ def carry_out(
                 patient=patient,
                 since=episode.since,
                 audiences=move.page,
-                by_act=act is not Act.DEADLINE,
+                act=act.value,
             ),
         )
     return new

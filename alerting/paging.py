@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from alerting.desk import Desk, json
@@ -31,13 +32,14 @@ class Page:
     patient: Any
     since: Any
     audiences: tuple[Audience, ...]
-    by_act: bool = False
+    act: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Recipient:
     person_id: int | None
     name: str
+    audience: Audience
     service_tier: int
     channels: tuple[str, ...]
     text: str
@@ -59,23 +61,40 @@ def page(desk: Desk, message: Page) -> int:
 
 
 def _write(desk: Desk, message: Page, to: _Recipient, channel: str, number: int, head: str) -> int:
-    worklist = channel == CONSOLE or message.consequence.priority is Priority.LOW
+    fate = _fate(message, to, channel)
     return desk.run(
         "insert_notice",
         episode_id=message.episode_id,
         key=f"{message.episode_id}:{message.event_id}:{to.person_id or 'household'}:{number}",
         recipient_id=to.person_id,
         recipient=to.name,
+        audience=to.audience,
         service_tier=to.service_tier,
         step=message.step,
-        channel_url=CONSOLE if worklist else channel,
+        channel_url=channel if fate is _Fate.SENT else CONSOLE,
         title=head,
         body=to.text,
         now=desk.now,
-        due_at=None if worklist else desk.now,
-        sent_at=desk.now if worklist else None,
-        outcome="shown in the console" if worklist else "",
+        due_at=desk.now if fate is _Fate.SENT else None,
+        sent_at=desk.now if fate is _Fate.WORKLIST else None,
+        outcome=fate.value,
     )
+
+
+class _Fate(StrEnum):
+    """What becomes of a notice; the value is its first outcome."""
+
+    SENT = ""
+    WORKLIST = "shown in the console"
+    NO_CHANNEL = "no channel"
+
+
+def _fate(message: Page, to: _Recipient, channel: str) -> _Fate:
+    """Low priority is for the worklist, but a household is told; a household without a channel has to be phoned."""
+    if to.audience is Audience.HOUSEHOLD:
+        return _Fate.NO_CHANNEL if channel == CONSOLE else _Fate.SENT
+    low = message.consequence.priority is Priority.LOW
+    return _Fate.WORKLIST if low or channel == CONSOLE else _Fate.SENT
 
 
 def _recipients(desk: Desk, message: Page, audience: Audience) -> Sequence[_Recipient]:
@@ -104,12 +123,13 @@ def _recipients(desk: Desk, message: Page, audience: Audience) -> Sequence[_Reci
         since=message.since,
         time_zone=message.patient.time_zone,
         link=f"{desk.link}/episodes/{message.episode_id}",
-        by_act=message.by_act,
+        act=message.act if audience is Audience.FAMILY_DOCTOR or message.act == "acknowledge" else "",
     )
     return [
         _Recipient(
             person_id=person.person_id,
             name=person.name,
+            audience=audience,
             service_tier=person.service_tier,
             channels=tuple(person.channels),
             text=text,
@@ -126,15 +146,17 @@ def _people(desk: Desk, message: Page, audience: Audience) -> Sequence[PersonOnD
 
 
 def _household(message: Page) -> Sequence[_Recipient]:
-    if message.consequence.priority is not Priority.HIGH:
+    """Tell a household of a high alarm, and of a device that gives no data (CLINICAL 6.2, 6.4)."""
+    consequence = message.consequence
+    if consequence.priority is not Priority.HIGH and not consequence.technical:
         return []
-    text = household_body(initials=message.patient.initials, emergency=message.consequence.emergency)
     return [
         _Recipient(
             person_id=None,
             name=message.patient.bed or message.patient.initials,
+            audience=Audience.HOUSEHOLD,
             service_tier=0,
             channels=tuple(message.patient.household_channels),
-            text=text,
+            text=household_body(consequence, initials=message.patient.initials),
         )
     ]

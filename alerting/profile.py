@@ -1,10 +1,12 @@
 """The clinical profile: every threshold, duration and timer, as typed values named by a hash."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from datetime import date
 from enum import StrEnum
 
-from vitals.signals import Signal
+from vitals.reading import unscaled
+from vitals.signals import SIGNALS, Signal
 from vitals.sustained import SustainedRule
 
 
@@ -105,6 +107,7 @@ class Profile:
 
     name: str
     version: int
+    effective_from: date
     profile_hash: str
     body: str
     sustained: tuple[SustainedRule, ...]
@@ -121,3 +124,53 @@ NO_DATA = "TECH-NODATA"
 def no_data_rule(priority: Priority) -> str:
     """Give the rule id of silence at a priority; both are one family."""
     return NO_DATA if priority is Priority.LOW else f"{NO_DATA}-LONG"
+
+
+TIMER_NAMES = tuple(field.name for field in fields(Timers))
+
+
+def described(profile: Profile) -> list[tuple[str, str, str, str, str, str]]:
+    """Give each rule as a line a clinician reads: id, how it is judged, limit, persistence, priority, tier 3."""
+    judged: list[tuple[str, str, str, str]] = [
+        (
+            r.rule,
+            "sustained",
+            _bound(Signal.SPO2, r.below, low=True),
+            f"{r.share_percent} % of samples in {r.window_ms // 1000} s, coverage {r.coverage_percent} %",
+        )
+        for r in profile.sustained
+    ]
+    judged += [
+        (
+            r.rule,
+            "repeat",
+            _bound(r.signal, r.limit, low=r.low),
+            f"a second one {r.repeat_from_ms // 1000}-{r.repeat_until_ms // 1000} s later, or none in time",
+        )
+        for r in profile.repeat
+    ]
+    judged += [
+        (
+            r.rule,
+            "fever",
+            _bound(Signal.TEMPERATURE, r.above, low=False),
+            f"longer than {r.longer_than_ms / 3_600_000:g} h, one such reading each {r.block_ms / 3_600_000:g} h",
+        )
+        for r in profile.fever
+    ]
+    lines = []
+    for rule, how, limit, persistence in judged:
+        consequence = profile.consequences[rule]
+        urgency = f"{consequence.priority} + emergency" if consequence.emergency else consequence.priority.value
+        lines.append((rule, how, limit, persistence, urgency, "yes" if consequence.tier3 else "no"))
+    return lines
+
+
+def _bound(signal: Signal, limit: int, *, low: bool) -> str:
+    """Write an exclusive limit as people do: values are whole hundredths, so "< 88.01" is "<= 88"."""
+    inclusive = limit - 1 if low else limit + 1
+    if inclusive % 10 == 0:
+        sign, shown = ("<=" if low else ">="), inclusive
+    else:
+        sign, shown = ("<" if low else ">"), limit
+    return f"{signal} {sign} {unscaled(signal, shown):g} {SIGNALS[signal].unit}"

@@ -4,6 +4,7 @@ import hashlib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
+from datetime import date
 from importlib.resources import files
 from typing import Any, TypeVar
 
@@ -54,7 +55,9 @@ def parse_profile(body: str) -> Profile:
         consequences[key] = Consequence(
             rule=key, family="no_data", priority=priority, emergency=False, tier3=False, technical=True
         )
+    _get(document, "profile", "approved_by", str)
     return Profile(
+        effective_from=_get(document, "profile", "effective_from", date),
         name=str(_get(document, "profile", "name", str)),
         version=int(_get(document, "profile", "version", int)),
         profile_hash=hashlib.sha256(body.encode()).hexdigest(),
@@ -82,7 +85,7 @@ def _sourced(where: str, table: Any) -> dict[str, Any]:
     values = {key: value for key, value in table.items() if key != "source"}
     judged = values.keys() - {"family", "signal"}
     if missing := judged - source.keys():
-        raise ProfileError(f"{where}: no source for {', '.join(sorted(missing))}")
+        raise ProfileError(f"{where}: no source for {', '.join(sorted(missing))} (or the key is misspelt)")
     if stray := source.keys() - judged:
         raise ProfileError(f"{where}.source: names {', '.join(sorted(stray))}, which has no value")
     return values
@@ -218,7 +221,7 @@ def _fever(rule: str, table: dict[str, Any]) -> FeverRule:
 
 def _timers(priority: Priority, tables: Mapping[str, Any]) -> Timers:
     where = f"timers.{priority}"
-    timers = _flat(Timers, where, _get(tables, "timers", priority.value, dict))
+    timers = _flat(Timers, where, _sourced(where, _get(tables, "timers", priority.value, dict)))
     if not 0 < timers.duty_s < timers.tier3_s < timers.exhausted_s:
         raise ProfileError(f"{where}: duty_s, tier3_s and exhausted_s must grow")
     return timers

@@ -242,9 +242,9 @@ SELECT EXISTS (SELECT FROM episode WHERE patient_id = %(patient_id)s AND family 
 
 -- name: insert_notice
 -- One message to one recipient over one channel, in the transaction that decided it.
-INSERT INTO notice (episode_id, key, recipient_id, recipient, service_tier, step, channel_url, title, body,
+INSERT INTO notice (episode_id, key, recipient_id, recipient, audience, service_tier, step, channel_url, title, body,
     created_at, due_at, sent_at, outcome)
-VALUES (%(episode_id)s, %(key)s, %(recipient_id)s, %(recipient)s, %(service_tier)s, %(step)s, %(channel_url)s,
+VALUES (%(episode_id)s, %(key)s, %(recipient_id)s, %(recipient)s, %(audience)s, %(service_tier)s, %(step)s, %(channel_url)s,
     %(title)s, %(body)s, %(now)s, %(due_at)s, %(sent_at)s, %(outcome)s)
 ON CONFLICT (key) DO NOTHING;
 

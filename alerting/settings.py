@@ -1,11 +1,19 @@
 """Alerting's settings: environment variables, read once at the start."""
 
+import difflib
+import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Self
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from vitals.clock import ClinicalClock
+
+
+class UnknownSetting(ValueError):
+    """The environment holds a HEARTHWATCH_ALERTING_ name that alerting does not know: most likely misspelt."""
 
 
 class AlertingSettings(BaseSettings):
@@ -25,6 +33,17 @@ class AlertingSettings(BaseSettings):
     alerting_owner: str = Field(
         default="alerting-1", description="this worker's name, shown beside the partitions it owns"
     )
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read the process's settings. Raises UnknownSetting for a misspelt HEARTHWATCH_ALERTING_ name."""
+        known = {f"HEARTHWATCH_{name.upper()}" for name in cls.model_fields}
+        for name in sorted(environment):
+            if name.upper().startswith("HEARTHWATCH_ALERTING_") and name.upper() not in known:
+                near = difflib.get_close_matches(name.upper(), known, n=1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                raise UnknownSetting(f"{name} is no setting of alerting{hint}")
+        return cls()
 
     @property
     def clock(self) -> ClinicalClock:

@@ -23,10 +23,11 @@ RULES = {
     "TECH-NODATA": Text(zh="没有有效数据", en="No valid data"),
     "TECH-NODATA-LONG": Text(zh="长时间没有有效数据", en="No valid data for a long time"),
 }
+EMERGENCY = Text(zh="紧急", en="EMERGENCY")
 PRIORITIES = {
-    Priority.HIGH: Text(zh="紧急", en="HIGH"),
-    Priority.MEDIUM: Text(zh="重要", en="MEDIUM"),
-    Priority.LOW: Text(zh="提示", en="LOW"),
+    Priority.HIGH: Text(zh="高", en="HIGH"),
+    Priority.MEDIUM: Text(zh="中", en="MEDIUM"),
+    Priority.LOW: Text(zh="低", en="LOW"),
 }
 STEPS = {
     0: Text(zh="请家庭医生确认", en="family doctor, please acknowledge"),
@@ -41,25 +42,38 @@ HOUSEHOLD = Text(
     zh="请马上查看{who},重新测量;若呼吸困难、意识不清,请立即拨打120。",
     en="Please look at {who} now and measure again; if breathing is hard or they are confused, call 120 at once.",
 )
+MEASURE_AGAIN = Text(
+    zh="请为{who}重新测量,家庭医生会联系您。",
+    en="Please measure {who} again; your family doctor will contact you.",
+)
+CHECK_DEVICE = Text(
+    zh="没有收到{who}的有效数据,请检查指夹或设备是否戴好、是否有电。",
+    en="No valid data of {who}: please check that the device is worn well and charged.",
+)
+DECIDED = {
+    "stay_home": Text(
+        zh="县级专家组决定居家观察,请继续随访", en="the county team decides: observe at home, please follow up"
+    ),
+    "refer": Text(zh="县级专家组决定转诊,请协助", en="the county team decides: refer, please assist"),
+}
 ACKNOWLEDGED = Text(zh="家庭医生已确认,请县级专家组决定", en="acknowledged at tier 2: the county team decides")
 
 
 def title(consequence: Consequence, *, initials: str, bed: str) -> str:
     """Head a notice: priority, who (initials and bed), which rule."""
-    level = PRIORITIES[consequence.priority]
+    level = EMERGENCY if consequence.emergency else PRIORITIES[consequence.priority]
     rule = RULES.get(consequence.rule, Text(zh=consequence.rule, en=consequence.rule))
     return f"【{level.zh} {level.en}】{initials} {bed} {rule.zh} / {rule.en}"
 
 
-def body(*, step: int, since: datetime, time_zone: str, link: str, by_act: bool) -> str:
-    """Write a notice to a person on duty: whose turn it is, since when, where to answer."""
-    turn = ACKNOWLEDGED if by_act and step == 2 else STEPS[step]
+def body(*, step: int, since: datetime, time_zone: str, link: str, act: str) -> str:
+    """Write a notice to a person on duty: whose turn it is or what was decided (`act`), since when, where to answer."""
+    turn = DECIDED.get(act) or (ACKNOWLEDGED if act == "acknowledge" else STEPS[step])
     local = f"{since.astimezone(ZoneInfo(time_zone)):%m-%d %H:%M}"
     return f"{turn.zh}(自 {local})\n{turn.en} (since {local})\n{link}"
 
 
-def household_body(*, initials: str, emergency: bool) -> str:
+def household_body(consequence: Consequence, *, initials: str) -> str:
     """Write a notice to the household; with the emergency flag it prompts for 120, which a human calls."""
-    if emergency:
-        return f"{HOUSEHOLD.zh.format(who=initials)}\n{HOUSEHOLD.en.format(who=initials)}"
-    return "请重新测量,家庭医生会联系您。\nPlease measure again; your family doctor will contact you."
+    text = HOUSEHOLD if consequence.emergency else CHECK_DEVICE if consequence.technical else MEASURE_AGAIN
+    return f"{text.zh.format(who=initials)}\n{text.en.format(who=initials)}"

@@ -55,7 +55,7 @@ def run(
 @app.command()
 def decode(
     uuid: Annotated[str, typer.Argument(help="characteristic, as 2a5f or in 128 bits")],
-    payload: Annotated[str, typer.Argument(help="its bytes in hex, as 1f6100480061004800")],
+    payload: Annotated[str, typer.Argument(help="its bytes in hex, as 0061004800")],
 ) -> None:
     """Print as JSON what a payload means; a malformed one ends with 2 and names the byte."""
     try:

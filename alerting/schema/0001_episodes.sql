@@ -57,7 +57,7 @@ CREATE TABLE episode (
     patient_id      integer NOT NULL,
     family          text NOT NULL,           -- spo2_low, fever, no_data, ...: one open episode per patient and family
     technical       boolean NOT NULL,
-    rule            text NOT NULL,           -- the highest-ranking rule so far
+    rule            text NOT NULL,           -- the rule of the present alarm
     priority        text NOT NULL CHECK (priority IN ('high', 'medium', 'low')),
     emergency       boolean NOT NULL,
     tier3           boolean NOT NULL,        -- a 2-to-3 trigger was met: a case is open
@@ -107,6 +107,8 @@ CREATE TABLE notice (
     key          text NOT NULL UNIQUE,       -- episode, alarm round, step, recipient, channel
     recipient_id integer,                    -- person; NULL: the household
     recipient    text NOT NULL,              -- name as shown
+    audience     text NOT NULL CHECK (audience IN
+        ('family_doctor', 'household', 'township_duty', 'county_expert', 'operations')),
     service_tier smallint NOT NULL,          -- 0: the household
     step         smallint NOT NULL,
     channel_url  text NOT NULL,              -- apprise URL, or console: for the console alone

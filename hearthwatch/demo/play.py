@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+import psycopg
+
 from hearthwatch.demo.account import Summary, summarise, waiting
 from hearthwatch.demo.doctor_hands import Expert
 from hearthwatch.demo.milestones import Milestone, Watch
@@ -15,6 +17,11 @@ DRAIN_S = 90.0
 COURSES = (("p3", "SPO2-CRIT"), ("p4", "SPO2-REFER"), ("p5", "FEVER-PERSIST"))
 UNHURRIED = ("FEVER-PERSIST",)
 """Rules of medium priority: half an hour from tier 2 to tier 3, too long for the slow clock of a chaos run."""
+
+ESCALATING = ("alerting", "postgres")
+_DEADLINE_NEAR = """
+    SELECT EXISTS (SELECT FROM episode WHERE state <> 'closed' AND NOT technical AND due_at BETWEEN %(now)s AND %(soon)s)
+"""
 
 Tell = Callable[[Milestone], None]
 
@@ -71,7 +78,7 @@ class Play:
         if self._chaos is not None:
             self._wait(lambda: self._chaos is None, 120)
         self._decide(wanted, verdict)
-        self._judge(wanted, verdict)
+        self._judge(wanted, verdict, chaos=chaos)
         self._add_up(verdict, chaos=chaos)
         return verdict
 
@@ -129,7 +136,7 @@ class Play:
     def _closed(self) -> set[int]:
         return {m.fields["episode"] for m in self._seen if m.name == "closed"}
 
-    def _judge(self, wanted: Expectation, verdict: Verdict) -> None:
+    def _judge(self, wanted: Expectation, verdict: Verdict, *, chaos: bool) -> None:
         raised = [(m.fields["patient"], m.fields["rule"]) for m in self._seen if m.name == "episode_raised"]
         clinical = [pair for pair in raised if not pair[1].startswith("TECH-")]
         verdict.complaints += [f"{pair} was not raised" for pair in sorted(wanted.raised - set(clinical))]
@@ -140,7 +147,7 @@ class Play:
             if first[2] is None or first[3] is None or first[2] >= first[3]:
                 verdict.complaints.append(f"{pair}: tier 2 was told at {first[2]}, tier 3 at {first[3]}")
         repeats = {key: count for key, count in self._watch.keys.items() if count > 1}
-        if len(repeats) > len(KILLABLE):
+        if len(repeats) > (len(KILLABLE) if chaos else 0):
             verdict.complaints.append(f"{len(repeats)} notices arrived more than once")
 
     def _add_up(self, verdict: Verdict, *, chaos: bool) -> None:
@@ -166,11 +173,14 @@ def _tells(milestone: Milestone, pair: tuple[str, str], service_tier: int) -> bo
     )
 
 
-def kill_each(stage: Stage, *, first_after: timedelta = timedelta(seconds=8)) -> Iterator[Milestone]:
-    """SIGKILL each process once, one after another, and wait for it to come back; yields what it did."""
-    quiet_until = time.monotonic() + first_after.total_seconds()
+def kill_each(stage: Stage, *, quiet: timedelta = timedelta(seconds=8)) -> Iterator[Milestone]:
+    """SIGKILL each process once, one after another, and wait for it to come back; yields what it did.
+
+    Those that carry the escalation are killed just before a deadline, so that it falls due while they are dead.
+    """
+    quiet_until = time.monotonic() + quiet.total_seconds()
     for name in KILLABLE:
-        while time.monotonic() < quiet_until:
+        while time.monotonic() < quiet_until or (name in ESCALATING and not _deadline_is_near(stage)):
             yield Milestone(t_s=stage.t_s(), name="waiting", fields={})
         process = stage.postgres if name == "postgres" else name
         before = stage.supervisor.restarts(process)
@@ -182,4 +192,14 @@ def kill_each(stage: Stage, *, first_after: timedelta = timedelta(seconds=8)) ->
             name="restarted",
             fields={"process": name, "pid": stage.supervisor.pid(process)},
         )
-        quiet_until = time.monotonic() + first_after.total_seconds()
+        quiet_until = time.monotonic() + quiet.total_seconds()
+
+
+def _deadline_is_near(stage: Stage) -> bool:
+    soon = stage.now() + timedelta(seconds=2 * POLL_S * stage.clock.speed)
+    try:
+        with psycopg.connect(stage.dsn, connect_timeout=3) as connection:
+            row = connection.execute(_DEADLINE_NEAR, {"now": stage.now(), "soon": soon}).fetchone()
+    except psycopg.OperationalError:
+        return False
+    return row is not None and bool(row[0])

@@ -32,7 +32,7 @@ from vitals.clock import ClinicalClock
 GATEWAY_ID = "gw-demo"
 HEAD_START = timedelta(seconds=6)
 WALL = "heping-centre"
-KILLABLE = ("gateway", "ingest", "alerting", "postgres", "mosquitto")
+KILLABLE = ("gateway", "ingest", "mosquitto", "alerting", "postgres")
 
 WELL_BUT_FOR_P3 = """zone = "Asia/Shanghai"
 """ + "".join(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import psycopg
@@ -19,17 +20,26 @@ from tests.alerting.ward import Ward
 WITHIN_S = 60
 
 
-class Process:
-    """`hearthwatch alerting run`, its log in a file."""
+class Process(AbstractContextManager["Process"]):
+    """`hearthwatch alerting run`, its log in a file; gone at the end of the block, whatever the test did."""
 
-    def __init__(self, dsn: str, log: Path, **settings: str) -> None:
+    def __init__(self, dsn: str, log: Path) -> None:
         self.log = log
         with log.open("wb") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "hearthwatch", "alerting", "run"],
                 stderr=out,
-                env=os.environ | {"HEARTHWATCH_DATABASE_DSN": dsn} | settings,
+                env=os.environ | {"HEARTHWATCH_DATABASE_DSN": dsn},
             )
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait(timeout=30)
+
+    def stop(self) -> int:
+        """Ask it to end; gives its status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=30)
 
     def events(self) -> list[str]:
         """List what it has logged so far."""
@@ -56,28 +66,24 @@ def missing_database(timescale_server: Postgres) -> Iterator[str]:
 def test_it_waits_for_its_database_and_says_so(
     timescale_server: Postgres, missing_database: str, tmp_path: Path
 ) -> None:
-    alerting = Process(timescale_server.dsn(missing_database), tmp_path / "log")
-    eventually(lambda: "database_unreachable" in alerting.events())
-    with psycopg.connect(timescale_server.dsn(), autocommit=True) as db:
-        db.execute(f"CREATE DATABASE {missing_database} TEMPLATE template0")
-    migrate(timescale_server.dsn(missing_database))
-    eventually(lambda: alerting.events().count("duty_begins") == 4)
-    alerting.process.send_signal(signal.SIGTERM)
-    assert alerting.process.wait(timeout=30) == 0
+    with Process(timescale_server.dsn(missing_database), tmp_path / "log") as alerting:
+        eventually(lambda: "database_unreachable" in alerting.events())
+        with psycopg.connect(timescale_server.dsn(), autocommit=True) as db:
+            db.execute(f"CREATE DATABASE {missing_database} TEMPLATE template0")
+        migrate(timescale_server.dsn(missing_database))
+        eventually(lambda: alerting.events().count("duty_begins") == 4)
+        assert alerting.stop() == 0
 
 
 def test_what_lies_in_the_log_is_judged_and_escalated_by_the_process(database: str, tmp_path: Path) -> None:
     with Ward(database) as ward:
         ward.spo2(1, [8400] * 90, judged=False)
-        alerting = Process(database, tmp_path / "log")
-        eventually(lambda: any(not e.technical for e in ward.episodes()))
-        alerting.process.kill()
-        alerting.process.wait(timeout=30)
+        with Process(database, tmp_path / "log"):
+            eventually(lambda: any(not e.technical for e in ward.episodes()))
         ward.connection.execute("UPDATE episode SET due_at = now()")
-        again = Process(database, tmp_path / "log2")
-        eventually(lambda: any(e.step == 1 for e in ward.episodes() if not e.technical))
-        again.process.send_signal(signal.SIGTERM)
-        assert again.process.wait(timeout=30) == 0
+        with Process(database, tmp_path / "log2") as again:
+            eventually(lambda: any(e.step == 1 for e in ward.episodes() if not e.technical))
+            assert again.stop() == 0
         assert ward.history().count("raised") == len(ward.episodes())
 
 
@@ -93,3 +99,15 @@ def test_a_profile_that_can_not_be_used_ends_it_with_the_reason(tmp_path: Path) 
     )
     assert run.returncode == 2
     assert "sustained is missing" in run.stderr
+
+
+def test_a_misspelt_setting_is_refused_with_the_right_name() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "hearthwatch", "alerting", "run"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"HEARTHWATCH_ALERTING_PROFIL": "x.toml"},
+    )
+    assert run.returncode == 2
+    assert "did you mean HEARTHWATCH_ALERTING_PROFILE?" in run.stderr

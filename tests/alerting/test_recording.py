@@ -241,3 +241,27 @@ def test_nobody_on_duty_is_said_and_somebody_is_still_reached(ward: Ward) -> Non
     tick(ward.desk())
     assert ward.notices()[-1][1:] == (3, "王主任")
     assert "nobody_on_duty" in ward.history()
+
+
+def test_a_household_without_a_channel_is_not_said_to_have_been_told(ward: Ward) -> None:
+    ward.connection.execute("UPDATE patient SET household_channels = '{}'")
+    ward.spo2(1, CRITICAL * 90)
+    home = ward.connection.execute("SELECT * FROM notice WHERE audience = 'household'").fetchone()
+    assert (home.outcome, home.sent_at, home.due_at) == ("no channel", None, None)
+
+
+def test_the_countys_decision_is_told_to_the_family_doctor(ward: Ward) -> None:
+    ward.spo2(1, CRITICAL * 90)
+    act = {"episode_id": ward.episodes()[0].episode_id, "person_id": 3, "channel": "test", "now": ward.now}
+    acknowledge(ward.connection, **act)
+    decide(ward.connection, disposition="stay_home", note="", **act)
+    told = ward.connection.execute("SELECT * FROM notice ORDER BY notice_id DESC LIMIT 1").fetchone()
+    assert (told.audience, told.recipient) == ("family_doctor", "李医生")
+    assert "observe at home" in told.body
+
+
+def test_a_silent_device_is_told_to_the_household(ward: Ward) -> None:
+    ward.spo2(1, WELL * 5)
+    ward.pass_time(seconds=130)
+    told = ward.connection.execute("SELECT * FROM notice WHERE audience = 'household'").fetchall()
+    assert [(n.channel_url, "worn well" in n.body) for n in told] == [("json://localhost:1/home", True)]

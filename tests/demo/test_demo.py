@@ -66,10 +66,11 @@ def test_whatever_is_killed_nothing_is_lost_and_the_escalation_goes_on_in_time()
     status, lines, said = play("--chaos")
     assert status == 0, said
     killed = [line["process"] for line in named(lines, "killed")]
-    assert killed == ["gateway", "ingest", "alerting", "postgres", "mosquitto"]
+    assert killed == ["gateway", "ingest", "mosquitto", "alerting", "postgres"]
     assert [line["process"] for line in named(lines, "restarted")] == killed
     assert Counter((line["patient"], line["rule"]) for line in named(lines, "episode_raised")).most_common(1)[0][1] == 1
-    assert max(line["late_s"] for line in named(lines, "escalated")) < 60
+    # Two deadlines fall due while alerting or PostgreSQL is dead: late by the restart, at five times real speed.
+    assert max(line["late_s"] for line in named(lines, "escalated")) < 15 * 5
     (summary,) = named(lines, "summary")
     assert summary["accepted"] == summary["stored"] + summary["rejected"] + summary["repeated"]
     assert (summary["lost"], summary["duplicates"]) == (0, 0)
@@ -92,6 +93,19 @@ def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
     assert demo.returncode == 0, said
     assert said.rstrip().endswith("demo: stopped")
     assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
+
+
+def test_an_interrupted_proof_is_no_proof(tmp_path: Path) -> None:
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "hearthwatch", "demo", "--json", "--until", "tier3", "--keep", str(tmp_path)],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert demo.stderr is not None
+    assert any("starting" in line for line in demo.stderr)
+    demo.send_signal(signal.SIGINT)
+    demo.communicate(timeout=60)
+    assert demo.returncode == 130
 
 
 def children_of(parent: int) -> list[int]:
