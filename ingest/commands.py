@@ -43,8 +43,9 @@ def rejected(
             typer.echo(json.dumps(line, default=str, ensure_ascii=False))
             continue
         zh, en = EXPLANATION[Rejection(line["reason"])]
+        again = f"  {line['times']} times, last {line['last_received_at']:%F %T}" if line["times"] > 1 else ""
         typer.echo(
-            f"{line['received_at']:%F %T}  {line['source']}  {line['reason']}  {line['readings']} readings\n"
+            f"{line['received_at']:%F %T}  {line['source']}  {line['reason']}  {line['readings']} readings{again}\n"
             f"    {line['detail']}\n    {zh} {en}"
         )
     if not lines and not as_json:

@@ -152,7 +152,23 @@ SELECT patient_id, device_id, signal, acquisition, value, quality, reason, measu
 -- name: copy_rejected
 -- Put aside what was not taken, with its reason.
 COPY rejected (received_at, source, reason, detail, device, measured_at, outbox_id, first_row, last_row, readings,
-    payload) FROM STDIN;
+    payload, last_received_at) FROM STDIN;
+
+-- name: put_unread
+-- Put a message aside that could not be read, or count it where it lies since less than a day. A row that another
+-- writer is counting on is passed over, so that two never wait for each other.
+WITH again AS (
+    UPDATE rejected SET times = times + 1, last_received_at = GREATEST(last_received_at, %(received_at)s)
+     WHERE rejected_id = (
+        SELECT rejected_id FROM rejected
+         WHERE source = %(source)s AND reason = %(reason)s AND sha256(payload) = sha256(%(payload)s)
+           AND outbox_id IS NULL AND received_at > %(received_at)s::timestamptz - INTERVAL '1 day'
+         ORDER BY received_at DESC LIMIT 1 FOR UPDATE SKIP LOCKED)
+    RETURNING rejected_id
+)
+INSERT INTO rejected (received_at, source, reason, detail, readings, payload, last_received_at)
+SELECT %(received_at)s, %(source)s, %(reason)s, %(detail)s, %(readings)s, %(payload)s, %(received_at)s
+ WHERE NOT EXISTS (SELECT FROM again);
 
 -- name: put_status
 -- Keep a gateway's newest word about itself. One the broker had retained is no news of when the gateway was there.
@@ -180,7 +196,7 @@ SELECT count(*), pg_notify('intake', string_agg(partition::text, ',' ORDER BY pa
 -- name: rejected_newest
 -- Browse what was not taken, newest first.
 SELECT rejected_id, received_at, source, reason, detail, device, measured_at, outbox_id, first_row, last_row,
-       readings, octet_length(payload) AS payload_bytes
+       readings, octet_length(payload) AS payload_bytes, times, last_received_at
   FROM rejected
  WHERE %(reason)s::text IS NULL OR reason = %(reason)s
  ORDER BY received_at DESC, rejected_id DESC LIMIT %(limit)s;

@@ -150,10 +150,25 @@ def _put_statuses(connection: Connection, statuses: Iterable[Status], gateways: 
 
 
 def _put_aside(connection: Connection, refusals: Sequence[Refusal]) -> None:
-    if not refusals:
+    """Put readings aside, each once, and messages that could not be read, counted where they lie already."""
+    for refusal in refusals:
+        if refusal.outbox_id is None:
+            connection.execute(
+                _QUERIES["put_unread"],
+                {
+                    "received_at": instant(refusal.received_ms),
+                    "source": refusal.source,
+                    "reason": refusal.reason.value,
+                    "detail": refusal.detail,
+                    "readings": refusal.readings,
+                    "payload": refusal.payload,
+                },
+            )
+    readings = [refusal for refusal in refusals if refusal.outbox_id is not None]
+    if not readings:
         return
     with connection.cursor() as cursor, cursor.copy(_QUERIES["copy_rejected"]) as copy:
-        for refusal in refusals:
+        for refusal in readings:
             copy.write_row(
                 (
                     instant(refusal.received_ms),
@@ -167,6 +182,7 @@ def _put_aside(connection: Connection, refusals: Sequence[Refusal]) -> None:
                     refusal.last_row,
                     refusal.readings,
                     refusal.payload,
+                    instant(refusal.received_ms),
                 )
             )
 

@@ -47,7 +47,9 @@ BEGIN
     END LOOP;
 END $$;
 
--- What could not be parsed, attributed, or contradicts what is stored.
+-- What could not be parsed, attributed, or contradicts what is stored. A message that can not be read is never
+-- acknowledged to its gateway, which sends it again and again: the same payload from the same source for the same
+-- reason is counted on the row that is less than a day old. All other rows stand for readings, each once.
 CREATE TABLE rejected (
     rejected_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     received_at timestamptz NOT NULL,
@@ -60,7 +62,9 @@ CREATE TABLE rejected (
     first_row   bigint,
     last_row    bigint,                 -- inclusive
     readings    integer NOT NULL,       -- how many it stands for; 0 where the payload can not say
-    payload     bytea NOT NULL
+    payload     bytea NOT NULL,
+    times       integer NOT NULL DEFAULT 1,    -- how often it came
+    last_received_at timestamptz NOT NULL
 );
 COMMENT ON COLUMN rejected.payload IS
     'A message that could not be read, or was refused whole: as it came (at most 256 KiB of it). Single readings: '
@@ -68,6 +72,7 @@ COMMENT ON COLUMN rejected.payload IS
     'acquisition u1, 2 bytes of padding (ingest/refusals.py).';
 CREATE INDEX rejected_by_time ON rejected (received_at DESC);
 CREATE INDEX rejected_by_reason ON rejected (reason, received_at DESC);
+CREATE INDEX rejected_unread ON rejected (source, reason, sha256(payload)) WHERE outbox_id IS NULL;
 
 -- Whose an outbox is: the first registered gateway's that sent from it. A copied one (two gateways written from one
 -- image) stays the first's; what another gateway sends from it lies in `rejected` as foreign_outbox.

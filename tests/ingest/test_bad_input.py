@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from ingest.decode import Refused, gather, read_json, read_packed
 from ingest.letters import read_letter
 from ingest.refusals import REFUSED_DTYPE, Refusal
+from ingest.registry import Registry
 from ingest.rejection import EXPLANATION, Rejection
+from ingest.storing import Batch, store
 from tests.ingest.county import (
     LENT,
     LENT_AT,
@@ -113,6 +115,50 @@ def test_unreadable_messages_lie_in_rejected_beside_good_ones_that_are_stored(co
     kept = rows_of(county, "SELECT reason, payload FROM rejected ORDER BY rejected_id")
     assert [reason for reason, _ in kept] == reasons
     assert kept[0][1] == UNREADABLE[0][0]
+
+
+def test_an_unreadable_message_sent_again_is_counted_where_it_lies(county: County) -> None:
+    message, other = b"XX" + good(), b"XX" + good()
+    for minute in range(3):
+        stored = put(county, message, message, other, received_ms=NOW_MS + minute * 60_000)
+        assert refused(stored) == {Rejection.WRONG_MAGIC: 3}
+    put(county, message, gateway_id="gw-2")
+    put(county, message[:100] + b"{", message[:100] + b"{")
+    assert rows_of(
+        county, "SELECT source, payload, times, received_at, last_received_at FROM rejected ORDER BY rejected_id"
+    ) == [
+        ("gw-1", message, 6, NOW, NOW + timedelta(minutes=2)),
+        ("gw-1", other, 3, NOW, NOW + timedelta(minutes=2)),
+        ("gw-2", message, 1, NOW, NOW),
+        ("gw-1", message[:100] + b"{", 2, NOW, NOW),
+    ]
+
+
+def test_an_unreadable_message_lies_in_rejected_anew_after_a_day(county: County) -> None:
+    for hours in (0, 23, 24, 30):
+        put(county, b"XX", received_ms=NOW_MS + hours * 3600_000)
+    assert rows_of(county, "SELECT times, received_at, last_received_at FROM rejected ORDER BY rejected_id") == [
+        (2, NOW, NOW + timedelta(hours=23)),
+        (2, NOW + timedelta(hours=24), NOW + timedelta(hours=30)),
+    ]
+
+
+def test_the_same_payload_for_another_reason_lies_apart(county: County) -> None:
+    refusals = [
+        Refusal(received_ms=NOW_MS, source="gw-1", reason=reason, detail="?", readings=0, payload=b"?")
+        for reason in (Rejection.WRONG_MAGIC, Rejection.BAD_TOPIC, Rejection.BAD_TOPIC)
+    ]
+    store(county, Batch(now_ms=NOW_MS, refusals=refusals), Registry(), retention_days=90)
+    assert rows_of(county, "SELECT reason, times FROM rejected ORDER BY rejected_id") == [
+        ("wrong_magic", 1),
+        ("bad_topic", 2),
+    ]
+
+
+def test_refused_readings_lie_in_rejected_once_each(county: County) -> None:
+    for home in (Home(), Home()):
+        put(county, home.message([(0, SPO2, 8200)], devices=[UNBOUND]))
+    assert rows_of(county, "SELECT times, last_received_at FROM rejected") == [(1, NOW), (1, NOW)]
 
 
 @pytest.mark.parametrize(

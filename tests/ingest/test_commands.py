@@ -19,12 +19,13 @@ def test_what_was_refused_and_what_is_missing_can_be_browsed(
     with connect(any_database) as county:
         county.execute(REGISTRY)
         put(county, home.message([(0, SPO2, 8200)], devices=[UNBOUND]), b"XX")
-        put(county, home.message([(1, SPO2, 9700)], first_row=5))
+        put(county, home.message([(1, SPO2, 9700)], first_row=5), b"XX")
     shown = run(app, ["rejected"]).stdout
     assert "gw-1  unbound_device  1 readings\n    device 'C0:00:00:00:00:09' had no patient at 2026-03-01" in shown
     assert "测量时该设备未绑定任何患者。 No patient was bound to the device when it measured." in shown
     [line] = run(app, ["rejected", "--reason", "wrong_magic", "--json"]).stdout.splitlines()
-    assert json.loads(line)["payload_bytes"] == 2
+    assert (json.loads(line)["payload_bytes"], json.loads(line)["times"]) == (2, 2)
+    assert "2 times, last 2026-03-01 12:00:00" in shown
     [line] = run(app, ["account", "--json"]).stdout.splitlines()
     account = json.loads(line)
     assert (account["gateway_id"], account["outbox_id"]) == ("gw-1", str(home.outbox_id))
