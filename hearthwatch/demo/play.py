@@ -20,7 +20,8 @@ UNHURRIED = ("FEVER-PERSIST",)
 
 ESCALATING = ("alerting", "postgres")
 _DEADLINE_NEAR = """
-    SELECT EXISTS (SELECT FROM episode WHERE state <> 'closed' AND NOT technical AND due_at BETWEEN %(now)s AND %(soon)s)
+    SELECT EXISTS (SELECT FROM episode
+                    WHERE state <> 'closed' AND NOT technical AND due_at BETWEEN %(now)s AND %(soon)s)
 """
 
 Tell = Callable[[Milestone], None]

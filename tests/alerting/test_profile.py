@@ -36,7 +36,7 @@ def test_every_rule_of_the_profile_has_words_in_both_languages() -> None:
         ('priority = "high"', 'priority = "urgent"', "priority = 'urgent', not one of high, medium, low"),
         ("duty_s = 180", "duty_s = 400", "must grow"),
         ("[silence]", "[silense]", "unknown table or key: silense"),
-        ("repeat_s = 300", "repeat_s = 300\nnag_s = 1", "unknown key nag_s"),
+        ("repeat_s = 300", "repeat_s = 300\nnag_s = 1", "no source for nag_s (or the key is misspelt)"),
         ('signal = "spo2"', 'signal = "sp02"', "signal = 'sp02' is not a signal"),
         ("name = ", "name ", "not TOML"),
     ],
