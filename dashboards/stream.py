@@ -17,8 +17,8 @@ from vitals.clock import ClinicalClock
 
 STREAMS_MAX = 500
 HEARTBEAT_S = 1.0
-INTAKE_EVERY = timedelta(seconds=20)
-"""Clinical time between two words of new readings to one page: well inside the 60 s after which a value is stale."""
+INTAKE_EVERY = timedelta(seconds=10)
+"""Clinical time between two words of new readings to one page: well inside the 30 s after which a value is stale."""
 INTAKE_EVERY_S_MOST = 2.0
 LISTEN_AGAIN_AFTER_S = 1.0
 DATABASE_CHECKED_EVERY_S = 3.0
@@ -47,6 +47,7 @@ class Broadcast:
         self._build = build
         self._listeners: set[Listener] = set()
         self._listening = False
+        self._lost = False
         self._closed = False
 
     @property
@@ -70,9 +71,10 @@ class Broadcast:
             try:
                 await self._listen_once()
             except psycopg.Error as error:
-                if self._listening:
-                    log.warning("console.database_lost", error=str(error))
                 self._listening = False
+                if not self._lost:
+                    log.error("console.database_lost", error=str(error), again_every_s=LISTEN_AGAIN_AFTER_S)
+                self._lost = True
             await asyncio.sleep(LISTEN_AGAIN_AFTER_S)
 
     async def stream(self) -> AsyncIterator[str]:
@@ -91,6 +93,9 @@ class Broadcast:
             await connection.execute("LISTEN episode")
             await connection.execute("LISTEN intake")
             self._listening = True
+            if self._lost:
+                log.info("console.database_back")
+            self._lost = False
             self._tell("episode")
             while not self._closed:
                 async for notification in connection.notifies(timeout=DATABASE_CHECKED_EVERY_S):
