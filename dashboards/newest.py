@@ -14,7 +14,8 @@ from vitals.signals import SIGNAL_BY_CODE, Signal
 
 CONTINUOUS_EVERY_S = 10
 """Expected where a continuous device states no interval: one message a gateway every 10 s."""
-STALE_AFTER_AT_LEAST = timedelta(seconds=60)
+STALE_AFTER_AT_LEAST = timedelta(seconds=30)
+"""A gateway's batch of 10 s, its way, and once more (ADR 9)."""
 SPOT_SHOWN_FOR = timedelta(hours=16)
 """Single measurements are taken three times a day (CLINICAL 2.1): twice eight hours."""
 

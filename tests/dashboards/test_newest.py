@@ -28,7 +28,7 @@ def word(age_s: float, *, value: int | None = 9260, quality: int = 0, reason: in
 
 
 @pytest.mark.parametrize(
-    ("every_s", "stale_after_s"), [(10, 60), (None, 60), (1, 60), (60, 120), (300, 600)], ids=str
+    ("every_s", "stale_after_s"), [(10, 30), (None, 30), (1, 30), (60, 120), (300, 600)], ids=str
 )  # fmt: skip
 def test_a_stream_is_stale_at_twice_its_interval_and_not_before(every_s: int | None, stale_after_s: int) -> None:
     before = newest(word(stale_after_s - 0.001, every_s=every_s), NOW)

@@ -55,7 +55,7 @@ def test_no_tick_stands_where_data_is_missing(console: Console, open_page: OpenP
 
 def test_a_tile_goes_stale_by_itself(console: Console, open_page: OpenPage) -> None:
     with console.rows() as db:
-        county.put_latest(db, 6, 1, 9800, datetime.now(UTC) - timedelta(seconds=57))
+        county.put_latest(db, 6, 1, 9800, datetime.now(UTC) - timedelta(seconds=27))
     page = open_page(size=WALL)
     page.goto(console.wall())
     vital = page.locator("#tile-6 .vital--spo2")
