@@ -1,11 +1,14 @@
 """Commands of the console: run it, and make the link of a wall display."""
 
+import sys
+
 import typer
 import uvicorn
+from pydantic import ValidationError
 
 from dashboards.app import create_app
 from dashboards.server import Server
-from dashboards.settings import Settings
+from dashboards.settings import Settings, UnknownSetting
 from dashboards.wall.link import wall_path
 
 app = typer.Typer(help="The web console and the wall displays.", no_args_is_help=True)
@@ -16,7 +19,7 @@ SHUTDOWN_WITHIN_S = 3
 @app.command()
 def run() -> None:
     """Serve the console and the walls until stopped."""
-    settings = Settings()
+    settings = _settings()
     application = create_app(settings)
     config = uvicorn.Config(
         application,
@@ -32,8 +35,15 @@ def run() -> None:
 @app.command("wall-link")
 def wall_link(organisation: str) -> None:
     """Print the path under which a display of this organisation (its key) is served."""
-    secret = Settings().console_secret.get_secret_value()
+    secret = _settings().console_secret.get_secret_value()
     if not secret:
         typer.echo("HEARTHWATCH_CONSOLE_SECRET is not set: a link needs the secret the console runs with", err=True)
         raise typer.Exit(2)
     typer.echo(wall_path(secret.encode(), organisation))
+
+
+def _settings() -> Settings:
+    try:
+        return Settings.from_environment()
+    except (UnknownSetting, ValidationError) as error:
+        sys.exit(f"hearthwatch console: the environment is wrong: {error}")

@@ -1,15 +1,26 @@
 """The settings of the console and the wall, read once from the environment."""
 
+import difflib
+import os
+from collections.abc import Mapping
+from typing import Self
+
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from vitals.clock import ClinicalClock
 
+PREFIX = "HEARTHWATCH_"
+
+
+class UnknownSetting(ValueError):
+    """The environment holds a HEARTHWATCH_CONSOLE_... that the console does not know: most likely misspelt."""
+
 
 class Settings(BaseSettings):
     """Each field is an environment variable HEARTHWATCH_<FIELD>."""
 
-    model_config = SettingsConfigDict(env_prefix="HEARTHWATCH_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
     database_dsn: str = "host=127.0.0.1 dbname=hearthwatch"
     """libpq connection string of the database."""
@@ -23,6 +34,17 @@ class Settings(BaseSettings):
     """Port the console listens on."""
     console_secret: SecretStr = SecretStr("")
     """Signs the links of wall displays; when empty one is drawn at start, and links end with the process."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read the process's settings. Raises UnknownSetting, pydantic.ValidationError."""
+        known = {f"{PREFIX}{name.upper()}" for name in cls.model_fields}
+        for name in sorted(environment):
+            if name.upper().startswith(f"{PREFIX}CONSOLE_") and name.upper() not in known:
+                near = difflib.get_close_matches(name.upper(), known, n=1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                raise UnknownSetting(f"{name} is no setting of the console{hint}")
+        return cls()
 
     def clock(self) -> ClinicalClock:
         """Give clinical time as all processes count it."""
