@@ -145,15 +145,33 @@ def add_alarm(db: Connection, alarm: Alarm, now: datetime) -> int:
             " VALUES (%s, %s, 'deadline', 'unack', %s)",
             [row[0], since + timedelta(minutes=7), alarm.state],
         )
-    for tier, name, at in ((2, "李敏", since + timedelta(minutes=1)), (3, "陈刚", since + timedelta(minutes=7))):
-        if tier == 2 or alarm.step >= 2:
-            db.execute(
-                "INSERT INTO notice (episode_id, key, recipient, service_tier, step, channel_url, title, body,"
-                " created_at, attempts, sent_at, outcome)"
-                " VALUES (%s, %s, %s, %s, 0, 'json://127.0.0.1/', '', '', %s, 1, %s, 'success')",
-                [row[0], f"{row[0]}-{tier}", name, tier, at, at + timedelta(seconds=1)],
-            )
+    add_notice(db, row[0], 1, "family_doctor", since + timedelta(minutes=1))
+    if alarm.step >= 2:
+        add_notice(db, row[0], 3, "county_expert", since + timedelta(minutes=7), step=2)
     return int(row[0])
+
+
+def add_notice(db: Connection, episode_id: int, person_id: int, audience: str, at: datetime, *, step: int = 0) -> None:
+    """Insert a notice that was sent to a person, as alerting would."""
+    name, tier = next((person[2], person[6]) for person in PEOPLE if person[0] == person_id)
+    db.execute(
+        "INSERT INTO notice (episode_id, key, recipient_id, recipient, audience, service_tier, step, channel_url,"
+        " title, body, created_at, attempts, sent_at, outcome)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, 'json://127.0.0.1/', '', '', %s, 1, %s, 'success')",
+        [
+            episode_id, f"{episode_id}-{person_id}-{at.timestamp()}", person_id, name, audience, tier, step, at,
+            at + timedelta(seconds=1),
+        ],
+    )  # fmt: skip
+
+
+def add_unreachable_household(db: Connection, episode_id: int, name: str, at: datetime) -> None:
+    """Insert the notice of a household without any channel, as alerting would."""
+    db.execute(
+        "INSERT INTO notice (episode_id, key, recipient, audience, service_tier, step, channel_url, title, body,"
+        " created_at, outcome) VALUES (%s, %s, %s, 'household', 0, 0, 'console:', '', '', %s, 'no channel')",
+        [episode_id, f"{episode_id}-household-{at.timestamp()}", name, at],
+    )
 
 
 def put_latest(
