@@ -47,6 +47,12 @@ class Sheet:
         return [each for each in DISPOSITIONS if each in self.possible]
 
 
+@router.get("/episodes/{episode_id}")
+def follow(visit: SignedIn, episode_id: int) -> Response:
+    """Lead the link of a notice to the episode on its patient's page."""
+    return _on_the_page(board.patient_of(visit.connection, episode_of(visit, episode_id)), episode_id)
+
+
 @router.get("/episodes/{episode_id}/sheet")
 def show(visit: SignedIn, episode_id: int) -> Response:
     """Show what can be done about an episode, naming whose it is."""
@@ -146,7 +152,7 @@ def _answer(visit: Visit, episode_id: int, *, whole: bool = False, done: str = "
     episode = episode_of(visit, episode_id)
     patient = board.patient_of(visit.connection, episode)
     if "hx-request" not in visit.request.headers:
-        return RedirectResponse(f"/patients/{patient.key}#episode-{episode_id}", status_code=303)
+        return _on_the_page(patient, episode_id)
     sheet = sheet_of(visit, episode, patient)
     return visit.render(
         "sheet.html" if whole else "acts.html",
@@ -155,3 +161,7 @@ def _answer(visit: Visit, episode_id: int, *, whole: bool = False, done: str = "
         done="handed_on" if done == "acknowledged" and not sheet.decisions else done,
         trouble=trouble,
     )
+
+
+def _on_the_page(patient: board.Patient, episode_id: int) -> Response:
+    return RedirectResponse(f"/patients/{patient.key}#episode-{episode_id}", status_code=303)

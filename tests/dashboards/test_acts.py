@@ -172,3 +172,30 @@ def test_without_a_script_a_form_still_acts(console: Console, client: httpx.Clie
     answer = client.post(f"/episodes/{episode_id}/acknowledge", data={"csrf": csrf})
     assert (answer.status_code, answer.headers["location"]) == (303, f"/patients/p-003#episode-{episode_id}")
     assert state_of(console, episode_id)[0] == "ack"
+
+
+def test_the_link_of_a_notice_leads_to_the_episode(console: Console, open_page: OpenPage) -> None:
+    episode_id = raised(console, county.CRITICAL)
+    page = open_page()
+    enter(page, console)
+    page.goto(f"{console.url}/episodes/{episode_id}")
+    expect(page).to_have_url(f"{console.url}/patients/p-001#episode-{episode_id}")
+    expect(page.locator(f"#episode-{episode_id}")).to_be_in_viewport()
+
+
+def test_the_link_of_a_notice_leads_through_the_sign_in(console: Console, open_page: OpenPage) -> None:
+    episode_id = raised(console, county.CRITICAL)
+    page = open_page(size=PHONE)
+    page.goto(f"{console.url}/episodes/{episode_id}")
+    page.fill("[name=key]", "li-min")
+    page.fill("[name=password]", county.PASSWORD)
+    page.click("main button")
+    expect(page).to_have_url(f"{console.url}/patients/p-001#episode-{episode_id}")
+    expect(page.locator(f"#episode-{episode_id}")).to_be_in_viewport()
+
+
+def test_the_link_of_a_notice_out_of_scope_leads_nowhere(console: Console) -> None:
+    episode_id = raised(console, county.CRITICAL)
+    with api(console, "zhou-lan") as client:
+        assert client.get(f"/episodes/{episode_id}").status_code == 404
+        assert client.get("/episodes/999999").status_code == 404

@@ -143,7 +143,7 @@ def test_a_session_that_ended_leads_to_the_sign_in(console: Console, open_page: 
     with console.rows() as db:
         db.execute("DELETE FROM console_session")
         county.notify(db)
-    expect(page.locator("form.sign-in")).to_be_visible()
+    expect(page.locator("form.sign-in")).to_be_visible(timeout=10_000)  # the stream may not have been open yet
 
 
 @pytest.mark.parametrize(
