@@ -65,6 +65,7 @@ def account(
             "outbox_id": str(line["outbox_id"]),
             "taken": count(taken),
             "taken_ranges": taken,
+            "repeated": line["repeated"],
             "missing": count(holes),
             "missing_ranges": holes,
             "received_at": line["received_at"].isoformat(),

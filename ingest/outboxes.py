@@ -7,6 +7,7 @@ taken on the first gateway's account, nor the first's on the copy's. An unregist
 and never an outbox.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -64,6 +65,13 @@ def take_fresh(
             _QUERIES["take_rows"], {**_keys(added), "taken": list(added.values()), "received_at": received_at}
         )
     return readings[fresh]
+
+
+def count_repeated(connection: psycopg.Connection[Any], messages: Sequence[Incoming], message: Iterable[int]) -> None:
+    """Enter rows of take_fresh that equal what is stored, each given by the number of its message."""
+    repeated = Counter((messages[at].decoded.header.outbox_id, messages[at].gateway_id) for at in message)
+    if repeated:
+        connection.execute(_QUERIES["add_repeated"], {**_keys(repeated), "repeated": list(repeated.values())})
 
 
 def _keys(accounts: Iterable[_Account]) -> dict[str, Any]:

@@ -62,6 +62,13 @@ UPDATE outbox_account a SET taken = a.taken + t.taken::int8multirange, received_
   FROM unnest(%(outbox_ids)s::uuid[], %(gateway_ids)s::text[], %(taken)s::text[]) AS t (outbox_id, gateway_id, taken)
  WHERE a.outbox_id = t.outbox_id AND a.gateway_id = t.gateway_id;
 
+-- name: add_repeated
+-- Count rows taken by this batch that equal what is stored, on accounts that it has locked.
+UPDATE outbox_account a SET repeated = a.repeated + t.repeated
+  FROM unnest(%(outbox_ids)s::uuid[], %(gateway_ids)s::text[], %(repeated)s::bigint[])
+    AS t (outbox_id, gateway_id, repeated)
+ WHERE a.outbox_id = t.outbox_id AND a.gateway_id = t.gateway_id;
+
 -- name: make_room
 -- Make the day partitions that the batch needs (plain PostgreSQL only).
 SELECT sample_make_room(%(days)s::date[]);
@@ -203,6 +210,6 @@ SELECT rejected_id, received_at, source, reason, detail, device, measured_at, ou
 
 -- name: accounts
 -- List what each outbox has delivered.
-SELECT outbox_id, gateway_id, taken, received_at FROM outbox_account
+SELECT outbox_id, gateway_id, taken, repeated, received_at FROM outbox_account
  WHERE %(gateway_id)s::text IS NULL OR gateway_id = %(gateway_id)s
  ORDER BY gateway_id, outbox_id;

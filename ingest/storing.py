@@ -8,7 +8,7 @@ later.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from ingest.decode import gather
 from ingest.feed import Rows, by_partition, to_payload
 from ingest.identity import Outcome
 from ingest.latest import newest_of
-from ingest.outboxes import owners_of, take_fresh
+from ingest.outboxes import count_repeated, owners_of, take_fresh
 from ingest.refusals import Refusal, instant, refusals_of
 from ingest.registry import Registry
 from ingest.rejection import Rejection
@@ -78,12 +78,14 @@ def store(connection: Connection, batch: Batch, registry: Registry, *, retention
             readings = take_fresh(connection, batch.messages, readings, instant(batch.now_ms))
         screened = screen(batch.messages, readings, bindings, owners=owners, retention_days=retention_days)
         _store_taken(connection, screened)
+        repeated = screened.rows[screened.rows["rejection"] == REPEATED]
+        count_repeated(connection, batch.messages, repeated["message"].tolist())
         refusals = [*batch.refusals, *refusals_of(batch.messages, screened.rows, owners)]
         _put_aside(connection, refusals)
         _append_to_log(connection, screened.rows[screened.rows["rejection"] == TAKEN], batch.now_ms)
     return Stored(
         readings=int((screened.rows["rejection"] == TAKEN).sum()),
-        duplicates=sent - len(readings) + int((screened.rows["rejection"] == REPEATED).sum()),
+        duplicates=sent - len(readings) + len(repeated),
         refused=_counted(refusals),
         implausible=screened.implausible,
         clock_ahead=screened.clock_ahead,
@@ -94,10 +96,11 @@ def store(connection: Connection, batch: Batch, registry: Registry, *, retention
 
 
 def quarantine(connection: Connection, refusal: Refusal, message: Incoming | None, now_ms: int) -> Stored:
-    """Put a whole message aside that the database refuses; the rows it holds count as taken."""
+    """Put a whole message aside that the database refuses; those of its rows that were not taken before are now."""
     with connection.transaction():
         if message is not None:
-            take_fresh(connection, [message], gather([message.decoded]), instant(now_ms))
+            fresh = take_fresh(connection, [message], gather([message.decoded]), instant(now_ms))
+            refusal = replace(refusal, readings=len(fresh))
         _put_aside(connection, [refusal])
     return Stored(refused=_counted([refusal]))
 

@@ -80,11 +80,14 @@ CREATE TABLE outbox_owner (outbox_id uuid PRIMARY KEY, gateway_id text NOT NULL)
 
 -- Which rows of an outbox have been taken over (in `sample` or in `rejected`) from a gateway: deduplication,
 -- acknowledgement and the account of what is missing, in one. Each gateway has its own, as row 5 of a copied outbox
--- is one reading here and another there.
+-- is one reading here and another there. Every row taken is in `intake_log` once, or stands in `rejected.readings`,
+-- or is counted in `repeated`: a reading of its own row that equals what is stored. (A row that was taken before is
+-- not taken again, so sending a message again repeats nothing.)
 CREATE TABLE outbox_account (
     outbox_id   uuid NOT NULL,
     gateway_id  text NOT NULL,
     taken       int8multirange NOT NULL,
+    repeated    bigint NOT NULL DEFAULT 0,
     received_at timestamptz NOT NULL,
     PRIMARY KEY (outbox_id, gateway_id)
 );

@@ -30,7 +30,7 @@ def test_what_was_refused_and_what_is_missing_can_be_browsed(
     account = json.loads(line)
     assert (account["gateway_id"], account["outbox_id"]) == ("gw-1", str(home.outbox_id))
     assert (account["taken"], account["taken_ranges"]) == (2, [[0, 1], [5, 6]])
-    assert (account["missing"], account["missing_ranges"]) == (4, [[1, 5]])
+    assert (account["missing"], account["missing_ranges"], account["repeated"]) == (4, [[1, 5]], 0)
     assert "taken 2  missing 4  [(1, 5)]" in run(app, ["account", "--gateway", "gw-1"]).stdout
     assert run(app, ["account", "--gateway", "gw-2"]).stdout == ""
 

@@ -42,6 +42,7 @@ class Model:
     stored: dict[tuple[int, int], int] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     fed: int = 0
+    repeated: int = 0
 
     def put(self, rows: list[tuple[int, int, Reading]]) -> None:
         """Take one batch: rows by outbox and row number."""
@@ -65,6 +66,7 @@ class Model:
             self.fed += 1
         elif there == value:
             self.counts["duplicates"] += 1
+            self.repeated += 1
         else:
             self.counts["conflict"] += 1
 
@@ -98,3 +100,5 @@ def test_each_reading_is_stored_once_or_put_aside_whatever_the_order(
     fed = rows_of(county, "SELECT payload FROM intake_log")
     assert sum(len(from_payload(payload)) for (payload,) in fed) == model.fed
     assert rows_of(county, "SELECT COALESCE(sum(readings), 0) FROM rejected") == [(model.counts["conflict"],)]
+    assert rows_of(county, "SELECT sum(repeated) FROM outbox_account") == [(model.repeated,)]
+    assert len(model.taken) == model.fed + model.repeated + model.counts["conflict"]

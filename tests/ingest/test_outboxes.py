@@ -9,10 +9,11 @@ import psycopg
 
 from hearthwatch.services.mosquitto import Mosquitto
 from ingest.decode import read_packed
+from ingest.letters import quarantined
 from ingest.registry import Registry
 from ingest.rejection import Rejection
 from ingest.screening import Incoming
-from ingest.storing import Batch, store
+from ingest.storing import Batch, quarantine, store
 from tests.ingest.county import LENT, NOW_MS, OXIMETER, REGISTRY, SPO2, Home, connect, put, refused, rows_of
 from tests.ingest.service import Publisher, Service, wait_until
 
@@ -88,6 +89,30 @@ def test_an_unknown_gateway_has_its_outbox_as_soon_as_it_is_registered(county: C
     county.execute("INSERT INTO gateway (gateway_id, organisation_id) VALUES ('gw-9', 1)")
     county.execute("UPDATE registry_version SET version = version + 1")
     assert put(county, home.message([(1, SPO2, 9600)]), gateway_id="gw-9").readings == 1
+
+
+def test_readings_that_equal_what_is_stored_are_counted_on_their_account(county: County) -> None:
+    home, other = Home(), Home()
+    put(county, home.message([(0, SPO2, 9500), (1, SPO2, 9600)]))
+    again = home.message([(0, SPO2, 9500), (0, SPO2, 9500), (1, SPO2, 8000), (2, SPO2, 9700), (2, SPO2, 9700)])
+    put(county, again, other.message([(1, SPO2, 9600), (5, SPO2, 9800)]))
+    put(county, again, again)  # rows that were taken before are not taken again, and so not repeated
+    assert dict(rows_of(county, "SELECT outbox_id, repeated FROM outbox_account")) == {
+        home.outbox_id: 3,
+        other.outbox_id: 1,
+    }
+    assert rows_of(county, "SELECT readings FROM rejected") == [(1,)]
+
+
+def test_a_message_that_the_database_refuses_stands_for_the_rows_not_taken_before(county: County) -> None:
+    home = Home()
+    put(county, home.message([(0, SPO2, 9500), (1, SPO2, 9600)]))
+    payload = home.message([(1, SPO2, 9600), (2, SPO2, 9700), (3, SPO2, 9800)], first_row=1)
+    message = Incoming(gateway_id="gw-1", received_ms=NOW_MS, decoded=read_packed(payload))
+    stored = quarantine(county, quarantined(message, payload, "refused"), message, NOW_MS)
+    assert refused(stored) == {Rejection.STORE_ERROR: 2}
+    assert rows_of(county, "SELECT readings, first_row, last_row FROM rejected") == [(2, 1, 3)]
+    assert rows_of(county, ACCOUNTS) == [("gw-1", "{[0,4)}")]
 
 
 def test_two_writers_that_hear_of_an_outbox_at_once_give_it_to_one_gateway(any_database: str) -> None:
