@@ -123,9 +123,11 @@ SELECT episode_id, event_id, at, kind, actor_id, channel, from_state, to_state, 
 
 -- name: notices
 -- Whom these episodes told, and what came of it.
-SELECT notice_id, episode_id, recipient, service_tier, step, split_part(channel_url, ':', 1) AS channel, created_at,
-       due_at, attempts, sent_at, outcome
-  FROM notice WHERE episode_id = ANY (%(episodes)s) ORDER BY notice_id DESC LIMIT %(most)s;
+SELECT n.notice_id, n.episode_id, n.recipient, coalesce(nullif(p.name_en, ''), n.recipient) AS recipient_en,
+       n.audience, n.step, split_part(n.channel_url, ':', 1) AS channel, n.created_at, n.due_at, n.attempts, n.sent_at,
+       n.outcome
+  FROM notice n LEFT JOIN care_person p ON p.person_id = n.recipient_id
+ WHERE n.episode_id = ANY (%(episodes)s) ORDER BY n.notice_id DESC LIMIT %(most)s;
 
 -- name: people
 -- Names of those who acted.

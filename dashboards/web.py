@@ -12,7 +12,7 @@ from fastapi import Depends, Form, Header, HTTPException, Request
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-from dashboards.board import Episode, Patient, Person
+from dashboards.board import Episode, Notice, Patient, Person
 from dashboards.database import Connection, connect
 from dashboards.evidence import evidence_of
 from dashboards.limits import Limit
@@ -87,6 +87,10 @@ class Visit:
     def name_of(self, person: Person | Viewer) -> str:
         """Write a person's name in the reader's script."""
         return person.name if self.words.language is Language.ZH else person.name_en
+
+    def recipient_of(self, notice: Notice) -> str:
+        """Write whom a notice went to in the reader's script."""
+        return notice.recipient if self.words.language is Language.ZH else notice.recipient_en
 
     def doctor_of(self, patient: Patient) -> str:
         """Write the name of a patient's family doctor."""

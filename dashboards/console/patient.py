@@ -112,7 +112,7 @@ def _episodes(visit: Visit, patient: board.Patient) -> dict[str, Any]:
         "episodes": found,
         "sheets": {sheet.episode.episode_id: sheet for sheet in sheets},
         "events": events,
-        "notices": board.notices_of(visit.connection, found),
+        "told": board.told(board.notices_of(visit.connection, found)),
         "people": board.people(visit.connection, [event.actor_id for event in events]),
         "evidence": {
             episode.episode_id: visit.evidence(episode, patient, limits.get((episode.profile_hash, episode.rule), []))

@@ -24,7 +24,7 @@ def test_the_most_urgent_stands_first_with_what_a_doctor_needs(console: Console,
     expect(first).to_contain_text("203床")
     expect(first).to_contain_text("红 · 重点")
     expect(first).to_contain_text("58 个有效样本中 54 个越限")
-    expect(first).to_contain_text("轮到：家庭医生（二级） · 已通知家庭医生 · 无人接手")
+    expect(first).to_contain_text("轮到：家庭医生（二级） · 无人接手")
     expect(first.locator(".vital--spo2 b")).to_have_text("85")
     expect(first.locator(".vital--temperature .vital__age")).to_contain_text("2小时前")
     assert page.title() == "(4) 待处理预警 · hearthwatch"

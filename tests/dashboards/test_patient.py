@@ -1,12 +1,12 @@
 """The patient page: chart, limits, bands, gaps."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.dashboards import county
-from tests.dashboards.conftest import Console, OpenPage, api, enter
+from tests.dashboards.conftest import PHONE, Console, OpenPage, api, enter
 
 
 def test_the_page_says_who_what_and_what_was_done(console: Console, open_page: OpenPage) -> None:
@@ -24,7 +24,60 @@ def test_the_page_says_who_what_and_what_was_done(console: Console, open_page: O
     expect(page.locator(".uplot")).to_have_count(3)
     log = page.locator(".log")
     expect(log).to_contain_text("deadline passed → waiting for the experts")
-    expect(log).to_contain_text("陈刚 · county experts (tier 3) · web hook · sent")
+    expect(log).to_contain_text("Chen Gang · county experts · web hook · sent")
+
+
+def test_repeats_are_one_line_and_the_older_ones_fold(console: Console, open_page: OpenPage) -> None:
+    now = datetime.now(UTC)
+    with console.rows() as db:
+        episode_id = county.add_alarm(db, county.CRITICAL, now)
+        for minutes in range(40, 5, -5):
+            at = now - timedelta(minutes=minutes)
+            for person_id in (3, 2):
+                county.add_notice(db, episode_id, person_id, "county_expert", at, step=3)
+            county.add_notice(db, episode_id, 4, "township_duty", at, step=minutes)
+            db.execute("INSERT INTO episode_event (episode_id, at, kind) VALUES (%s, %s, 'deadline')", [episode_id, at])
+    page = open_page()
+    enter(page, console)
+    page.goto(console.url + "/patients/p-001")
+    expect(page.locator(".told:visible")).to_have_count(5)
+    expect(page.locator(".log")).to_contain_text("周岚, 陈刚 · 14× · 县级专家组")
+    expect(page.locator(".log")).to_contain_text("吴杰 · 乡镇值班")
+    expect(page.locator(".log .timeline li:visible")).to_have_count(10)
+    page.locator(".earlier summary").last.click()
+    expect(page.locator(".told:visible")).to_have_count(9)
+
+
+def test_a_household_without_a_channel_asks_for_a_call(console: Console, open_page: OpenPage) -> None:
+    now = datetime.now(UTC)
+    with console.rows() as db:
+        county.add_unreachable_household(db, county.add_alarm(db, county.CRITICAL, now), "203床", now)
+    page = open_page(language="en-GB")
+    enter(page, console)
+    page.goto(console.url + "/patients/p-001")
+    line = page.locator(".told--no_channel")
+    expect(line).to_contain_text("203床 · household · no channel: please phone")
+    expect(line.locator("a")).to_have_attribute("href", "tel:138 0000 0001")
+
+
+def test_on_a_phone_the_chart_stands_before_the_history(console: Console, open_page: OpenPage) -> None:
+    now = datetime.now(UTC)
+    with console.rows() as db:
+        closed = county.add_alarm(db, county.CRITICAL, now)
+        db.execute(
+            "UPDATE episode SET state = 'closed', due_at = NULL, closed_by = 1, closed_at = %s WHERE episode_id = %s",
+            [now, closed],
+        )
+        opened = county.add_alarm(db, county.CRITICAL, now)
+    page = open_page(size=PHONE)
+    enter(page, console)
+    page.goto(console.url + "/patients/p-001")
+    expect(page.locator(".uplot").first).to_be_visible()
+    tops = [
+        page.locator(part).evaluate("(each) => each.getBoundingClientRect().top")
+        for part in ("#vitals", f"#episode-{opened}", ".columns__course", f"#episode-{closed}")
+    ]
+    assert tops == sorted(tops)
 
 
 @pytest.mark.parametrize("span", ["1h", "24h", "4d"])

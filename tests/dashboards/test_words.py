@@ -10,7 +10,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po
 
-from alerting.episodes import HUMAN_ACTS, State
+from alerting.episodes import HUMAN_ACTS, Audience, State
 from alerting.profile import Priority, no_data_rule
 from alerting.profile_file import parse_profile, standard_adult
 from care.registry import SpecialGroup
@@ -32,8 +32,9 @@ CODES = {
     "condition": ["present", "cleared", "unknown"],
     "state": [state.value for state in State],
     "due": [state.value for state in State if state is not State.CLOSED],
-    "step": ["0", "1", "2", "3"],
-    "turn": ["0", "2", "3"],
+    "step": ["1", "2", "3"],
+    "turn": ["2", "3"],
+    "audience": [audience.value for audience in Audience],
     "tier": ["1", "2", "3"],
     "risk": ["green", "yellow", "red"],
     "sex": ["female", "male", "unknown"],
