@@ -1,6 +1,7 @@
 """Checks of the broker: a real MQTT 5 connection, a real message there and back, and its settings file."""
 
 import contextlib
+import socket
 import threading
 import time
 import uuid
@@ -14,17 +15,35 @@ from hearthwatch.doctor import mosquitto_settings
 from hearthwatch.doctor.finding import Finding, Words, broken, fine, warning
 
 PATIENCE_S = 5.0
+SETTINGS = "HEARTHWATCH_BROKER"
 
 
-def broker(host: str, port: int, patience_s: float = PATIENCE_S) -> Finding:
-    """Connect with MQTT 5 and send one message there and back with QoS 1."""
+def listens(host: str, port: int, *, settings: str = SETTINGS) -> Finding:
+    """Check that something answers at the port; for a gateway with a login.
+
+    Not logged in: where the user name is the client id, we would end the running gateway's session.
+    """
+    address = f"{host}:{port}"
+    try:
+        socket.create_connection((host, port), timeout=PATIENCE_S).close()
+    except OSError as error:
+        return _unreachable(address, str(error), settings)
+    return fine(
+        "broker",
+        en=f"{address} takes connections; the login was not tried, to leave the running gateway's session alone",
+        zh=f"{address} 可以连接；为不影响正在运行的网关会话，未尝试登录",
+    )
+
+
+def broker(host: str, port: int, patience_s: float = PATIENCE_S, *, settings: str = SETTINGS) -> Finding:
+    """Connect with MQTT 5 and send one message there and back with QoS 1; `settings` begins their names."""
     address = f"{host}:{port}"
     trial = _Trial()
     started = time.monotonic()
     try:
         trial.run(host, port, patience_s)
     except OSError as error:
-        return _unreachable(address, str(error))
+        return _unreachable(address, str(error), settings)
     milliseconds = round((time.monotonic() - started) * 1000)
     if trial.refused is not None:
         return broken(
@@ -37,7 +56,7 @@ def broker(host: str, port: int, patience_s: float = PATIENCE_S) -> Finding:
             ),
         )
     if not trial.connected.is_set():
-        return _unreachable(address, f"no MQTT answer within {patience_s:g} s")
+        return _unreachable(address, f"no MQTT answer within {patience_s:g} s", settings)
     if not trial.returned.is_set():
         return warning(
             "broker",
@@ -129,13 +148,13 @@ def _with_included(file: Path) -> str:
     return text
 
 
-def _unreachable(address: str, reason: str) -> Finding:
+def _unreachable(address: str, reason: str, settings: str) -> Finding:
     return broken(
         "broker",
         en=f"no broker answers at {address}: {reason}",
         zh=f"{address} 没有 MQTT 代理响应：{reason}",
         way_out=Words(
-            en="start Mosquitto, or set HEARTHWATCH_BROKER_HOST and HEARTHWATCH_BROKER_PORT to where it runs",
-            zh="请启动 Mosquitto，或将 HEARTHWATCH_BROKER_HOST 和 HEARTHWATCH_BROKER_PORT 指向它",
+            en=f"start Mosquitto, or set {settings}_HOST and {settings}_PORT to where it runs",
+            zh=f"请启动 Mosquitto，或将 {settings}_HOST 和 {settings}_PORT 指向它",
         ),
     )

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
+from gateway.settings import PREFIX, GatewaySettings, SettingsError, load_settings
 from hearthwatch.doctor import machine
 from hearthwatch.doctor.finding import Finding, Language, as_plain, as_text, is_broken, unknown
 from hearthwatch.settings import Settings
@@ -35,6 +36,9 @@ def doctor(
     mosquitto_conf: Annotated[
         Path | None, typer.Option("--mosquitto-conf", help="The broker's configuration, to be checked too.")
     ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="The gateway's settings file (TOML), for the role gateway.")
+    ] = None,
     language: Annotated[Language | None, typer.Option("--lang", help="en or zh; else LANG tells.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
 ) -> None:
@@ -43,7 +47,7 @@ def doctor(
         settings = Settings()
     except ValidationError as error:
         sys.exit(f"hearthwatch doctor: the environment is wrong: {error}")
-    findings = examine(settings, role or _installed_role(), mosquitto_conf)
+    findings = examine(settings, role or _installed_role(), mosquitto_conf, config)
     spoken = language or _language_of(os.environ)
     if as_json:
         typer.echo(json.dumps(as_plain(findings, spoken), ensure_ascii=False))
@@ -52,22 +56,31 @@ def doctor(
     raise typer.Exit(1 if is_broken(findings) else 0)
 
 
-def examine(settings: Settings, role: Role, mosquitto_conf: Path | None = None) -> list[Finding]:
+def examine(
+    settings: Settings, role: Role, mosquitto_conf: Path | None = None, config: Path | None = None
+) -> list[Finding]:
     """Run every check that makes sense on this machine, in the order in which one would repair."""
     findings = [
         machine.python_version(),
         machine.wall_clock(),
         machine.clinical_clock(settings.clock_origin, settings.clock_speed),
-        *_broker(settings, mosquitto_conf),
     ]
-    return [*findings, *(_server(settings, findings) if role is Role.SERVER else _gateway())]
+    if role is Role.GATEWAY:
+        return [*findings, *_gateway(config), *_mosquitto(mosquitto_conf)]
+    findings += [*_broker(settings), *_mosquitto(mosquitto_conf)]
+    return [*findings, *_server(settings, findings)]
 
 
-def _broker(settings: Settings, mosquitto_conf: Path | None) -> list[Finding]:
-    from hearthwatch.doctor.broker import broker, broker_settings
+def _broker(settings: Settings) -> list[Finding]:
+    from hearthwatch.doctor.broker import broker
 
-    found = [broker(settings.broker_host, settings.broker_port)]
-    return found if mosquitto_conf is None else [*found, *broker_settings(mosquitto_conf)]
+    return [broker(settings.broker_host, settings.broker_port)]
+
+
+def _mosquitto(file: Path | None) -> list[Finding]:
+    from hearthwatch.doctor.broker import broker_settings
+
+    return [] if file is None else broker_settings(file)
 
 
 def _server(settings: Settings, before: list[Finding]) -> list[Finding]:
@@ -87,10 +100,22 @@ def _server(settings: Settings, before: list[Finding]) -> list[Finding]:
     return [*found, *registry(dsn, clock.at(datetime.now(UTC)))]
 
 
-def _gateway() -> list[Finding]:
+def _gateway(config: Path | None) -> list[Finding]:
     from hearthwatch.doctor.adapter import adapter
 
-    return [adapter()]
+    try:
+        settings = load_settings(config)
+    except SettingsError as error:
+        after = [unknown(check, because=machine.GATEWAY_SETTINGS) for check in ("broker", "outbox")]
+        return [machine.gateway_settings_wrong(error), *after, adapter()]
+    return [_gateway_broker(settings), machine.outbox(settings), adapter()]
+
+
+def _gateway_broker(settings: GatewaySettings) -> Finding:
+    from hearthwatch.doctor.broker import broker, listens
+
+    check = listens if settings.broker_username or settings.broker_ca_file else broker
+    return check(settings.broker_host, settings.broker_port, settings=f"{PREFIX}BROKER")
 
 
 def _installed_role() -> Role:

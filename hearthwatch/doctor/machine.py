@@ -1,12 +1,15 @@
-"""Checks of the machine itself: Python, the wall clock, the clinical clock."""
+"""Checks of the machine itself: Python, the wall clock, the clinical clock; what a gateway keeps on it."""
 
 import ctypes
 import sys
 from datetime import UTC, datetime
 
+from gateway.outbox import OutboxError, read_account
+from gateway.settings import PREFIX, GatewaySettings, SettingsError
 from hearthwatch.doctor.finding import Finding, Words, broken, fine, warning
 from vitals.clock import ClinicalClock
 
+GATEWAY_SETTINGS = "gateway settings"
 PYTHON_MIN = (3, 11)
 _NEVER_BEFORE = datetime(2026, 1, 1, tzinfo=UTC)
 _UNSYNCHRONISED = 0x0040  # STA_UNSYNC of adjtimex(2): set by the kernel, cleared by whatever keeps the time
@@ -96,4 +99,49 @@ def _real_time() -> Words:
     return Words(
         en="for real patients remove HEARTHWATCH_CLOCK_ORIGIN and HEARTHWATCH_CLOCK_SPEED everywhere",
         zh="用于真实患者时，请在所有进程中删除 HEARTHWATCH_CLOCK_ORIGIN 和 HEARTHWATCH_CLOCK_SPEED",
+    )
+
+
+def gateway_settings_wrong(error: SettingsError) -> Finding:
+    """Say what is wrong with a gateway's settings."""
+    return broken(
+        GATEWAY_SETTINGS,
+        en=f"are wrong: {error}",
+        zh=f"有误：{error}",
+        way_out=Words(
+            en=f"correct {PREFIX}… in the environment, or give the gateway's file with --config",
+            zh=f"请更正环境变量 {PREFIX}…，或用 --config 给出网关的配置文件",
+        ),
+    )
+
+
+def outbox(settings: GatewaySettings) -> Finding:
+    """Check that the outbox can be opened, also while the gateway runs."""
+    path = settings.outbox_path
+    if path.parent.is_dir() and not path.exists():
+        return warning(
+            "outbox",
+            en=f"{path.absolute()} is not there: no gateway has run with these settings",
+            zh=f"{path.absolute()} 不存在：网关尚未用此配置运行过",
+            way_out=Words(
+                en=f"start the gateway, or set {PREFIX}OUTBOX_PATH to where the outbox lies",
+                zh=f"请启动网关，或将 {PREFIX}OUTBOX_PATH 指向发件箱文件",
+            ),
+        )
+    try:
+        account, _ = read_account(path)
+    except OutboxError as error:
+        return broken(
+            "outbox",
+            en=f"cannot be opened: {error}",
+            zh=f"无法打开：{error}",
+            way_out=Words(
+                en="run the doctor as the gateway's user; look at the folder's rights and at the disk",
+                zh="请以网关用户运行 doctor，并检查目录权限和磁盘",
+            ),
+        )
+    return fine(
+        "outbox",
+        en=f"{path.absolute()} opens; {account.depth} readings wait in it",
+        zh=f"{path.absolute()} 可以打开；其中有 {account.depth} 条待发送",
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from gateway.outbox import Outbox
 from hearthwatch.doctor import broker, database, machine, mosquitto_settings, registry
 from hearthwatch.doctor.adapter import adapter
 from hearthwatch.doctor.finding import Finding, Language, Verdict, as_text
@@ -213,6 +214,48 @@ def test_the_command_says_what_is_broken_and_exits_with_1(own_broker: Mosquitto)
     assert said["migrations"]["verdict"] == "unknown"
 
 
+def test_a_gateway_is_asked_with_the_gateways_own_settings(broker_server: Mosquitto, tmp_path: Path) -> None:
+    config, path = tmp_path / "gateway.toml", tmp_path / "outbox.sqlite"
+    config.write_text(f'gateway_id = "gw-1"\nbroker_port = {broker_server.port}\noutbox_path = "{path}"\n')
+    Outbox(path, bytes_max=1 << 20, undecoded_max=1).close()
+    said = _gateway_findings("--config", str(config), HEARTHWATCH_BROKER_PORT=str(free_port()))
+    assert [said[check]["verdict"] for check in ("broker", "outbox")] == ["fine"] * 2
+    assert str(broker_server.port) in said["broker"]["found"]
+    path.write_bytes(b"no database" * 100)
+    dead = str(free_port())
+    said = _gateway_findings("--config", str(config), HEARTHWATCH_GATEWAY_BROKER_PORT=dead)
+    assert [said[check]["verdict"] for check in ("broker", "outbox")] == ["broken"] * 2
+    assert dead in said["broker"]["found"]
+    assert "HEARTHWATCH_GATEWAY_BROKER_HOST" in said["broker"]["way_out"]
+    path.unlink()
+    assert _gateway_findings("--config", str(config))["outbox"]["verdict"] == "warning"
+
+
+def test_a_gateway_with_a_login_is_not_logged_in_for(broker_server: Mosquitto) -> None:
+    login = {"HEARTHWATCH_GATEWAY_BROKER_USERNAME": "gw-1", "HEARTHWATCH_GATEWAY_BROKER_PORT": str(broker_server.port)}
+    said = _gateway_findings(HEARTHWATCH_GATEWAY_GATEWAY_ID="gw-1", **login)
+    assert said["broker"]["verdict"] == "fine"
+    assert "not tried" in said["broker"]["found"]
+
+
+def test_wrong_settings_of_a_gateway_are_a_finding() -> None:
+    said = _gateway_findings(HEARTHWATCH_GATEWAY_BROKER_PROT="1")
+    assert said["gateway settings"]["verdict"] == "broken"
+    assert "HEARTHWATCH_GATEWAY_BROKER_PROT" in said["gateway settings"]["found"]
+    assert [said[check]["verdict"] for check in ("broker", "outbox")] == ["unknown"] * 2
+
+
+def test_the_doctor_of_a_gateway_needs_no_database_driver() -> None:
+    program = (
+        "import sys; sys.modules['psycopg'] = None\n"
+        "from hearthwatch.doctor.commands import Role, examine\n"
+        "from hearthwatch.settings import Settings\n"
+        "print(len(examine(Settings(), Role.GATEWAY)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "7", done.stderr
+
+
 def test_the_command_speaks_chinese_where_the_system_does() -> None:
     assert "无法连接" in _doctor(LANG="zh_CN.UTF-8", LC_ALL="").stdout
     assert "cannot be reached" in _doctor("--lang", "en", LANG="zh_CN.UTF-8", LC_ALL="").stdout
@@ -234,6 +277,12 @@ def _doctor(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
+
+
+def _gateway_findings(*arguments: str, **env: str) -> dict[str, dict[str, str]]:
+    done = _doctor("--role", "gateway", "--json", "--lang", "en", *arguments, **env)
+    assert done.stdout, done.stderr
+    return {each["check"]: each for each in json.loads(done.stdout)}
 
 
 def _verdicts(findings: list[Finding]) -> list[Verdict]:
