@@ -79,13 +79,13 @@ class Entry:
         """Read true or false."""
         return bool(self._value(name, bool, "true or false", default))
 
-    def whole(self, name: str, low: int, high: int) -> int | None:
-        """Read an optional whole number within bounds."""
+    def whole(self, name: str, low: int, high: int, *, else_do: str) -> int | None:
+        """Read an optional whole number within bounds; `else_do` says why, and the way out."""
         if not self.has(name):
             return None
         value: int | None = self._value(name, int, "a whole number", None)
         if value is not None and not low <= value <= high:
-            self.problem(name, f"{value} is not within {low} to {high}")
+            self.problem(name, f"{value} is not within {low} to {high}: {else_do}")
         return value
 
     def choice(self, name: str, kind: type[_Choice]) -> _Choice:

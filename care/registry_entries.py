@@ -23,11 +23,14 @@ from care.registry import (
     Sex,
     SpecialGroup,
 )
+from vitals.sustained import BUCKET_MS
 
 KEY = r"[a-z0-9][a-z0-9_-]{0,62}"
 DEVICE_KEY = r"[\x21-\x7e]{1,64}"
 PASSWORD_HASH = r"\$argon2id\$.+"
 PASSWORD_CHARACTERS_MIN = 8
+EXPECTED_EVERY_S_MAX = BUCKET_MS // 1000
+"""A continuous device slower than this would leave buckets of the sustained rules empty, and never alarm."""
 _STAND_IN = datetime(1900, 1, 1, tzinfo=UTC)
 
 
@@ -126,7 +129,13 @@ def read_device(key: str, entry: Entry) -> Device:
         key=key,
         kind=entry.choice("kind", DeviceKind),
         wellness=entry.flag("wellness", False),
-        expected_every_s=entry.whole("expected_every_s", 1, 86_400),
+        expected_every_s=entry.whole(
+            "expected_every_s",
+            1,
+            EXPECTED_EVERY_S_MAX,
+            else_do=f"rules that watch continuously need a sample every {EXPECTED_EVERY_S_MAX} s;"
+            " leave it out for single measurements",
+        ),
     )
     entry.end()
     return device

@@ -56,7 +56,8 @@ CREATE TABLE device (
     key       text NOT NULL UNIQUE,               -- the id on the wire: the BLE identity address
     kind      text NOT NULL CHECK (kind IN ('oximeter', 'thermometer', 'cuff', 'glucose_meter', 'wearable', 'scale')),
     wellness  boolean NOT NULL DEFAULT false,     -- a wearable that may prompt, never raise high by itself
-    expected_every_s integer                      -- continuous: seconds between samples; NULL: spot, when worn
+    -- continuous: seconds between samples, one in every bucket of the sustained rules; NULL: spot, when worn
+    expected_every_s integer CHECK (expected_every_s BETWEEN 1 AND 10)
 );
 
 CREATE TABLE binding (

@@ -130,3 +130,20 @@ def test_loaders_at_the_same_time_do_not_meet(connection: psycopg.Connection[Any
         changes = sorted(pool.map(once, range(4)))
     assert changes[:3] == [0, 0, 0]
     assert connection.execute("SELECT count(*) FROM binding").fetchall() == [(6,)]
+
+
+@pytest.mark.parametrize("every_s", [0, 11])
+def test_a_continuous_device_too_slow_for_the_rules_is_refused_by_the_database_too(
+    connection: psycopg.Connection[Any], every_s: int
+) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation):
+        connection.execute("INSERT INTO device (key, kind, expected_every_s) VALUES ('x', 'oximeter', %s)", [every_s])
+
+
+@pytest.mark.parametrize("every_s", ["1", "10"])
+def test_a_continuous_device_with_a_sample_in_every_bucket_is_taken(
+    connection: psycopg.Connection[Any], every_s: str
+) -> None:
+    load(connection, without_passwords(("every_s = 1\n", f"every_s = {every_s}\n")), now=NOW)
+    found = connection.execute("SELECT expected_every_s FROM device WHERE key = 'C0:00:00:00:00:01'").fetchall()
+    assert found == [(int(every_s),)]

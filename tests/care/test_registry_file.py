@@ -59,7 +59,8 @@ def test_a_password_is_not_shown() -> None:
         ('"heping-centre"', '"hepin-centre"', "hepin-centre", "organisation.liuzhuang-village.parent", "did you mean"),
         ('family_doctor = "li"', 'family_doctor = "sun"', '"sun"', "patient.p1.family_doctor", "has another role"),
         ("tier = 3", "tier = 1", "tier = 1", "person.wang.service_tier", "1 is not one of 2, 3"),
-        ("every_s = 1\n", "every_s = 0\n", "_s = 0", f"{FIRST}.expected_every_s", "1 to 86400"),
+        ("every_s = 1\n", "every_s = 0\n", "_s = 0", f"{FIRST}.expected_every_s", "0 is not within 1 to 10"),
+        ("every_s = 1\n", "every_s = 11\n", "_s = 11", f"{FIRST}.expected_every_s", "11 is not within 1 to 10"),
         ("every_s = 1\n", "every_s = true\n", "_s = true", f"{FIRST}.expected_every_s", "whole number"),
         ('person = "ops"', 'person = "op"', '"op"', "duty[3].person", "is no person of this file; did you mean 'ops'"),
         ('role = "operations"\nperson', 'role = "operation"\nperson', '"operation"', "duty[3].role", "is not one of"),
@@ -82,6 +83,15 @@ def test_a_mistake_is_named_with_line_field_and_way_out(old: str, new: str, part
     problem = next(problem for problem in found if problem.field == field)
     assert problem.line == line_with(text, part)
     assert says in problem.message
+
+
+def test_a_device_too_slow_for_the_rules_is_told_the_way_out() -> None:
+    text = changed(("every_s = 1\n", "every_s = 30\n"))
+    [problem] = problems_of(text)
+    assert str(problem) == (
+        f"line {line_with(text, '_s = 30')}: {FIRST}.expected_every_s: 30 is not within 1 to 10"
+        ": rules that watch continuously need a sample every 10 s; leave it out for single measurements"
+    )
 
 
 def test_all_mistakes_are_told_at_once_in_the_order_of_lines() -> None:
