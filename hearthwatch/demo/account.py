@@ -18,8 +18,8 @@ class Summary:
     `notified`: values the devices sent over GATT, by their own count (no "not a number", no battery level).
     `accepted`: fsynced by the outbox, values and words like "finger out". `stored`: in `sample`; `values` are those
     of them that the devices' own count knows. `rejected`: in quarantine. `repeated`: accepted twice by the outbox,
-    one value at one instant, stored once. `lost`: accepted and neither stored, nor rejected, nor repeated, nor
-    thinned. `duplicates`: stored more than once.
+    one value at one instant, stored once, as ingest counted. `lost`: accepted and neither stored, nor rejected, nor
+    repeated, nor thinned. `duplicates`: stored more than once.
     """
 
     notified: int
@@ -56,13 +56,10 @@ def summarise(dsn: str, outbox: Path, devices_log: Path) -> Summary:
     """Count everything, from three independent books: the devices', the outbox's, the database's."""
     kept = read_account(outbox)[0]
     with psycopg.connect(dsn) as connection:
-        taken = _number(
-            connection,
-            "SELECT COALESCE(sum(upper(r) - lower(r)), 0) FROM outbox_account, unnest(taken) AS r",
-        )
         stored = _number(connection, "SELECT count(*) FROM reading")
         values = _number(connection, "SELECT count(*) FROM reading WHERE value IS NOT NULL AND signal <> 'battery'")
         rejected = _number(connection, "SELECT COALESCE(sum(readings), 0) FROM rejected WHERE outbox_id IS NOT NULL")
+        repeated = _number(connection, "SELECT COALESCE(sum(repeated), 0) FROM outbox_account")
         payloads = connection.execute("SELECT payload FROM intake_log").fetchall()
     fed = np.concatenate([from_payload(bytes(row[0])) for row in payloads] or [np.empty(0, FEED_DTYPE)])
     distinct = len(np.unique(fed[["patient", "device", "measured_ms", "signal"]]))
@@ -73,9 +70,9 @@ def summarise(dsn: str, outbox: Path, devices_log: Path) -> Summary:
         values=values,
         duplicates=(len(fed) - distinct) + max(0, stored - distinct),
         rejected=rejected,
-        repeated=taken - stored - rejected,
+        repeated=repeated,
         thinned=kept.thinned,
-        lost=kept.accepted - kept.thinned - taken + max(0, distinct - stored),
+        lost=kept.accepted - kept.thinned - stored - rejected - repeated,
     )
 
 
