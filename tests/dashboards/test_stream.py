@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from structlog.testing import capture_logs
@@ -42,8 +43,8 @@ def test_a_database_that_is_away_is_said_once_and_its_return_too(
         await _until(lambda: not broadcast.listening)
         listening.cancel()
 
-    with capture_logs() as said:
-        asyncio.run(scenario())
+    with capture_logs() as said, ThreadPoolExecutor() as beside:  # this thread may hold the browser's event loop
+        beside.submit(lambda: asyncio.run(scenario())).result()
     assert [each["event"] for each in said] == [
         "console.database_lost",
         "console.database_back",
