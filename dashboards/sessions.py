@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from care.people import verify_password
-
 from dashboards.database import Connection, execute, records, rows
 from dashboards.scope import Onlooker
 
