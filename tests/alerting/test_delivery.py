@@ -126,8 +126,9 @@ def test_the_notice_of_a_closed_episode_is_given_up_at_last_and_says_so(ringing:
 def test_an_address_no_channel_understands_is_an_outcome_and_blocks_nobody(ringing: Ward, phone: Phone) -> None:
     ringing.connection.execute("UPDATE notice SET channel_url = 'nonsense' WHERE recipient_id = 1")
     ringing.connection.execute(
-        "INSERT INTO notice (episode_id, key, recipient, service_tier, step, channel_url, title, body, created_at,"
-        " due_at) SELECT episode_id, 'other', 'x', 2, 0, %s, 't', 'b', created_at, created_at FROM notice LIMIT 1",
+        "INSERT INTO notice (episode_id, key, recipient, audience, service_tier, step, channel_url, title, body,"
+        " created_at, due_at) SELECT episode_id, 'other', 'x', 'operations', 2, 0, %s, 't', 'b', created_at,"
+        " created_at FROM notice LIMIT 1",
         (f"json://127.0.0.1:{phone.server.server_port}/x",),
     )
     assert send(ringing) == 1
