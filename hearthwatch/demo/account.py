@@ -72,7 +72,7 @@ def summarise(dsn: str, outbox: Path, devices_log: Path) -> Summary:
         rejected=rejected,
         repeated=repeated,
         thinned=kept.thinned,
-        lost=kept.accepted - kept.thinned - stored - rejected - repeated,
+        lost=kept.accepted - kept.thinned - len(fed) - rejected - repeated,
     )
 
 
