@@ -14,7 +14,7 @@ import psycopg
 from psycopg.types.range import TimestamptzRange
 
 from care.passwords import hashed, matches
-from care.registry import BindingInterval, Duty, Person, Registry
+from care.registry import BindingInterval, Person, Registry
 from care.sql import load_queries
 
 _QUERIES = load_queries("care")
@@ -50,7 +50,7 @@ def load(connection: psycopg.Connection[Any], registry: Registry, *, now: dateti
             "gateways": _put_all(connection, "put_gateway", registry.gateways),
             "devices": _put_all(connection, "put_device", registry.devices),
             "bindings": _put_bindings(connection, registry, now),
-            "duties": _put_duties(connection, registry.duties),
+            "duties": _put_duties(connection, registry),
         }
         if any(counts.values()):
             version += 1
@@ -111,9 +111,11 @@ def _put_bindings(connection: psycopg.Connection[Any], registry: Registry, now: 
     return changes
 
 
-def _put_duties(connection: psycopg.Connection[Any], duties: tuple[Duty, ...]) -> int:
+def _put_duties(connection: psycopg.Connection[Any], registry: Registry) -> int:
+    """Put on and take off duty, for every organisation that the file describes."""
+    duties = registry.duties
     values = {
-        "spoken_of": sorted({duty.organisation for duty in duties}),
+        "spoken_of": [organisation.key for organisation in registry.organisations],
         "organisations": [duty.organisation for duty in duties],
         "roles": [duty.duty_role.value for duty in duties],
         "people": [duty.person for duty in duties],

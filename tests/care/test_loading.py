@@ -96,6 +96,16 @@ def test_a_device_without_binding_in_the_file_is_unbound_now(connection: psycopg
     assert bindings(connection, "06") == [("p6", SINCE, NOW)]
 
 
+def test_an_organisation_whose_last_duty_is_taken_out_has_nobody_on_duty(connection: psycopg.Connection[Any]) -> None:
+    load(connection, without_passwords(), now=NOW)
+    line = '[[duty]]\norganisation = "heping-centre"\nrole = "township_duty"\nperson = "zhao"\n'
+    loaded = load(connection, without_passwords((line, "")), now=NOW)
+    assert loaded.duties == 1
+    village = connection.execute("SELECT organisation_id FROM organisation WHERE key = 'liuzhuang-village'").fetchone()
+    assert village is not None
+    assert on_duty(connection, village[0], "township_duty", NOW) == []
+
+
 def test_duty_follows_the_file(connection: psycopg.Connection[Any]) -> None:
     load(connection, without_passwords(), now=NOW)
     changed = without_passwords(('person = "zhou"', 'person = "wang"\nfrom = 2026-03-02T00:00:00Z'))
