@@ -6,7 +6,7 @@ from dbus_fast import BusType, Message, MessageType
 from dbus_fast.aio import MessageBus
 from dbus_fast.errors import AuthError
 
-from hearthwatch.doctor.finding import Finding, Words, broken, fine
+from vitals.finding import Finding, Words, broken, fine
 
 _PATIENCE_S = 5.0
 

@@ -12,7 +12,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from hearthwatch.doctor import mosquitto_settings
-from hearthwatch.doctor.finding import Finding, Words, broken, fine, warning
+from vitals.finding import Finding, Words, broken, fine, warning
 
 PATIENCE_S = 5.0
 SETTINGS = "HEARTHWATCH_BROKER"

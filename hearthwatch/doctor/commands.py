@@ -14,9 +14,9 @@ from pydantic import ValidationError
 
 from gateway.settings import PREFIX, GatewaySettings, SettingsError, load_settings
 from hearthwatch.doctor import machine
-from hearthwatch.doctor.finding import Finding, Language, as_plain, as_text, is_broken, unknown
 from hearthwatch.settings import Settings
 from vitals.clock import ClinicalClock
+from vitals.finding import Finding, Language, as_plain, as_text, is_broken, unknown
 
 app = typer.Typer(add_completion=False)
 

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import psycopg
 
-from hearthwatch.doctor.finding import Finding, Words, broken, fine, warning
 from hearthwatch.migration_files import MigrationError
 from hearthwatch.migrations import status
+from vitals.finding import Finding, Words, broken, fine, warning
 
 CLOCK_DIFFERENCE_MAX_S = 5.0
 _CONNECT_TIMEOUT_S = 5

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from gateway.outbox import OutboxError, read_account
 from gateway.settings import PREFIX, GatewaySettings, SettingsError
-from hearthwatch.doctor.finding import Finding, Words, broken, fine, warning
 from vitals.clock import ClinicalClock
+from vitals.finding import Finding, Words, broken, fine, warning
 
 GATEWAY_SETTINGS = "gateway settings"
 PYTHON_MIN = (3, 11)

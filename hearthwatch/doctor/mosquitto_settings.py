@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from hearthwatch.doctor.finding import Finding, Words, broken, fine, warning
+from vitals.finding import Finding, Words, broken, fine, warning
 
 CHECK = "broker settings"
 DEFAULTS: Mapping[str, str] = {

@@ -7,7 +7,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from care.duty import on_duty
-from hearthwatch.doctor.finding import Finding, Words, broken, fine, unknown
+from vitals.finding import Finding, Words, broken, fine, unknown
 
 DUTY_ROLES = ("township_duty", "county_expert")  # whom an unanswered episode is escalated to
 

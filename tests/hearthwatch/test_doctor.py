@@ -16,10 +16,10 @@ import pytest
 from gateway.outbox import Outbox
 from hearthwatch.doctor import broker, database, machine, mosquitto_settings, registry
 from hearthwatch.doctor.adapter import adapter
-from hearthwatch.doctor.finding import Finding, Language, Verdict, as_text
 from hearthwatch.services.mosquitto import CONFIG, Mosquitto
 from hearthwatch.services.ports import LOOPBACK, free_port
 from hearthwatch.services.postgres import Postgres
+from vitals.finding import Finding, Language, Verdict, as_text
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 

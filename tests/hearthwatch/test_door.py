@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from hearthwatch.doctor.broker import broker
-from hearthwatch.doctor.finding import Verdict
+from vitals.finding import Verdict
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())

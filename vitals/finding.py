@@ -1,4 +1,4 @@
-"""What a check says: a verdict, what was found, and the way out, in English and Chinese (core)."""
+"""What a check says: a verdict, what was found, and the way out, in English and Chinese."""
 
 from dataclasses import dataclass
 from enum import StrEnum
