@@ -38,12 +38,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
-    """One signal's scaled value (None for none), its quality, and why it is not good: most serious reason first."""
+    """One signal's scaled value (None for none), its quality, and why it is not good: most serious reason first.
+
+    `before_ms`: so much earlier than the payload's instant (a payload may hold several beats).
+    """
 
     signal: Signal
     value: int | None
     quality: Quality
     reasons: tuple[Reason, ...] = ()
+    before_ms: int = 0
 
     @property
     def reason(self) -> Reason:
@@ -94,7 +98,7 @@ SERIOUSNESS: tuple[Reason, ...] = (
 )
 
 
-def measure(signal: Signal, number: Number, findings: Iterable[Finding] = ()) -> Measurement:
+def measure(signal: Signal, number: Number, findings: Iterable[Finding] = (), *, before_ms: int = 0) -> Measurement:
     """Scale and judge one number; a value that can be one is kept whatever its quality."""
     value, own = _value(signal, number)
     found = sorted({*findings, *own}, key=lambda f: (-f.quality, SERIOUSNESS.index(f.reason)))
@@ -103,6 +107,7 @@ def measure(signal: Signal, number: Number, findings: Iterable[Finding] = ()) ->
         value=value,
         quality=found[0].quality if found else Quality.GOOD,
         reasons=tuple(dict.fromkeys(f.reason for f in found)),
+        before_ms=before_ms,
     )
 
 

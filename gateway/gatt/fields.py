@@ -16,11 +16,15 @@ class Fields:
 
     def unsigned(self, name: str, *, size_bytes: int) -> int:
         """Take an unsigned integer of 1 to 4 bytes."""
-        left = len(self._payload) - self._at
-        if left < size_bytes:
-            raise self.error(len(self._payload), f"{name} needs {size_bytes} bytes, {left} left")
+        if self.left_bytes < size_bytes:
+            raise self.error(len(self._payload), f"{name} needs {size_bytes} bytes, {self.left_bytes} left")
         self._at += size_bytes
         return int.from_bytes(self._payload[self._at - size_bytes : self._at], "little")
+
+    def signed(self, name: str, *, size_bytes: int) -> int:
+        """Take a two's complement integer of 1 to 4 bytes."""
+        raw = self.unsigned(name, size_bytes=size_bytes)
+        return raw - (1 << 8 * size_bytes) if raw >> (8 * size_bytes - 1) else raw
 
     def sfloat(self, name: str) -> Number:
         """Take an IEEE 11073 SFLOAT."""
@@ -43,10 +47,20 @@ class Fields:
         except ValueError as exc:
             raise self.error(start, f"{name} {year}-{month}-{day} {hour}:{minute}:{second}: {exc}") from exc
 
+    @property
+    def left_bytes(self) -> int:
+        """How many bytes are not taken yet."""
+        return len(self._payload) - self._at
+
+    def rest(self) -> bytes:
+        """Take all that is left."""
+        start, self._at = self._at, len(self._payload)
+        return self._payload[start:]
+
     def end(self, *, more_announced: bool) -> None:
         """Refuse bytes after the last known field, unless a reserved flag announced some (a newer revision)."""
-        if self._at < len(self._payload) and not more_announced:
-            raise self.error(self._at, f"{len(self._payload) - self._at} bytes after the last field")
+        if self.left_bytes and not more_announced:
+            raise self.error(self._at, f"{self.left_bytes} bytes after the last field")
 
     def error(self, offset: int, message: str) -> DecodeError:
         """Make this payload's error at a byte."""

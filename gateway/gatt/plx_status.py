@@ -4,23 +4,10 @@ CLINICAL rule: a low value with a bad bit never vanishes. INVALID and QUESTIONAB
 that can not be one (NaN, 0 %, over 100 %) is taken away, and that is not decided here.
 """
 
-from dataclasses import dataclass
-
 from gateway.gatt.decoded import Finding
+from gateway.gatt.status_bits import StatusBit
+from gateway.gatt.status_bits import status_bit as _bit
 from vitals.quality import Quality, Reason
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusBit:
-    """One defined bit; `finding` is None where it takes no trust away."""
-
-    name: str
-    finding: Finding | None
-
-
-def _bit(name: str, quality: Quality = Quality.GOOD, reason: Reason = Reason.NONE) -> StatusBit:
-    return StatusBit(name=name, finding=Finding(quality=quality, reason=reason) if quality else None)
-
 
 # Bits 0-4 are reserved and ignored.
 MEASUREMENT_STATUS: dict[int, StatusBit] = {
@@ -71,13 +58,3 @@ LOW_PERFUSION_BELOW_PERCENT = 0.3
 def settled(word: int) -> int:
     """Give a Measurement Status without "ongoing" and "early estimate" where the device vouches for the value."""
     return word & ~_UNSETTLED if word & _SETTLED else word
-
-
-def names_of(table: dict[int, StatusBit], word: int) -> tuple[str, ...]:
-    """Name the defined bits that are set, lowest first."""
-    return tuple(bit.name for number, bit in table.items() if word >> number & 1)
-
-
-def findings_of(table: dict[int, StatusBit], word: int) -> tuple[Finding, ...]:
-    """Give what the set bits take from the measurement's trust."""
-    return tuple(bit.finding for number, bit in table.items() if word >> number & 1 and bit.finding)

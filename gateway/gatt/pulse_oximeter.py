@@ -12,10 +12,9 @@ from gateway.gatt.plx_status import (
     MEASUREMENT_STATUS,
     SENSOR_STATUS,
     STORED_WITHOUT_TIME,
-    findings_of,
-    names_of,
     settled,
 )
+from gateway.gatt.status_bits import findings_of, names_of
 from vitals.signals import Signal
 
 CONTINUOUS_UUID = "2a5f"
