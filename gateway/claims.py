@@ -73,6 +73,18 @@ class Merged:
     left_out: tuple[Claim, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimReport:
+    """What the gateway says of its claims: how many devices it reads, what it has of the centre, what went wrong."""
+
+    devices: int = 0
+    left_out: int = 0
+    issued_at: datetime | None = None
+    received_at: datetime | None = None
+    refused: str | None = None
+    set_aside: int = 0
+
+
 def parse_address(text: str) -> str:
     """Give a Bluetooth address in upper case. Raises ClaimError."""
     address = text.strip().upper()
