@@ -48,10 +48,12 @@ class BrokerAddress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
-    """What the courier wants to hear, called on the event loop."""
+    """Who wants to hear what, called on the event loop."""
 
     on_connected: Callable[[], None]
     on_ack: Callable[[bytes], None]
+    on_config: Callable[[bytes], None] = lambda _payload: None
+    """The retained config document, delivered at every connection too."""
 
 
 class Uplink:
@@ -63,6 +65,10 @@ class Uplink:
         self._is_stopping = False
         self._address = address
         self._listener = listener
+        self._hears = {
+            topic(address.gateway_id, Leaf.ACK): listener.on_ack,
+            topic(address.gateway_id, Leaf.CONFIG): listener.on_config,
+        }
         self._loop = asyncio.get_running_loop()
         self._unacknowledged: dict[int, float] = {}
         self._news = asyncio.Event()
@@ -152,7 +158,7 @@ class Uplink:
     ) -> None:
         client.drop_out_messages()
         if not reason.is_failure:
-            client.subscribe(topic(self._address.gateway_id, Leaf.ACK), qos=1)
+            client.subscribe([(name, 1) for name in self._hears])
         self._tell(self._connected, reason)
 
     def _on_connect_fail(self, _client: Client, _userdata: Any) -> None:
@@ -165,7 +171,8 @@ class Uplink:
         self._tell(self._disconnected, reason)
 
     def _on_message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
-        self._tell(self._listener.on_ack, message.payload)
+        if hears := self._hears.get(message.topic):
+            self._tell(hears, message.payload)
 
     def _on_publish(self, _client: Client, _userdata: Any, mid: int, reason: ReasonCode, _properties: Any) -> None:
         self._tell(self._published, mid, reason)
