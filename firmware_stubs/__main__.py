@@ -13,6 +13,8 @@ from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
+from firmware_stubs.bluez.command import add_bluez
+from firmware_stubs.bluez.daemon import NameTaken
 from firmware_stubs.clock import ClinicalClock, utc_now
 from firmware_stubs.county import ZONE, Kind, Scenario, ScenarioError, build, household_six, read_scenario
 from firmware_stubs.courses import COURSES
@@ -62,8 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     quieten_bumble()
     options = _parser().parse_args(arguments)
     try:
-        asyncio.run(_run_hub(options))
-    except (ScenarioError, RecordingError, OSError, ValueError) as exc:
+        asyncio.run(options.run(options))
+    except (ScenarioError, RecordingError, NameTaken, OSError, ValueError) as exc:
         sys.stderr.write(f"firmware_stubs: {exc}\n")
         return 2
     return 0
@@ -97,6 +99,8 @@ def _parser() -> argparse.ArgumentParser:
     hub.add_argument("--recording-on", metavar="NAME", help="the oximeter that plays it (the first)")
     hub.add_argument("--spo2-column", default=Columns().spo2, metavar="NAME", help='default: "%(default)s"')
     hub.add_argument("--pulse-column", default=Columns().pulse, metavar="NAME", help='default: "%(default)s"')
+    hub.set_defaults(run=_run_hub)
+    add_bluez(commands)
     return parser
 
 

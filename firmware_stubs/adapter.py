@@ -22,9 +22,18 @@ Listener = Callable[[Advertisement], None]
 class Adapter:
     """One Bluetooth adapter of a gateway; opened at first use, opened again after its transport was lost."""
 
-    def __init__(self, transport: Air | str) -> None:
+    def __init__(
+        self,
+        transport: Air | str,
+        *,
+        address: hci.Address | None = None,
+        on_lost: Callable[[], None] = lambda: None,
+    ) -> None:
         self._transport = transport
+        self._address = address
+        self._on_transport_lost = on_lost
         self._device: Device | None = None
+        self._opened: Transport | None = None
         self._opening = asyncio.Lock()
         self._connecting = asyncio.Lock()
         self._scanning = asyncio.Lock()
@@ -45,7 +54,7 @@ class Adapter:
 
     async def close(self) -> None:
         """Give the adapter up; every link goes down."""
-        self._on_lost()
+        self._forget_device()
         await self._closers.aclose()
 
     async def listen(self, listener: Listener, *, active: bool) -> None:
@@ -115,7 +124,7 @@ class Adapter:
         quieten_bumble()
         host = await self._host()
         device = Device(
-            config=DeviceConfiguration(name="gateway", address=hci.Address.generate_static_address()),
+            config=DeviceConfiguration(name="gateway", address=self._address or hci.Address.generate_static_address()),
             host=host,
         )
         device.on(Device.EVENT_ADVERTISEMENT, self._on_advertisement)
@@ -129,7 +138,8 @@ class Adapter:
             return radio.host_side()
         transport: Transport = await open_transport(_moniker(self._transport))
         self._closers.push_async_callback(transport.close)
-        transport.source.terminated.add_done_callback(lambda _: self._on_lost())
+        self._opened = transport
+        transport.source.terminated.add_done_callback(lambda _: self._on_lost(transport))
         return Host(transport.source, transport.sink)
 
     async def _rescan(self, device: Device) -> None:
@@ -147,7 +157,12 @@ class Adapter:
         for listener in list(self._listeners):
             listener(advertisement)
 
-    def _on_lost(self) -> None:
+    def _on_lost(self, transport: Transport) -> None:
+        if self._device is not None and transport is self._opened:
+            self._forget_device()
+            self._on_transport_lost()
+
+    def _forget_device(self) -> None:
         device, self._device = self._device, None
         if device is not None:
             for handle in list(device.connections):

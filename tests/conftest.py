@@ -17,6 +17,8 @@ from hearthwatch.services.embedded import EmbeddedPostgres, NoEmbeddedPostgres
 from hearthwatch.services.mosquitto import Mosquitto
 from hearthwatch.services.postgres import SETTINGS_OF_TESTS, Postgres
 from hearthwatch.services.timescale import NoTimescale, Timescale
+from tests.rigs import rig1 as rig1
+from tests.rigs import rig2 as rig2
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TEMPLATE = "migrated"

@@ -1,0 +1,143 @@
+"""One device's link as bluetoothd keeps it: Connect, Disconnect, discovery of services, and what a loss leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from bleak.exc import BleakError
+from bumble import core
+from bumble.device import Connection
+from bumble.gatt_client import ServiceProxy
+from dbus_fast import DBusError, Variant
+
+from firmware_stubs.bleak_client import full_uuid
+from firmware_stubs.bluez.central import Central
+from firmware_stubs.bluez.errors import failed
+from firmware_stubs.bluez.gatt_objects import CharacteristicObject, GattObjects
+from firmware_stubs.bluez.ground import Ground
+from firmware_stubs.bluez.link import Link
+from firmware_stubs.bluez.object_tree import Call, Interface
+
+DEVICE = "org.bluez.Device1"
+BATTERY = "org.bluez.Battery1"
+BATTERY_LEVEL = core.UUID.from_16_bits(0x2A19)
+
+
+class DeviceLink:
+    """The link of the device at `path`, and its attributes on the bus."""
+
+    def __init__(self, ground: Ground, central: Central, *, path: str, address: str) -> None:
+        self._tree = ground.tree
+        self._timings = ground.timings
+        self._central = central
+        self._path = path
+        self._address = address
+        self._gatt = GattObjects(ground.tree, path)
+        self._linking: asyncio.Task[Connection] | None = None
+        self._link: Link | None = None
+        self._resolving: asyncio.Task[None] | None = None
+        self._is_down = asyncio.Event()
+        self._is_down.set()
+
+    @property
+    def is_up(self) -> bool:
+        """Tell whether the device is connected."""
+        return self._link is not None
+
+    @property
+    def is_wanted(self) -> bool:
+        """Tell whether somebody is connecting or connected."""
+        return self._linking is not None or self.is_up
+
+    async def connect(self, _call: Call) -> None:
+        """Connect: answer when the link is up, before the services are known."""
+        if self._linking is not None:
+            raise failed("Operation already in progress")
+        if self._link is not None:
+            return
+        self._linking = asyncio.create_task(self._central.connect(self._address))
+        try:
+            connection = await self._linking
+        except asyncio.CancelledError:
+            raise failed("br-connection-canceled") from None
+        except (TimeoutError, BleakError):
+            raise failed("le-connection-abort-by-local") from None
+        finally:
+            self._linking = None
+        self._begin(connection)
+
+    async def disconnect(self, _call: Call) -> None:
+        """Disconnect: give up a pending Connect, or end the link; harmless without either."""
+        if self._linking is not None:
+            self._linking.cancel()
+        if self._link is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._is_down.wait(), self._timings.disconnect_s)
+        if self._link is not None:
+            with contextlib.suppress(core.BaseBumbleError, asyncio.CancelledError):
+                await self._link.connection.disconnect()
+            await self._is_down.wait()
+
+    def give_up(self) -> None:
+        """Stop what is under way: the adapter is off or gone."""
+        if self._linking is not None:
+            self._linking.cancel()
+
+    async def forget_client(self, client: str) -> None:
+        """End the subscriptions of a client that left the bus."""
+        for characteristic in list(self._gatt.characteristics()):
+            with contextlib.suppress(DBusError):
+                await characteristic.forget_client(client)
+
+    def remove(self) -> None:
+        """Take the attributes from the bus."""
+        self._gatt.remove()
+
+    def _begin(self, connection: Connection) -> None:
+        link = Link(connection, secure=self._secure, on_end=self._end)
+        if not link.is_up:
+            raise failed("le-connection-abort-by-local")
+        self._link = link
+        self._is_down.clear()
+        self._tree.change(self._path, DEVICE, {"Connected": Variant("b", True)})
+        self._resolving = asyncio.create_task(self._resolve(link))
+
+    async def _secure(self) -> bool:
+        return False
+
+    async def _resolve(self, link: Link) -> None:
+        try:
+            services = await link.discover()
+            await self._gatt.attach(link, services)
+        except DBusError:
+            return  # the link was lost in the meantime
+        self._tree.change(self._path, DEVICE, {"UUIDs": self._uuids(services), "ServicesResolved": Variant("b", True)})
+        levels = (found for found in self._gatt.characteristics() if found.uuid == BATTERY_LEVEL)
+        if level := next(levels, None):
+            with contextlib.suppress(DBusError):
+                await self._show_battery(link, level)
+
+    def _uuids(self, services: list[ServiceProxy]) -> Variant:
+        known = set(self._tree.value(self._path, DEVICE, "UUIDs"))
+        return Variant("as", sorted(known | {full_uuid(service.uuid) for service in services}))
+
+    async def _show_battery(self, link: Link, level: CharacteristicObject) -> None:
+        percent = await link.read(level.handle)
+        shown = {"Percentage": Variant("y", percent[0]), "Source": Variant("s", "GATT Battery Service")}
+        self._tree.add(self._path, Interface(name=BATTERY, properties=shown))
+        await level.listen(self._on_battery)
+
+    def _on_battery(self, value: bytes) -> None:
+        if self._link is not None and value:
+            self._tree.change(self._path, BATTERY, {"Percentage": Variant("y", value[0])})
+
+    def _end(self, _reason: int) -> None:
+        self._link = None
+        self._gatt.detach()
+        self._tree.remove(self._path, BATTERY)
+        changed = {"Connected": Variant("b", False)}
+        if self._tree.value(self._path, DEVICE, "ServicesResolved"):
+            changed = {"ServicesResolved": Variant("b", False), **changed}
+        self._tree.change(self._path, DEVICE, changed)
+        self._is_down.set()

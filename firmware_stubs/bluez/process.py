@@ -1,0 +1,69 @@
+"""The stand-in for bluetoothd as a child process, which can be killed and started again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+
+class BluezEnded(Exception):
+    """The process closed its output before it said what was waited for."""
+
+
+class BluezProcess:
+    """`python -m firmware_stubs bluez …`; while it does not run, nobody is org.bluez on the bus."""
+
+    def __init__(self, bus_address: str, *, transports: Sequence[str], options: Sequence[str] = ()) -> None:
+        self._command = [sys.executable, "-m", "firmware_stubs", "bluez", "--bus", bus_address, *options]
+        for transport in transports:
+            self._command += ["--hci", transport]
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Return the process id, None while it does not run."""
+        return None if self._process is None else self._process.pid
+
+    async def start(self) -> None:
+        """Start it; return when it is org.bluez and its adapters are there."""
+        self._process = await asyncio.create_subprocess_exec(*self._command, stdout=asyncio.subprocess.PIPE)
+        await self._line("ready")
+
+    async def kill(self) -> None:
+        """Kill it as `kill -9` does; return when it is dead. Harmless if it does not run."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            await self._process.communicate()
+            self._process = None
+
+    async def restart(self) -> None:
+        """Kill it and start it again."""
+        await self.kill()
+        await self.start()
+
+    async def _line(self, event: str) -> dict[str, Any]:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        while content := await self._process.stdout.readline():
+            said: dict[str, Any] = json.loads(content)
+            if said["event"] == event:
+                return said
+        raise BluezEnded(f"bluez ended without a {event!r} line, status {await self._process.wait()}")
+
+
+@contextlib.asynccontextmanager
+async def bluez_process(
+    bus_address: str, *, transports: Sequence[str], options: Sequence[str] = ()
+) -> AsyncIterator[BluezProcess]:
+    """Run the stand-in for bluetoothd until the end of the block."""
+    bluez = BluezProcess(bus_address, transports=transports, options=options)
+    await bluez.start()
+    try:
+        yield bluez
+    finally:
+        await bluez.kill()

@@ -1,0 +1,104 @@
+"""Two ways to test a gateway without a radio: rig 1 swaps bleak's backend, rig 2 leaves bleak as it is.
+
+Both have devices of `firmware_stubs` on a virtual radio in the test's own process: `await rig.switch_on(device)`, and
+then cut its link, carry it away (`rig.air`), read its tally.
+
+Rig 1 is quick: `scanner, client = rig1.backend`, for `BleakScanner(backend=…)` and `BleakClient(backend=…)`.
+
+Rig 2 is true: bleak's own BlueZ backend, on a private dbus-daemon (`rig2.bus`), with a stand-in for bluetoothd as a
+child process (`rig2.bluez`), which can be killed and restarted. DBUS_SYSTEM_BUS_ADDRESS is set, for this process and
+for children that are started from now on. See firmware_stubs/bluez/__init__.py for what is true to BlueZ.
+"""
+
+import contextlib
+import os
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from bleak.backends.bluezdbus import manager
+
+from firmware_stubs.bleak_backend import Backend, backend
+from firmware_stubs.bluez.bus import PrivateBus, private_bus
+from firmware_stubs.bluez.process import BluezProcess, bluez_process
+from firmware_stubs.hci_port import open_hci_port
+from firmware_stubs.peripheral import Peripheral
+from firmware_stubs.radio import Air
+
+ADAPTERS = 2
+QUICK = ("--disconnect-s", "0", "--connect-gives-up-s", "4", "--attempt-s", "0.5", "--forget-s", "2")
+"""Options that make the stand-in's long waits short; their order of length is kept."""
+
+
+class Rig1:
+    """Devices on the air, and bleak backends on that air."""
+
+    def __init__(self, devices: contextlib.AsyncExitStack) -> None:
+        self.air = Air()
+        self.backend: Backend = backend(self.air)
+        self._devices = devices
+
+    async def switch_on(self, device: Peripheral) -> None:
+        """Switch a device on, and off at the end."""
+        await device.power_on()
+        self._devices.push_async_callback(device.power_off)
+
+
+class Rig2:
+    """Devices on the air, a private bus, and a bluetoothd on it with the adapters hci0 and hci1."""
+
+    def __init__(self, devices: contextlib.AsyncExitStack, *, air: Air, bus: PrivateBus, bluez: BluezProcess) -> None:
+        self.air = air
+        self.bus = bus
+        self.bluez = bluez
+        self._devices = devices
+
+    async def switch_on(self, device: Peripheral) -> None:
+        """Switch a device on, and off at the end."""
+        await device.power_on()
+        self._devices.push_async_callback(device.power_off)
+
+    async def restart_bus(self) -> None:
+        """Kill the dbus-daemon, with which bluetoothd ends, and start both again."""
+        await self.bus.kill()
+        await self.bluez.kill()
+        await self.bus.start()
+        await self.bluez.start()
+
+
+@pytest.fixture
+async def rig1() -> AsyncIterator[Rig1]:
+    """Rig 1: bleak's backend swapped for one on the virtual radio."""
+    async with contextlib.AsyncExitStack() as devices:
+        rig = Rig1(devices)
+        yield rig
+        await rig.backend.close()
+
+
+@pytest.fixture
+async def rig2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rig2]:
+    """Rig 2: bleak as it is, on a bluetoothd of ours."""
+    if shutil.which("dbus-daemon") is None:
+        if os.environ.get("CI"):
+            pytest.fail("no dbus-daemon: ./run test installs it")
+        pytest.skip("no dbus-daemon: ./run test installs it")
+    air, hci = Air(), tmp_path / "hci"
+    async with (
+        private_bus(tmp_path) as bus,
+        open_hci_port(air, hci),
+        contextlib.AsyncExitStack() as devices,
+        bluez_process(bus.address, transports=[f"unix:{hci}"] * ADAPTERS, options=QUICK) as bluez,
+    ):
+        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bus.address)
+        yield Rig2(devices, air=air, bus=bus, bluez=bluez)
+        await _let_bleak_go()
+
+
+async def _let_bleak_go() -> None:
+    # bleak keeps one connection to the bus per event loop, for ever; this loop ends with the test.
+    for kept in list(manager._global_instances.values()):
+        if kept._bus is not None and kept._bus.connected:
+            kept._bus.disconnect()
+            with contextlib.suppress(EOFError):
+                await kept._bus.wait_for_disconnect()
