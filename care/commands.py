@@ -12,6 +12,7 @@ import psycopg
 import typer
 from psycopg.rows import dict_row
 
+from care.claims import ClaimRefused
 from care.loading import load as load_registry
 from care.registry_file import RegistryFileError, parse_registry
 from care.settings import CareSettings
@@ -40,15 +41,18 @@ def load(
     if check:
         typer.echo(f"{file} is in order: {len(registry.patients)} patients, {len(registry.devices)} devices")
         return
-    with _connection() as connection:
-        loaded = load_registry(connection, registry, now=_now())
+    try:
+        with _connection() as connection:
+            loaded = load_registry(connection, registry, now=_now())
+    except ClaimRefused as exc:
+        sys.exit(f"hearthwatch care: {exc}; nothing was loaded")
     changed = ", ".join(f"{n} {name}" for name, n in asdict(loaded).items() if n and name != "version")
     typer.echo(f"registry version {loaded.version}: {f'changed {changed}' if changed else 'nothing to change'}")
 
 
 @app.command()
 def show() -> None:
-    """List patients with their doctors and devices, and who is on duty now."""
+    """List patients with their doctors and devices, who is on duty now, and what the gateways read."""
     values = {"now": _now()}
     with _connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
         for line in cursor.execute(_QUERIES["show_patients"], values).fetchall():
@@ -58,6 +62,8 @@ def show() -> None:
             )
         for line in cursor.execute(_QUERIES["show_duties"], values).fetchall():
             typer.echo(f"on duty: {line['organisation']}  {line['duty_role']}  {line['person']}")
+        for line in cursor.execute(_QUERIES["show_claims"]).fetchall():
+            typer.echo(f"gateway {line['gateway_id']}  {line['place']}  reads {line['devices']}: {line['device_keys']}")
 
 
 def _now() -> datetime:

@@ -2,7 +2,7 @@
 
 Keys decide what is the same. Nothing is deleted but duty and bindings to come: people, patients and devices that the
 file no longer names stay. A binding that has run is history and stays: one that the file no longer has ends now, and
-what the file wants is bound for the time that is free.
+what the file wants is bound for the time that is free. Claims that people made stay, whatever the file says.
 """
 
 from collections.abc import Iterable
@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 from psycopg.types.range import TimestamptzRange
 
+from care.claims import CLAIMS_MAX, ClaimRefused, Obstacle
 from care.passwords import hashed, matches
 from care.registry import BindingInterval, Person, Registry
 from care.sql import load_queries
@@ -31,6 +32,7 @@ class Loaded:
     devices: int
     bindings: int
     duties: int
+    claims: int
     version: int
 
     @property
@@ -51,11 +53,14 @@ def load(connection: psycopg.Connection[Any], registry: Registry, *, now: dateti
             "devices": _put_all(connection, "put_device", registry.devices),
             "bindings": _put_bindings(connection, registry, now),
             "duties": _put_duties(connection, registry),
+            "claims": _put_claims(connection, registry, now),
         }
         if any(counts.values()):
             version += 1
             connection.execute(_QUERIES["bump_registry"])
             connection.execute(_QUERIES["notify_registry"])
+        if counts["claims"]:
+            connection.execute(_QUERIES["notify_claims"])
     return Loaded(**counts, version=version)
 
 
@@ -122,3 +127,21 @@ def _put_duties(connection: psycopg.Connection[Any], registry: Registry) -> int:
         "valid": [TimestamptzRange(duty.since, duty.until) for duty in duties],
     }
     return sum(connection.execute(_QUERIES[query], values).rowcount for query in ("drop_duties", "add_duties"))
+
+
+def _put_claims(connection: psycopg.Connection[Any], registry: Registry, now: datetime) -> int:
+    """Let gateways read what the file says. Raises ClaimRefused where one would read too many devices."""
+    claimed = [device for device in registry.devices if device.gateway is not None]
+    values = {
+        "spoken_of": [device.key for device in registry.devices],
+        "devices": [device.key for device in claimed],
+        "gateways": [device.gateway for device in claimed],
+        "now": now,
+    }
+    changes = sum(
+        connection.execute(_QUERIES[query], values).rowcount for query in ("drop_file_claims", "add_file_claims")
+    )
+    crowded = connection.execute(_QUERIES["crowded_gateways"], {"most": CLAIMS_MAX}).fetchone() if changes else None
+    if crowded:
+        raise ClaimRefused(Obstacle.TOO_MANY, f"{crowded[0]} would read more than {CLAIMS_MAX} devices")
+    return changes

@@ -169,3 +169,68 @@ SELECT p.key, p.name, p.risk_colour, p.service_tier, p.organisation_name, p.fami
 SELECT o.name AS organisation, d.duty_role, p.name AS person
   FROM duty d JOIN organisation o USING (organisation_id) JOIN person p USING (person_id)
  WHERE d.valid @> %(now)s::timestamptz ORDER BY o.key, d.duty_role, p.key;
+
+-- name: gateway_exists
+-- Whether there is such a gateway.
+SELECT FROM gateway WHERE gateway_id = %(gateway_id)s;
+
+-- name: patient_exists
+-- Whether there is such a patient.
+SELECT FROM patient WHERE key = %(patient_key)s;
+
+-- name: enter_device
+-- Enter a device that nobody knew; one that is known stays as it is.
+INSERT INTO device (key, kind, wellness, expected_every_s)
+VALUES (%(device_key)s, %(kind)s, %(wellness)s, %(expected_every_s)s) ON CONFLICT (key) DO NOTHING;
+
+-- name: count_claims
+-- How many devices a gateway reads besides this one.
+SELECT count(*) FROM care_claim
+ WHERE gateway_id = %(gateway_id)s AND released_at IS NULL AND device_key <> %(device_key)s;
+
+-- name: release_claim
+-- End a standing claim; with a driver given only one that names another.
+UPDATE claim c SET released_at = %(now)s, released_by = %(person_id)s
+  FROM device d
+ WHERE d.device_id = c.device_id AND d.key = %(device_key)s AND c.gateway_id = %(gateway_id)s
+   AND c.released_at IS NULL AND (NOT %(but_same_driver)s OR c.driver IS DISTINCT FROM %(driver)s);
+
+-- name: add_claim
+-- Let a gateway read a device; nothing where it does already.
+INSERT INTO claim (gateway_id, device_id, driver, claimed_by, claimed_at)
+SELECT %(gateway_id)s, device_id, %(driver)s, %(person_id)s, %(now)s FROM device WHERE key = %(device_key)s
+    ON CONFLICT (gateway_id, device_id) WHERE released_at IS NULL DO NOTHING;
+
+-- name: drop_file_claims
+-- End claims that the registry file made and that it does not have any more, for the devices that it speaks of.
+UPDATE claim c SET released_at = %(now)s
+  FROM device d
+ WHERE d.device_id = c.device_id AND c.released_at IS NULL AND c.claimed_by IS NULL AND d.key = ANY (%(spoken_of)s)
+   AND NOT EXISTS (SELECT FROM unnest(%(devices)s::text[], %(gateways)s::text[]) AS w (device, gateway)
+                    WHERE w.device = d.key AND w.gateway = c.gateway_id);
+
+-- name: add_file_claims
+-- Let gateways read the devices that the file says; nothing where they do already, whoever said so.
+INSERT INTO claim (gateway_id, device_id, claimed_at)
+SELECT w.gateway, d.device_id, %(now)s
+  FROM unnest(%(devices)s::text[], %(gateways)s::text[]) AS w (device, gateway) JOIN device d ON d.key = w.device
+    ON CONFLICT (gateway_id, device_id) WHERE released_at IS NULL DO NOTHING;
+
+-- name: crowded_gateways
+-- Gateways that are to read more devices than a config document may hold.
+SELECT gateway_id FROM care_claim WHERE released_at IS NULL GROUP BY gateway_id HAVING count(*) > %(most)s;
+
+-- name: notify_claims
+-- Wake those who tell gateways what to read.
+SELECT pg_notify('claim', '');
+
+-- name: record_act
+-- Write down who changed the registry by hand.
+INSERT INTO registry_act (at, person_id, act, detail) VALUES (%(now)s, %(person_id)s, %(act)s, %(detail)s);
+
+-- name: show_claims
+-- Which gateway reads which devices.
+SELECT g.gateway_id, g.place, count(c.claim_id) AS devices,
+       coalesce(string_agg(c.device_key, ', ' ORDER BY c.device_key), 'nothing') AS device_keys
+  FROM care_gateway g LEFT JOIN care_claim c ON c.gateway_id = g.gateway_id AND c.released_at IS NULL
+ GROUP BY g.gateway_id, g.place ORDER BY g.gateway_id;

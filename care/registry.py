@@ -58,6 +58,7 @@ class PersonRole(StrEnum):
     COUNTY_EXPERT = "county_expert"
     OPERATIONS = "operations"
     NURSE = "nurse"
+    TECHNICIAN = "technician"
     COORDINATOR = "coordinator"
     ADMIN = "admin"
 
@@ -150,12 +151,16 @@ class Gateway:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """A device by its id on the wire. `expected_every_s` None: spot measurements, when worn."""
+    """A device by its id on the wire. `expected_every_s` None: spot measurements, when worn.
+
+    `gateway` None: the file does not say who reads it.
+    """
 
     key: str
     kind: DeviceKind
     wellness: bool
     expected_every_s: int | None
+    gateway: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

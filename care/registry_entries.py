@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from care.claims import is_bluetooth_address
 from care.reading import Entry
 from care.registry import (
     BindingInterval,
@@ -42,6 +43,7 @@ class Keys:
     people: frozenset[str]
     family_doctors: frozenset[str]
     patients: frozenset[str]
+    gateways: frozenset[str]
     devices: frozenset[str]
 
 
@@ -122,9 +124,12 @@ def read_gateway(key: str, entry: Entry, keys: Keys) -> Gateway:
     return gateway
 
 
-def read_device(key: str, entry: Entry) -> Device:
+def read_device(key: str, entry: Entry, keys: Keys) -> Device:
     """Read [device.<id on the wire>]."""
     _check_key(key, entry, DEVICE_KEY)
+    gateway = entry.reference("gateway", keys.gateways, "gateway") if entry.has("gateway") else None
+    if gateway is not None and not is_bluetooth_address(key):
+        entry.problem("gateway", f"reads devices by address, and {key!r} is none (AA:BB:CC:DD:EE:FF)")
     device = Device(
         key=key,
         kind=entry.choice("kind", DeviceKind),
@@ -136,6 +141,7 @@ def read_device(key: str, entry: Entry) -> Device:
             else_do=f"rules that watch continuously need a sample every {EXPECTED_EVERY_S_MAX} s;"
             " leave it out for single measurements",
         ),
+        gateway=gateway,
     )
     entry.end()
     return device

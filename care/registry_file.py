@@ -2,9 +2,11 @@
 
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from care.claims import CLAIMS_MAX
 from care.reading import Entry, Problem, Problems
 from care.registry import BindingInterval, Organisation, PersonRole, Registry
 from care.registry_entries import (
@@ -57,6 +59,7 @@ def _read(document: Mapping[str, Any], problems: Problems) -> Registry:
         organisations=frozenset(tables["organisation"]),
         people=frozenset(tables["person"]),
         patients=frozenset(tables["patient"]),
+        gateways=frozenset(tables["gateway"]),
         devices=frozenset(tables["device"]),
         family_doctors=frozenset(
             key
@@ -69,7 +72,7 @@ def _read(document: Mapping[str, Any], problems: Problems) -> Registry:
         people=tuple(read_person(key, entry, keys) for key, entry in tables["person"].items()),
         patients=tuple(read_patient(key, entry, keys) for key, entry in tables["patient"].items()),
         gateways=tuple(read_gateway(key, entry, keys) for key, entry in tables["gateway"].items()),
-        devices=tuple(read_device(key, entry) for key, entry in tables["device"].items()),
+        devices=tuple(read_device(key, entry, keys) for key, entry in tables["device"].items()),
         bindings=tuple(read_binding(entry, keys) for entry in lists["binding"]),
         duties=tuple(read_duty(entry, keys) for entry in lists["duty"]),
     )
@@ -101,6 +104,7 @@ def _check_whole(registry: Registry, problems: Problems) -> None:
     """Check what no entry can know alone."""
     _check_parents(registry.organisations, problems)
     _check_overlaps(registry.bindings, problems)
+    _check_crowds(registry, problems)
 
 
 def _check_parents(organisations: Sequence[Organisation], problems: Problems) -> None:
@@ -123,6 +127,12 @@ def _check_overlaps(bindings: Sequence[BindingInterval], problems: Problems) -> 
                     f"{later.device} is bound to {earlier.patient!r} at that time too;"
                     f" give the earlier binding an until, or begin this one later than {later.since.isoformat()}",
                 )
+
+
+def _check_crowds(registry: Registry, problems: Problems) -> None:
+    for gateway, count in Counter(device.gateway for device in registry.devices).items():
+        if gateway is not None and count > CLAIMS_MAX:
+            problems.add(("gateway", gateway), f"is to read {count} devices, at most {CLAIMS_MAX}")
 
 
 def _overlap(one: BindingInterval, other: BindingInterval) -> bool:

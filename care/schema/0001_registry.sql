@@ -22,7 +22,7 @@ CREATE TABLE person (
     name_en       text NOT NULL,
     organisation_id integer NOT NULL REFERENCES organisation,
     role          text NOT NULL CHECK (role IN
-        ('family_doctor', 'duty', 'county_expert', 'operations', 'nurse', 'coordinator', 'admin')),
+        ('family_doctor', 'duty', 'county_expert', 'operations', 'nurse', 'technician', 'coordinator', 'admin')),
     service_tier  smallint NOT NULL CHECK (service_tier IN (2, 3)),
     channels      text[] NOT NULL DEFAULT '{}',   -- apprise URLs, in the person's order
     password_hash text                            -- argon2id; NULL can not sign in

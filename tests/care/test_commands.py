@@ -26,6 +26,7 @@ def test_a_file_is_checked_loaded_and_shown(database: str, file: Path, monkeypat
     shown = run(app, ["show"]).stdout
     assert "p5  赵小梅  yellow  service tier 2  柳庄村卫生室  陈医生  C0:00:00:00:00:05 thermometer" in shown
     assert "on duty: 和平镇卫生院  township_duty  赵医生(镇值班)" in shown
+    assert "gateway gw-demo  柳庄村卫生室 Liuzhuang Village Clinic  reads 0: nothing" in shown
 
 
 def test_a_wrong_file_is_refused_with_every_line(file: Path) -> None:
