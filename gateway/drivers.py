@@ -1,7 +1,10 @@
 """The table of drivers, in the order in which they are asked: a maker's own before the Bluetooth SIG's profiles."""
 
+from collections.abc import Iterable
+
 from gateway.driver import Driver, Kind, Recognition
-from gateway.gatt.decoders import PROFILES, decode
+from gateway.gatt import record_access
+from gateway.gatt.decoders import PROFILES, decode, kind_of
 
 BLUETOOTH_SIG = Driver(
     name="bluetooth_sig",
@@ -9,9 +12,17 @@ BLUETOOTH_SIG = Driver(
     kind=Kind.OXIMETER,
     recognition=Recognition(services=frozenset(PROFILES)),
     decode=decode,
-    subscribe=tuple(uuid for profile in PROFILES.values() for uuid in profile.subscribe),
+    subscribe=tuple(dict.fromkeys(uuid for profile in PROFILES.values() for uuid in profile.subscribe)),
     streams=frozenset(uuid for profile in PROFILES.values() for uuid in profile.streams),
+    begin=(record_access.asked(record_access.COUNT_ALL),),
+    answer=record_access.answer,
+    notes="kind: see kind_seen",
 )
 
 DRIVERS: tuple[Driver, ...] = (BLUETOOTH_SIG,)
 DRIVER_BY_NAME: dict[str, Driver] = {driver.name: driver for driver in DRIVERS}
+
+
+def kind_seen(driver: Driver, services: Iterable[str]) -> Kind:
+    """Say what a driver's device is: one that speaks the Bluetooth SIG's profiles is told by those it offers."""
+    return (kind_of(services) if driver is BLUETOOTH_SIG else None) or driver.kind

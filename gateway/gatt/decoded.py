@@ -98,8 +98,10 @@ SERIOUSNESS: tuple[Reason, ...] = (
 )
 
 
-def measure(signal: Signal, number: Number, findings: Iterable[Finding] = (), *, before_ms: int = 0) -> Measurement:
-    """Scale and judge one number; a value that can be one is kept whatever its quality."""
+def measure(
+    signal: Signal, number: Number | None, findings: Iterable[Finding] = (), *, before_ms: int = 0
+) -> Measurement:
+    """Scale and judge one number; a value that can be one is kept whatever its quality. None: the device has none."""
     value, own = _value(signal, number)
     found = sorted({*findings, *own}, key=lambda f: (-f.quality, SERIOUSNESS.index(f.reason)))
     return Measurement(
@@ -111,7 +113,9 @@ def measure(signal: Signal, number: Number, findings: Iterable[Finding] = (), *,
     )
 
 
-def _value(signal: Signal, number: Number) -> tuple[int | None, tuple[Finding, ...]]:
+def _value(signal: Signal, number: Number | None) -> tuple[int | None, tuple[Finding, ...]]:
+    if number is None:
+        return None, (Finding(quality=Quality.INVALID, reason=Reason.UNAVAILABLE),)
     if isinstance(number, Special):
         return None, (Finding(quality=Quality.INVALID, reason=NO_VALUE_REASONS[number]),)
     try:

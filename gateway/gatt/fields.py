@@ -48,6 +48,11 @@ class Fields:
             raise self.error(start, f"{name} {year}-{month}-{day} {hour}:{minute}:{second}: {exc}") from exc
 
     @property
+    def offset(self) -> int:
+        """At which byte the next field begins."""
+        return self._at
+
+    @property
     def left_bytes(self) -> int:
         """How many bytes are not taken yet."""
         return len(self._payload) - self._at

@@ -11,6 +11,7 @@ INTERMEDIATE_UUID = "2a1e"
 
 _FAHRENHEIT, _TIME, _TYPE = 1, 2, 4
 _RESERVED_FLAGS = 0xF8
+_SFLOAT_BYTES, _TIME_BYTES, _TYPE_BYTES = 2, 7, 1
 _SITES = ("armpit", "body", "ear", "finger", "gastrointestinal", "mouth", "rectum", "toe", "tympanum")
 _STILL_MEASURING = Finding(quality=Quality.PROVISIONAL, reason=Reason.ONGOING)
 
@@ -27,7 +28,8 @@ def decode_intermediate(payload: bytes) -> Decoded:
 
 def _decode(fields: Fields, *, findings: tuple[Finding, ...]) -> Decoded:
     flags = fields.unsigned("flags", size_bytes=1)
-    number = fields.float32("temperature")
+    is_short = fields.left_bytes == _short_bytes(flags)
+    number = fields.sfloat("temperature") if is_short else fields.float32("temperature")
     time = fields.civil_time("timestamp") if flags & _TIME else None
     site = fields.unsigned("temperature type", size_bytes=1) if flags & _TYPE else None
     fields.end(more_announced=bool(flags & _RESERVED_FLAGS))
@@ -36,8 +38,13 @@ def _decode(fields: Fields, *, findings: tuple[Finding, ...]) -> Decoded:
         mode=Mode.SPOT,
         measurements=(measure(Signal.TEMPERATURE, temperature_c, findings),),
         device_time=time,
-        status=() if site is None else (_site(site),),
+        status=(*(() if site is None else (_site(site),)), *(("sent_as_sfloat",) if is_short else ())),
     )
+
+
+def _short_bytes(flags: int) -> int:
+    """Say how long the rest is of a thermometer that sends an SFLOAT for the FLOAT (some of Yuwell's do)."""
+    return _SFLOAT_BYTES + (_TIME_BYTES if flags & _TIME else 0) + (_TYPE_BYTES if flags & _TYPE else 0)
 
 
 def _celsius(number: Number) -> Number:

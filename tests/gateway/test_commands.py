@@ -43,7 +43,7 @@ def test_decode_prints_null_for_a_special() -> None:
     [
         ("2a5f", "006100", "2a5f byte 3: pulse rate needs 2 bytes, 0 left"),
         ("2a5f", "0061", "2a5f byte 2: SpO2 needs 2 bytes, 1 left"),
-        ("2a37", "0048", "2a37 byte 0: no decoder for this characteristic"),
+        ("2a98", "0048", "2a98 byte 0: no decoder for this characteristic"),
         ("2a5f", "00 zz", "payload: non-hexadecimal"),
     ],
 )

@@ -42,6 +42,9 @@ def test_an_sfloat_is_decimal_with_a_twos_complement_exponent(word: int, value: 
         (0x007FFFFD, 8388605.0),
         (0x80000001, 1e-128),
         (0x7F000001, 1e127),
+        (0x7F7FFFFF, 8388607e127),  # the greatest: far from what a Python float holds
+        (0x7F800000, -8388608e127),
+        (0x80800000, -8388608e-128),
     ],
 )
 def test_a_float_is_decimal_with_a_twos_complement_exponent(word: int, value: float) -> None:

@@ -63,6 +63,61 @@ def test_an_intermediate_temperature_is_provisional() -> None:
     assert (measurement.value, measurement.quality, measurement.reason) == (3680, Quality.PROVISIONAL, Reason.ONGOING)
 
 
+def test_nordics_temperature() -> None:
+    # NordicSemiconductor/Android-BLE-Common-Library TemperatureMeasurementDataCallbackTest.java
+    decoded = decode_measurement(bytes.fromhex("06b00e00fedc070c050b321b04"))
+    (measurement,) = decoded.measurements
+    assert measurement.value == 3760
+    assert decoded.device_time == datetime(2012, 12, 5, 11, 50, 27)  # noqa: DTZ001
+    assert decoded.status == ("site_finger",)
+
+
+# Some of Yuwell's thermometers send an SFLOAT (0xf170 = 36.8) where the profile says FLOAT.
+
+
+@pytest.mark.parametrize(
+    ("payload", "value", "status"),
+    [
+        ("00" + "70f1", 3680, ("sent_as_sfloat",)),
+        ("01" + "daf3", 3700, ("sent_as_sfloat",)),  # 0xf3da = 98.6 °F
+        ("02" + "70f1" + "ea070b15160f1e", 3680, ("sent_as_sfloat",)),
+        ("04" + "70f1" + "06", 3680, ("site_mouth", "sent_as_sfloat")),
+        ("06" + "60ee" + "ea070b15160f1e" + "01", None, ("site_armpit", "sent_as_sfloat")),  # 0xee60 = -4.16
+    ],
+)
+def test_a_payload_that_only_an_sfloat_fits_is_read_as_one(
+    payload: str, value: int | None, status: tuple[str, ...]
+) -> None:
+    for decode in (decode_measurement, decode_intermediate):
+        decoded = decode(bytes.fromhex(payload))
+        assert decoded.measurements[0].value == value
+        assert decoded.status == status
+        assert (decoded.device_time is not None) == (payload[:2] in ("02", "06"))
+
+
+@pytest.mark.parametrize(
+    ("sfloat_le", "reason"),
+    [
+        ("ff07", Reason.NOT_A_NUMBER),
+        ("0008", Reason.NOT_A_NUMBER),
+        ("fe07", Reason.OUT_OF_DEVICE_RANGE),
+        ("0208", Reason.OUT_OF_DEVICE_RANGE),
+        ("0108", Reason.UNKNOWN),
+        ("7001", Reason.IMPLAUSIBLE),  # what a FLOAT of 36.8 leaves when it is cut: 368
+        ("600e", Reason.IMPLAUSIBLE),  # and one of 36.80: -416
+    ],
+)
+def test_an_sfloat_that_is_no_temperature_is_kept_without_its_number(sfloat_le: str, reason: Reason) -> None:
+    (measurement,) = decode_measurement(bytes.fromhex("00" + sfloat_le)).measurements
+    assert (measurement.value, measurement.quality, measurement.reason) == (None, Quality.INVALID, reason)
+
+
+@pytest.mark.parametrize("payload", ["0070f1ea", "0270f1ea070b15160f", "0670f1ea070b15160f1e"])
+def test_a_length_that_fits_neither_is_malformed(payload: str) -> None:
+    with pytest.raises(DecodeError):
+        decode_measurement(bytes.fromhex(payload))
+
+
 @pytest.mark.parametrize(("payload", "offset"), [("", 0), ("00700100", 4), ("06700100ffea07", 7), ("00700100ff01", 5)])
 def test_a_malformed_payload_names_its_byte(payload: str, offset: int) -> None:
     with pytest.raises(DecodeError) as caught:
