@@ -1,0 +1,43 @@
+"""Health devices in reach that nobody has claimed: what a person is offered to claim, newest first."""
+
+from dataclasses import dataclass
+
+from gateway.driver import Kind
+
+KEPT_MAX = 32
+KEPT_S = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbour:
+    """One unclaimed device as it was last heard; `heard_s` is machine time."""
+
+    address: str
+    name: str
+    driver: str
+    product: str
+    kind: Kind
+    rssi: int
+    heard_s: float
+
+
+class Nearby:
+    """The newest KEPT_MAX of them, none older than KEPT_S, in plain values."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Neighbour] = {}
+
+    def heard(self, neighbour: Neighbour) -> None:
+        """Note one that was heard just now; at the bound the one unheard for longest is forgotten."""
+        self._known.pop(neighbour.address, None)
+        self._known[neighbour.address] = neighbour
+        if len(self._known) > KEPT_MAX:
+            del self._known[next(iter(self._known))]
+
+    def forget(self, address: str) -> None:
+        """Leave one out, as it is claimed now."""
+        self._known.pop(address, None)
+
+    def listed(self, *, now_s: float) -> tuple[Neighbour, ...]:
+        """Give those heard within KEPT_S, newest first."""
+        return tuple(n for n in reversed(self._known.values()) if now_s - n.heard_s <= KEPT_S)

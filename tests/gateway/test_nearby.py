@@ -1,0 +1,44 @@
+"""Which unclaimed devices are offered."""
+
+from gateway.driver import Kind
+from gateway.nearby import KEPT_MAX, KEPT_S, Nearby, Neighbour
+
+
+def neighbour(address: str, *, heard_s: float = 0.0, rssi: int = -60) -> Neighbour:
+    return Neighbour(address=address, name="", driver="d", product="p", kind=Kind.OXIMETER, rssi=rssi, heard_s=heard_s)
+
+
+def addresses(nearby: Nearby, now_s: float = 0.0) -> list[str]:
+    return [n.address for n in nearby.listed(now_s=now_s)]
+
+
+def test_the_newest_stands_first_and_each_once() -> None:
+    nearby = Nearby()
+    for address in ("a", "b", "a"):
+        nearby.heard(neighbour(address))
+    assert addresses(nearby) == ["a", "b"]
+
+
+def test_at_the_bound_the_one_unheard_for_longest_goes() -> None:
+    nearby = Nearby()
+    for number in range(KEPT_MAX):
+        nearby.heard(neighbour(str(number)))
+    nearby.heard(neighbour("0"))
+    nearby.heard(neighbour("new"))
+    assert len(addresses(nearby)) == KEPT_MAX
+    assert "1" not in addresses(nearby)
+    assert addresses(nearby)[:2] == ["new", "0"]
+
+
+def test_who_went_away_is_no_longer_offered() -> None:
+    nearby = Nearby()
+    nearby.heard(neighbour("a", heard_s=10.0))
+    assert addresses(nearby, 10.0 + KEPT_S) == ["a"]
+    assert addresses(nearby, 10.0 + KEPT_S + 1) == []
+
+
+def test_a_claimed_one_is_no_neighbour() -> None:
+    nearby = Nearby()
+    nearby.heard(neighbour("a"))
+    nearby.forget("a")
+    assert addresses(nearby) == []
