@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import structlog
 from prometheus_client import start_http_server
 
+from ingest.configs import Configs
 from ingest.database import Database
 from ingest.intake import Intake, Limits
 from ingest.mailbox import BrokerAddress, Mailbox
@@ -33,6 +34,8 @@ def build(settings: IngestSettings, stopping: threading.Event, metrics: Metrics)
         username=settings.ingest_broker_username,
         password=settings.ingest_broker_password,
         ca_file=settings.ingest_broker_ca_file,
+        certificate_file=settings.ingest_broker_certificate_file,
+        key_file=settings.ingest_broker_key_file,
         session_expiry_s=settings.ingest_session_expiry_s,
         receive_maximum=settings.ingest_receive_maximum,
     )
@@ -43,13 +46,15 @@ def build(settings: IngestSettings, stopping: threading.Event, metrics: Metrics)
         retention_days=settings.ingest_retention_days,
         urgent_spo2_below=scaled(Signal.SPO2, settings.ingest_urgent_spo2_below),
     )
+    mailbox, database = Mailbox(address, now_ms, stopping), Database(settings.database_dsn)
     return Intake(
-        Mailbox(address, now_ms, stopping),
-        Database(settings.database_dsn),
+        mailbox,
+        database,
         metrics,
         limits=limits,
         now_ms=now_ms,
         stopping=stopping,
+        beside=Configs(database, mailbox, metrics).turn,
     )
 
 

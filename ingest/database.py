@@ -9,6 +9,8 @@ from ingest.storing import Connection, prepare
 
 STATEMENT_S_MAX = 60
 CONNECT_S_MAX = 5
+CHANNEL = "claim"
+"""What is listened to: care's word that claims have changed."""
 
 _Result = TypeVar("_Result")
 
@@ -19,6 +21,7 @@ class Database:
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
         self._connection: Connection | None = None
+        self._is_new = False
 
     def run(self, work: Callable[[Connection], _Result]) -> _Result:
         """Do the work, connecting first where needed. Raises psycopg.Error and whatever the work raises."""
@@ -30,6 +33,12 @@ class Database:
         except BaseException:
             self.close()
             raise
+
+    def called(self) -> bool:
+        """Say whether claims have changed since the last time, or may have as the connection is new. As `run`."""
+        calls = self.run(lambda connection: len(list(connection.notifies(timeout=0))))
+        is_new, self._is_new = self._is_new, False
+        return is_new or calls > 0
 
     def close(self) -> None:
         """Drop the connection, if there is one."""
@@ -47,8 +56,9 @@ class Database:
         )
         try:
             prepare(connection)
+            connection.execute(f"LISTEN {CHANNEL}")
         except psycopg.Error:
             connection.close()
             raise
-        self._connection = connection
+        self._connection, self._is_new = connection, True
         return connection

@@ -59,7 +59,7 @@ class Received:
 
 
 class Intake:
-    """Takes messages from the mailbox to the database until told to stop."""
+    """Takes messages from the mailbox to the database until told to stop; `beside` is called between two batches."""
 
     def __init__(
         self,
@@ -70,7 +70,9 @@ class Intake:
         limits: Limits,
         now_ms: Callable[[], int],
         stopping: threading.Event,
+        beside: Callable[[], None] = lambda: None,
     ) -> None:
+        self._beside = beside
         self._mailbox = mailbox
         self._database = database
         self._metrics = metrics
@@ -86,6 +88,7 @@ class Intake:
         self._wait_for_database()
         while not self._stopping.is_set():
             self._metrics.ready.set(self._mailbox.subscribed)
+            self._beside()
             received = self._collect()
             if received:
                 self._settle(received)

@@ -41,6 +41,8 @@ class BrokerAddress:
     username: str = ""
     password: str = ""
     ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
     keepalive_s: int = 30
     session_expiry_s: int = 7 * 86_400
     receive_maximum: int = 500
@@ -71,9 +73,20 @@ class Mailbox:
         self._attempt_at = 0.0
         self._retry_s = RETRY_S_FIRST
         self._complained_at = -COMPLAIN_EVERY_S
+        self._refused_at = -COMPLAIN_EVERY_S
         self._began = False
         self.subscribed = False
         self._client = self._made()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is there."""
+        return self._client.is_connected()
+
+    @property
+    def connection(self) -> int:
+        """A number that is another for every connection."""
+        return self._connection
 
     def pump(self, timeout_s: float) -> None:
         """Work on the connection until something was delivered, at most so long; connects again by itself."""
@@ -98,11 +111,11 @@ class Mailbox:
             if delivery.connection == self._connection and delivery.qos:
                 self._client.ack(delivery.mid, delivery.qos)
 
-    def send(self, topic_name: str, payload: bytes) -> bool:
-        """Publish (QoS 1, not retained); false where it could not be handed over now."""
+    def send(self, topic_name: str, payload: bytes, *, retain: bool = False) -> bool:
+        """Publish (QoS 1); false where it could not be handed over now."""
         if not self._client.is_connected():
             return False
-        return self._client.publish(topic_name, payload, qos=1).rc == MQTTErrorCode.MQTT_ERR_SUCCESS
+        return self._client.publish(topic_name, payload, qos=1, retain=retain).rc == MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def close(self) -> None:
         """Leave in good order; the session stays at the broker."""
@@ -120,12 +133,17 @@ class Mailbox:
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
         client.on_subscribe = self._on_subscribe
+        client.on_publish = self._on_publish
         client.max_inflight_messages_set(OUTGOING_MAX)
         client.max_queued_messages_set(OUTGOING_MAX)
         if self._address.username:
             client.username_pw_set(self._address.username, self._address.password)
         if self._address.ca_file:
-            client.tls_set(ca_certs=str(self._address.ca_file))
+            client.tls_set(
+                ca_certs=str(self._address.ca_file),
+                certfile=str(self._address.certificate_file) if self._address.certificate_file else None,
+                keyfile=str(self._address.key_file) if self._address.key_file else None,
+            )
         return client
 
     def _connect_again(self, timeout_s: float) -> None:
@@ -206,6 +224,13 @@ class Mailbox:
         for reason in reasons:
             if reason.is_failure:
                 log.error("the broker refuses a subscription: readings will not arrive", why=str(reason))
+
+    def _on_publish(
+        self, _client: Client, _userdata: Any, _mid: int, reason: ReasonCode, _properties: Properties | None
+    ) -> None:
+        if reason.is_failure and time.monotonic() - self._refused_at >= COMPLAIN_EVERY_S:
+            self._refused_at = time.monotonic()
+            log.error("the broker refuses what gateways are told (its access rules?)", why=str(reason))
 
     def _on_message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
         self._waiting.append(

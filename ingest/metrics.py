@@ -27,6 +27,7 @@ class Metrics:
         self._implausible = self._counter("implausible", "Readings kept without their implausible number")
         self._clock_ahead = self._counter("clock_ahead", "Live readings whose clock was ahead")
         self._unknown_gateways = self._counter("unknown_gateway_status", "Status messages of unknown gateways")
+        self.configs = self._counter("configs", "Config documents handed to the broker")
         self._messages = self._counter("messages", "Messages acknowledged to the broker")
         self._trouble = Counter(
             "hearthwatch_ingest_trouble", "Attempts to store that failed", ["trouble"], registry=self.registry

@@ -213,3 +213,10 @@ SELECT rejected_id, received_at, source, reason, detail, device, measured_at, ou
 SELECT outbox_id, gateway_id, taken, repeated, received_at FROM outbox_account
  WHERE %(gateway_id)s::text IS NULL OR gateway_id = %(gateway_id)s
  ORDER BY gateway_id, outbox_id;
+
+-- name: configs
+-- What each gateway that ever had a claim is to read now, and when that last changed.
+SELECT gateway_id, max(GREATEST(claimed_at, released_at)) AS changed_at,
+       coalesce(array_agg(device_key ORDER BY device_key) FILTER (WHERE released_at IS NULL), '{}') AS devices,
+       coalesce(array_agg(driver ORDER BY device_key) FILTER (WHERE released_at IS NULL), '{}') AS drivers
+  FROM care_claim GROUP BY gateway_id ORDER BY gateway_id;

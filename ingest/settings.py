@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "HEARTHWATCH_"
@@ -40,6 +40,10 @@ class IngestSettings(BaseSettings):
     """Password at the broker."""
     ingest_broker_ca_file: Path | None = None
     """Certificate authority of the broker's TLS certificate; empty: no TLS."""
+    ingest_broker_certificate_file: Path | None = None
+    """Ingest's own certificate, where the broker asks for one; needs the two files beside it."""
+    ingest_broker_key_file: Path | None = None
+    """The key of that certificate."""
     ingest_session_expiry_s: int = Field(default=7 * 86_400, ge=60, le=2**32 - 2)
     """How long the broker keeps messages while ingest is away."""
     ingest_receive_maximum: int = Field(default=500, ge=1, le=65535)
@@ -58,6 +62,15 @@ class IngestSettings(BaseSettings):
     """Port of the Prometheus metrics on `ingest_metrics_host`; 0: none."""
     ingest_metrics_host: str = "127.0.0.1"
     """Address the metrics are served on."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.ingest_broker_certificate_file and not (self.ingest_broker_ca_file and self.ingest_broker_key_file):
+            raise ValueError("ingest_broker_certificate_file needs ingest_broker_ca_file and ingest_broker_key_file")
+        for file in (self.ingest_broker_ca_file, self.ingest_broker_certificate_file, self.ingest_broker_key_file):
+            if file and not os.access(file, os.R_OK):
+                raise ValueError(f"{file} is not there, or this user may not read it")
+        return self
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
