@@ -179,10 +179,13 @@ SELECT %(received_at)s, %(source)s, %(reason)s, %(detail)s, %(readings)s, %(payl
 
 -- name: put_status
 -- Keep a gateway's newest word about itself. One the broker had retained is no news of when the gateway was there.
-INSERT INTO gateway_status AS g (gateway_id, online, received_at, status)
-VALUES (%(gateway_id)s, %(online)s, %(received_at)s, %(status)s::jsonb)
+INSERT INTO gateway_status AS g (gateway_id, online, received_at, status, heartbeat, heartbeat_at)
+VALUES (%(gateway_id)s, %(online)s, %(received_at)s, %(status)s::jsonb, CASE WHEN %(online)s THEN %(status)s::jsonb END,
+        CASE WHEN %(online)s AND NOT %(retained)s THEN %(received_at)s::timestamptz END)
     ON CONFLICT (gateway_id) DO UPDATE SET online = excluded.online, status = excluded.status,
-       received_at = CASE WHEN %(retained)s THEN g.received_at ELSE excluded.received_at END;
+       received_at = CASE WHEN %(retained)s THEN g.received_at ELSE excluded.received_at END,
+       heartbeat = COALESCE(excluded.heartbeat, g.heartbeat),
+       heartbeat_at = COALESCE(excluded.heartbeat_at, g.heartbeat_at);
 
 -- name: append_to_log
 -- The last statement before the commit: number the batch in each partition it touches, append it, tell alerting.

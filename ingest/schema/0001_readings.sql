@@ -126,11 +126,16 @@ CREATE TABLE intake_log (
 );
 ALTER TABLE intake_log ALTER COLUMN payload SET STORAGE EXTERNAL;
 
+-- A gateway's newest word about itself, which may be its last will; and `heartbeat`, its newest that said more than
+-- "offline", with when that was heard (NULL: the broker had kept it, and nobody knows since when). Published to the
+-- screens.
 CREATE TABLE gateway_status (
-    gateway_id  text PRIMARY KEY,
-    online      boolean NOT NULL,
-    received_at timestamptz NOT NULL,
-    status      jsonb NOT NULL
+    gateway_id   text PRIMARY KEY,
+    online       boolean NOT NULL,
+    received_at  timestamptz NOT NULL,
+    status       jsonb NOT NULL,
+    heartbeat    jsonb,
+    heartbeat_at timestamptz
 );
 
 -- One row per reading, in the signal's unit: for screens, Grafana and people. Published to other rooms.
