@@ -9,6 +9,7 @@ from gateway.gatt.decoded import Decoded, DecodeError
 from gateway.gatt.decoders import DECODERS, PROFILES, decode, kind_of, short_uuid
 from gateway.gatt.device_information import STRINGS
 from gateway.gatt.kind import Kind
+from tests.payloads import FULL
 from vitals.quality import Quality, Reason
 from vitals.reading import is_plausible
 
@@ -45,55 +46,41 @@ def test_an_unknown_characteristic_is_the_typed_error() -> None:
         decode("ffe4", b"\xfe\x0a\x55")
 
 
-TIME = "ea070b15160f1e"
-
-# Each row's payload with every field it can announce, and the shorter ones that mean something too.
-LONGEST: dict[str, tuple[str, tuple[str, ...]]] = {
-    "2a5f": ("1f" + "61004800" * 3 + "8000" + "000000" + "0cf0", ()),
-    "2a5e": ("0f" + "61004800" + TIME + "8000" + "000000" + "0cf0", ()),
-    "2a60": ("0300" + "ffff" + "ffffff", ()),
-    "2a1c": ("06" + "700100ff" + TIME + "06", ()),
-    "2a1e": ("06" + "700100ff" + TIME + "06", ()),
-    "2a35": ("1e" + "780050005d00" + TIME + "4800" + "01" + "0000", ()),
-    "2a36": ("1e" + "780050005d00" + TIME + "4800" + "01" + "0000", ()),
-    "2a18": ("1b" + "0400" + TIME + "0500" + "68b0" + "11" + "0000", ()),
-    "2a34": ("ff" + "0000" + "00" + "036400" + "04" + "12" + "3c0032" + "04cdb0" + "59f1", ()),
-    "2a9d": ("0e" + "c832" + TIME + "02" + "d400" + "db06", ()),
-    "2a37": ("1f" + "4800" + "3200" + "0004" + "0004", ("1f4800" + "3200" + "0004",)),
-    "2a52": ("05000c00", ("05000c",)),
-    "2a19": ("57", ()),
-    "2a2b": (TIME + "048002", ()),
-    "2a08": (TIME, ()),
+# What is cut short and means something all the same.
+WHOLE_TOO = {
+    "2a37": ("1f480032000004",),  # one interval of two
+    "2a52": ("05000c",),  # a count of one byte
+}
+# Where a cut is told elsewhere than at its end: (characteristic, bytes left) -> byte.
+TOLD_ELSEWHERE = {
+    ("2a1c", 11): 3,  # an SFLOAT's length: the rest is read two bytes earlier, and its month is none
+    ("2a1e", 11): 3,
 }
 
 
 def test_every_row_is_cut_below() -> None:
-    assert set(LONGEST) | set(STRINGS) == set(DECODERS)
+    assert set(FULL) | set(STRINGS) == set(DECODERS)
 
 
-@pytest.mark.parametrize("uuid", LONGEST)
+@pytest.mark.parametrize("uuid", FULL)
 def test_a_payload_cut_anywhere_is_refused_at_the_byte_that_is_missing(uuid: str) -> None:
-    payload, whole_too = LONGEST[uuid]
-    raw = bytes.fromhex(payload)
+    raw = bytes.fromhex(FULL[uuid])
     assert isinstance(outcome_of(uuid, raw), Decoded)
     for length in range(len(raw)):
         outcome = outcome_of(uuid, raw[:length])
-        if raw[:length].hex() in whole_too:
+        if raw[:length].hex() in WHOLE_TOO.get(uuid, ()):
             assert isinstance(outcome, Decoded)
-            continue
-        assert isinstance(outcome, DecodeError), (uuid, length)
-        # an SFLOAT's length: the rest is then read two bytes earlier, and its month is no month
-        is_read_as_short = uuid in ("2a1c", "2a1e") and length == len(raw) - 2
-        is_odd_count = uuid == "2a52" and length == 2
-        assert outcome.offset == (3 if is_read_as_short else 2 if is_odd_count else length)
+        else:
+            assert isinstance(outcome, DecodeError), length
+            assert outcome.offset == TOLD_ELSEWHERE.get((uuid, length), length)
 
 
-@pytest.mark.parametrize("uuid", sorted(set(LONGEST) - {"2a37", "2a34"}))
+@pytest.mark.parametrize("uuid", sorted(set(FULL) - {"2a37", "2a34"}))  # intervals without end; a flag for newer fields
 def test_a_byte_too_many_is_refused_at_its_place(uuid: str) -> None:
-    raw = bytes.fromhex(LONGEST[uuid][0])
+    raw = bytes.fromhex(FULL[uuid])
     outcome = outcome_of(uuid, raw + b"\0")
     assert isinstance(outcome, DecodeError)
-    assert outcome.offset == (2 if uuid == "2a52" else len(raw))
+    assert outcome.offset == (2 if uuid == "2a52" else len(raw))  # a count of 3 bytes is none
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Coverage-guided fuzzing: what a device may send is any bytes at all."""
