@@ -83,12 +83,12 @@ async def rig2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         if os.environ.get("CI"):
             pytest.fail("no dbus-daemon: ./run test installs it")
         pytest.skip("no dbus-daemon: ./run test installs it")
-    air, hci = Air(), tmp_path / "hci"
+    air, hci, memory = Air(), tmp_path / "hci", ("--storage", str(tmp_path / "bluetooth"))
     async with (
         private_bus(tmp_path) as bus,
         open_hci_port(air, hci),
         contextlib.AsyncExitStack() as devices,
-        bluez_process(bus.address, transports=[f"unix:{hci}"] * ADAPTERS, options=QUICK) as bluez,
+        bluez_process(bus.address, transports=[f"unix:{hci}"] * ADAPTERS, options=(*QUICK, *memory)) as bluez,
     ):
         monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bus.address)
         yield Rig2(devices, air=air, bus=bus, bluez=bluez)

@@ -39,8 +39,9 @@ class Central:
         timings: Timings,
         on_advertisement: OnAdvertisement,
         on_lost: Callable[[], None],
+        is_deaf: Callable[[], bool],
     ) -> None:
-        self.is_deaf = False
+        self._is_deaf = is_deaf
         self._is_on = False
         self._adapter = Adapter(transport, address=address, on_lost=on_lost)
         self._timings = timings
@@ -101,7 +102,7 @@ class Central:
                 await self._adapter.stop_listening(self._notice)
 
     def _notice(self, advertisement: Advertisement) -> None:
-        if self.is_deaf:
+        if self._is_deaf():
             return
         address = advertisement.address.to_string(with_type_qualifier=False)
         for heard in self._awaited.get(address, ()):

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+import contextlib
 import dataclasses
 import json
+import signal
 import sys
+from pathlib import Path
 
-from firmware_stubs.bluez.daemon import serve
+from firmware_stubs.bluez.daemon import Daemon
+from firmware_stubs.bluez.faults import FaultError, fault_from_json
 from firmware_stubs.bluez.timings import Timings
 
 EPILOG = """\
+faults
+  One JSON object a line on standard input puts a trouble in force, e.g.
+    {"fault": "Refusal", "member": "Connect", "trouble": "in_progress", "times": 2}
+    {"fault": "Deafness", "cure": 2}      (1 rescan, 2 power cycle, 3 restart, 4 reboot; or "seconds")
+  It answers with one line: {"event": "injected"} or {"event": "refused", "why": ...}.
+
 example
   python -m firmware_stubs hub --socket air.sock &
   dbus-daemon --config-file=bus.conf --nofork &
@@ -32,6 +43,7 @@ def add_bluez(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     bluez.add_argument(
         "--hci", action="append", required=True, metavar="TRANSPORT", help="a controller (unix:PATH); again for hci1, …"
     )
+    bluez.add_argument("--storage", type=Path, metavar="FOLDER", help="keep devices and bonds here over a restart")
     for field in dataclasses.fields(Timings):
         bluez.add_argument(
             f"--{field.name.replace('_', '-')}",
@@ -44,11 +56,32 @@ def add_bluez(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 
 async def run_bluez(options: argparse.Namespace) -> None:
-    """Serve until the bus is gone."""
+    """Serve until SIGTERM, or until the bus is gone; take faults from standard input."""
     timings = Timings(**{field.name: getattr(options, field.name) for field in dataclasses.fields(Timings)})
-    await serve(options.bus, transports=options.hci, timings=timings, on_ready=lambda: _say("ready"))
+    daemon = Daemon(transports=options.hci, timings=timings, storage=options.storage)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, daemon.stop)
+    listening = asyncio.create_task(_take_faults(daemon))
+    try:
+        await daemon.run(options.bus, on_ready=lambda: _say("ready"))
+    finally:
+        listening.cancel()
 
 
-def _say(event: str) -> None:
-    sys.stdout.write(json.dumps({"event": event}) + "\n")
+async def _take_faults(daemon: Daemon) -> None:
+    lines = asyncio.StreamReader()
+    with contextlib.suppress(ValueError):  # standard input is a file or /dev/null: nobody speaks there
+        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+        while line := await lines.readline():
+            try:
+                daemon.inject(fault_from_json(line))
+            except FaultError as exc:
+                _say("refused", why=str(exc))
+            else:
+                _say("injected")
+
+
+def _say(event: str, **more: str) -> None:
+    sys.stdout.write(json.dumps({"event": event, **more}) + "\n")
     sys.stdout.flush()

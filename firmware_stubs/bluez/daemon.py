@@ -1,19 +1,23 @@
-"""The stand-in for bluetoothd: takes the name org.bluez and shows its adapters until the bus is gone."""
+"""The stand-in for bluetoothd: takes the name org.bluez and shows its adapters until it is told to stop."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 
 from bumble import hci
 from dbus_fast import NameFlag, RequestNameReply
 
 from firmware_stubs.bluez.adapter_object import AdapterObject
+from firmware_stubs.bluez.agents import MANAGER_PATH, Agents
 from firmware_stubs.bluez.bus import connect
 from firmware_stubs.bluez.central import NoController
+from firmware_stubs.bluez.faults import Fault, Faults
 from firmware_stubs.bluez.ground import Ground
 from firmware_stubs.bluez.object_tree import ObjectTree
+from firmware_stubs.bluez.storage import Storage
 from firmware_stubs.bluez.timings import Timings
 
 NAME = "org.bluez"
@@ -24,33 +28,59 @@ class NameTaken(Exception):
     """Somebody else is org.bluez on this bus."""
 
 
-async def serve(
-    address: str, *, transports: Sequence[str], timings: Timings, on_ready: Callable[[], None] = lambda: None
-) -> None:
-    """Be bluetoothd on the bus at `address`, with one adapter per HCI transport; return when the bus is gone.
+class Daemon:
+    """One bluetoothd on one bus."""
 
-    As bluetoothd, it ends with its bus. `on_ready` is called once, when all adapters are there.
-    """
-    bus = await connect(address)
-    ground = Ground(tree=ObjectTree(bus), timings=timings)
-    adapters = [
-        AdapterObject(ground, name=f"hci{number}", transport=transport, address=own_address(number))
-        for number, transport in enumerate(transports)
-    ]
-    await ground.tree.watch_peers()
-    async with asyncio.TaskGroup() as tasks:
-        appeared = [asyncio.Event() for _ in adapters]
-        lives = [tasks.create_task(_live(*pair)) for pair in zip(adapters, appeared, strict=True)]
-        ground.tree.when_gone(lambda client: _forget_client(tasks, adapters, client))
-        for event in appeared:
-            await event.wait()
-        if await bus.request_name(NAME, NameFlag.DO_NOT_QUEUE) != RequestNameReply.PRIMARY_OWNER:
-            raise NameTaken(f"{NAME} is taken at {address}")
-        on_ready()
-        with contextlib.suppress(Exception):
-            await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
-        for life in lives:
-            life.cancel()
+    def __init__(self, *, transports: Sequence[str], timings: Timings, storage: Path | None) -> None:
+        self._transports = transports
+        self._timings = timings
+        self._faults = Faults()
+        self._storage = Storage(storage)
+        self._stopped = asyncio.Event()
+
+    def inject(self, fault: Fault) -> None:
+        """Put a fault in force."""
+        self._faults.inject(fault)
+
+    def stop(self) -> None:
+        """End in good order: links down, objects gone, then the name."""
+        self._stopped.set()
+
+    async def run(self, address: str, *, on_ready: Callable[[], None]) -> None:
+        """Serve on the bus at `address`; return when stopped or, as bluetoothd, when the bus is gone.
+
+        `on_ready` is called once, when all adapters are there and the name is ours.
+        """
+        bus = await connect(address)
+        tree = ObjectTree(bus)
+        agents = Agents(tree)
+        ground = Ground(tree=tree, timings=self._timings, agents=agents, faults=self._faults, storage=self._storage)
+        tree.add(MANAGER_PATH, agents.shown())
+        adapters = [
+            AdapterObject(ground, name=f"hci{number}", transport=transport, address=own_address(number))
+            for number, transport in enumerate(self._transports)
+        ]
+        async with asyncio.TaskGroup() as tasks:
+
+            def forget_client(client: str) -> None:
+                agents.forget_client(client)
+                for adapter in adapters:
+                    tasks.create_task(adapter.forget_client(client))
+
+            tree.when_gone(forget_client)
+            await tree.watch_peers()
+            appeared = [asyncio.Event() for _ in adapters]
+            lives = [tasks.create_task(_live(*pair)) for pair in zip(adapters, appeared, strict=True)]
+            for event in appeared:
+                await event.wait()
+            if await bus.request_name(NAME, NameFlag.DO_NOT_QUEUE) != RequestNameReply.PRIMARY_OWNER:
+                raise NameTaken(f"{NAME} is taken at {address}")
+            on_ready()
+            await _first_of(self._stopped.wait(), bus.wait_for_disconnect())  # type: ignore[no-untyped-call]
+            for life in lives:
+                life.cancel()
+        if bus.connected:
+            bus.disconnect()
 
 
 def own_address(number: int) -> hci.Address:
@@ -64,11 +94,16 @@ async def _live(adapter: AdapterObject, appeared: asyncio.Event) -> None:
         with contextlib.suppress(NoController):
             await adapter.appear()
             appeared.set()
-            await adapter.gone.wait()
-            await adapter.vanish()
+            try:
+                await adapter.gone.wait()
+            finally:
+                await adapter.vanish()
         await asyncio.sleep(LOOKS_AGAIN_S)
 
 
-def _forget_client(tasks: asyncio.TaskGroup, adapters: Sequence[AdapterObject], client: str) -> None:
-    for adapter in adapters:
-        tasks.create_task(adapter.forget_client(client))
+async def _first_of(*waits: Awaitable[object]) -> None:
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

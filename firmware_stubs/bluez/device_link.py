@@ -1,9 +1,10 @@
-"""One device's link as bluetoothd keeps it: Connect, Disconnect, discovery of services, and what a loss leaves."""
+"""One device's link as bluetoothd keeps it: Connect, Pair, Disconnect, discovery, and what a loss leaves behind."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
 from bleak.exc import BleakError
 from bumble import core
@@ -13,11 +14,13 @@ from dbus_fast import DBusError, Variant
 
 from firmware_stubs.bleak_client import full_uuid
 from firmware_stubs.bluez.central import Central
-from firmware_stubs.bluez.errors import failed
+from firmware_stubs.bluez.errors import bluez_error, failed
+from firmware_stubs.bluez.faults import Member
 from firmware_stubs.bluez.gatt_objects import CharacteristicObject, GattObjects
 from firmware_stubs.bluez.ground import Ground
 from firmware_stubs.bluez.link import Link
 from firmware_stubs.bluez.object_tree import Call, Interface
+from firmware_stubs.bluez.security import Security
 
 DEVICE = "org.bluez.Device1"
 BATTERY = "org.bluez.Battery1"
@@ -25,62 +28,54 @@ BATTERY_LEVEL = core.UUID.from_16_bits(0x2A19)
 
 
 class DeviceLink:
-    """The link of the device at `path`, and its attributes on the bus."""
+    """The link of the device at `path`, and its attributes on the bus. `on_kept` is called when it is worth keeping."""
 
-    def __init__(self, ground: Ground, central: Central, *, path: str, address: str) -> None:
+    def __init__(
+        self, ground: Ground, central: Central, *, path: str, address: str, on_kept: Callable[[], None]
+    ) -> None:
+        self._ground = ground
         self._tree = ground.tree
-        self._timings = ground.timings
         self._central = central
         self._path = path
         self._address = address
-        self._gatt = GattObjects(ground.tree, path)
+        self._on_kept = on_kept
+        self._gatt = GattObjects(ground, path)
+        self.security = Security(ground.agents, path=path, on_bonded=self._show_bond)
         self._linking: asyncio.Task[Connection] | None = None
         self._link: Link | None = None
         self._resolving: asyncio.Task[None] | None = None
         self._is_down = asyncio.Event()
         self._is_down.set()
 
-    @property
-    def is_up(self) -> bool:
-        """Tell whether the device is connected."""
-        return self._link is not None
-
-    @property
-    def is_wanted(self) -> bool:
-        """Tell whether somebody is connecting or connected."""
-        return self._linking is not None or self.is_up
-
     async def connect(self, _call: Call) -> None:
         """Connect: answer when the link is up, before the services are known."""
+        await self._ground.faults.meet(Member.CONNECT)
         if self._linking is not None:
             raise failed("Operation already in progress")
-        if self._link is not None:
-            return
-        self._linking = asyncio.create_task(self._central.connect(self._address))
-        try:
-            connection = await self._linking
-        except asyncio.CancelledError:
-            raise failed("br-connection-canceled") from None
-        except (TimeoutError, BleakError):
-            raise failed("le-connection-abort-by-local") from None
-        finally:
-            self._linking = None
-        self._begin(connection)
+        if self._link is None:
+            await self._link_up()
+
+    async def pair(self, call: Call) -> None:
+        """Pair, connecting if need be."""
+        await self._ground.faults.meet(Member.PAIR)
+        if self._tree.value(self._path, DEVICE, "Bonded"):
+            raise bluez_error("AlreadyExists", "Already Exists")
+        if self._linking is not None or self.security.is_busy:
+            raise bluez_error("InProgress", "In Progress")
+        link = self._link or await self._link_up()
+        await self.security.pair(link, client=call.sender)
 
     async def disconnect(self, _call: Call) -> None:
         """Disconnect: give up a pending Connect, or end the link; harmless without either."""
-        if self._linking is not None:
-            self._linking.cancel()
+        await self._ground.faults.meet(Member.DISCONNECT)
+        self.give_up()
         if self._link is not None:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._is_down.wait(), self._timings.disconnect_s)
-        if self._link is not None:
-            with contextlib.suppress(core.BaseBumbleError, asyncio.CancelledError):
-                await self._link.connection.disconnect()
-            await self._is_down.wait()
+                await asyncio.wait_for(self._is_down.wait(), self._ground.timings.disconnect_s)
+        await self._cut()
 
     def give_up(self) -> None:
-        """Stop what is under way: the adapter is off or gone."""
+        """Stop connecting."""
         if self._linking is not None:
             self._linking.cancel()
 
@@ -94,25 +89,45 @@ class DeviceLink:
         """Take the attributes from the bus."""
         self._gatt.remove()
 
-    def _begin(self, connection: Connection) -> None:
-        link = Link(connection, secure=self._secure, on_end=self._end)
+    async def _link_up(self) -> Link:
+        self._on_kept()
+        self._linking = asyncio.create_task(self._central.connect(self._address))
+        try:
+            connection = await self._linking
+        except asyncio.CancelledError:
+            raise failed("br-connection-canceled") from None
+        except (TimeoutError, BleakError):
+            raise failed("le-connection-abort-by-local") from None
+        finally:
+            self._linking = None
+        link = Link(connection, secure=self.security.secure, on_end=self._end)
         if not link.is_up:
             raise failed("le-connection-abort-by-local")
         self._link = link
         self._is_down.clear()
         self._tree.change(self._path, DEVICE, {"Connected": Variant("b", True)})
+        if await self.security.is_bonded(link) and not await self.security.encrypt(link):
+            await self._cut()
+            raise failed("le-connection-abort-by-local")
         self._resolving = asyncio.create_task(self._resolve(link))
+        return link
 
-    async def _secure(self) -> bool:
-        return False
+    async def _cut(self) -> None:
+        if self._link is not None:
+            with contextlib.suppress(core.BaseBumbleError, asyncio.CancelledError):
+                await self._link.connection.disconnect()
+            await self._is_down.wait()
 
     async def _resolve(self, link: Link) -> None:
         try:
-            services = await link.discover()
+            discovered = await link.discover()
+            hides = self._ground.faults.hides
+            services = [found for found in discovered if not hides(self._path, full_uuid(found.uuid))]
             await self._gatt.attach(link, services)
         except DBusError:
             return  # the link was lost in the meantime
         self._tree.change(self._path, DEVICE, {"UUIDs": self._uuids(services), "ServicesResolved": Variant("b", True)})
+        self._on_kept()
         levels = (found for found in self._gatt.characteristics() if found.uuid == BATTERY_LEVEL)
         if level := next(levels, None):
             with contextlib.suppress(DBusError):
@@ -132,12 +147,19 @@ class DeviceLink:
         if self._link is not None and value:
             self._tree.change(self._path, BATTERY, {"Percentage": Variant("y", value[0])})
 
+    def _show_bond(self) -> None:
+        if self._tree.has(self._path):
+            self._tree.change(self._path, DEVICE, {"Paired": Variant("b", True), "Bonded": Variant("b", True)})
+            self._on_kept()
+
     def _end(self, _reason: int) -> None:
         self._link = None
         self._gatt.detach()
+        self._is_down.set()
+        if not self._tree.has(self._path):
+            return
         self._tree.remove(self._path, BATTERY)
         changed = {"Connected": Variant("b", False)}
         if self._tree.value(self._path, DEVICE, "ServicesResolved"):
             changed = {"ServicesResolved": Variant("b", False), **changed}
         self._tree.change(self._path, DEVICE, changed)
-        self._is_down.set()

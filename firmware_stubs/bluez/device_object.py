@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 from bleak.backends.scanner import AdvertisementData
 from bumble import hci
@@ -11,42 +11,53 @@ from dbus_fast import Variant
 from firmware_stubs.bluez.central import Central
 from firmware_stubs.bluez.device_link import DEVICE, DeviceLink
 from firmware_stubs.bluez.ground import Ground
-from firmware_stubs.bluez.object_tree import Call, Interface
+from firmware_stubs.bluez.object_tree import Interface
+from firmware_stubs.bluez.storage import KnownDevice
 
 
 class DeviceObject:
-    """One device of one adapter; temporary until somebody connects to it or pairs with it: then it is kept."""
+    """One device of one adapter; temporary until somebody connects to it or pairs with it: then it is kept.
 
-    def __init__(self, ground: Ground, central: Central, *, adapter: str, address: hci.Address) -> None:
-        self.address = address.to_string(with_type_qualifier=False)
-        self.path = f"{adapter}/dev_{self.address.replace(':', '_')}"
+    `on_kept` is called whenever there is something new to keep.
+    """
+
+    def __init__(
+        self, ground: Ground, central: Central, *, adapter: str, address: hci.Address, on_kept: Callable[[], None]
+    ) -> None:
+        self.address = address
+        self.path = f"{adapter}/dev_{_plain(address).replace(':', '_')}"
         self.is_temporary = True
         self.heard_s = 0.0
-        self.link = DeviceLink(ground, central, path=self.path, address=self.address)
+        self.link = DeviceLink(ground, central, path=self.path, address=_plain(address), on_kept=self._keep)
+        self._on_kept = on_kept
         self._tree = ground.tree
         self._shown = Interface(
             name=DEVICE,
             properties={
-                "Address": Variant("s", self.address),
+                "Address": Variant("s", _plain(address)),
                 "AddressType": Variant("s", "public" if address.is_public else "random"),
-                "Alias": Variant("s", self.address.replace(":", "-")),
+                "Alias": Variant("s", _plain(address).replace(":", "-")),
                 "Adapter": Variant("o", adapter),
                 "UUIDs": Variant("as", []),
                 **{name: Variant("b", False) for name in _FLAGS},
             },
-            methods={"Connect": ("", self._connect), "Disconnect": ("", self.link.disconnect)},
-            setters={name: self._flag_setter(name) for name in ("Trusted", "Blocked")},
+            methods={
+                "Connect": ("", self.link.connect),
+                "Disconnect": ("", self.link.disconnect),
+                "Pair": ("", self.link.pair),
+            },
+            setters={"Trusted": self._trust},
         )
 
     def hear(self, said: AdvertisementData, *, heard_s: float) -> None:
         """Show an advertisement: what it says anew, and the signal strength every time."""
         self.heard_s = heard_s
-        told = _told(said, known_uuids=self._shown.properties["UUIDs"].value)
+        known = self._shown.properties
+        told = _told(said, known_uuids=known["UUIDs"].value)
         if not self._tree.has(self.path):
-            self._shown.properties.update(told)
+            known.update(told)
             self._tree.add(self.path, self._shown)
             return
-        known = self._shown.properties
         news = {name: value for name, value in told.items() if name == "RSSI" or known.get(name) != value}
         self._tree.change(self.path, DEVICE, news)
 
@@ -54,23 +65,48 @@ class DeviceObject:
         """Take back the signal strength: nobody listens any more."""
         self._tree.change(self.path, DEVICE, {}, invalidated=("RSSI", "TxPower"))
 
+    def remember(self, known: KnownDevice, *, is_bonded: bool) -> None:
+        """Show the device as it was known in a former life."""
+        self.is_temporary = False
+        shown = self._shown.properties
+        if known.name is not None:
+            shown["Name"] = shown["Alias"] = Variant("s", known.name)
+        shown["UUIDs"] = Variant("as", list(known.uuids))
+        shown["Trusted"] = Variant("b", known.is_trusted)
+        shown["Paired"] = shown["Bonded"] = Variant("b", is_bonded)
+        self._tree.add(self.path, self._shown)
+
+    def known(self) -> KnownDevice:
+        """Describe the device for the next life."""
+        shown = self._shown.properties
+        return KnownDevice(
+            address=_plain(self.address),
+            is_public=self.address.is_public,
+            name=shown["Name"].value if "Name" in shown else None,
+            uuids=tuple(shown["UUIDs"].value),
+            is_trusted=shown["Trusted"].value,
+        )
+
     def remove(self) -> None:
         """Take the device and its attributes from the bus."""
+        self.link.give_up()
         self.link.remove()
         self._tree.remove(self.path)
 
-    async def _connect(self, call: Call) -> None:
+    def _keep(self) -> None:
         self.is_temporary = False
-        await self.link.connect(call)
+        self._on_kept()
 
-    def _flag_setter(self, name: str) -> Any:
-        async def set_flag(value: bool) -> None:
-            self._tree.change(self.path, DEVICE, {name: Variant("b", value)})
-
-        return set_flag
+    async def _trust(self, wanted: bool) -> None:
+        self._tree.change(self.path, DEVICE, {"Trusted": Variant("b", wanted)})
+        self._on_kept()
 
 
 _FLAGS = ("Paired", "Bonded", "Trusted", "Blocked", "LegacyPairing", "Connected", "ServicesResolved")
+
+
+def _plain(address: hci.Address) -> str:
+    return address.to_string(with_type_qualifier=False)
 
 
 def _told(said: AdvertisementData, *, known_uuids: list[str]) -> dict[str, Variant]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from bumble import core
 from bumble.gatt import Characteristic
 from bumble.gatt_client import CharacteristicProxy, DescriptorProxy, ServiceProxy
-from dbus_fast import Variant
+from dbus_fast import DBusError, Variant
 
 from firmware_stubs.bleak_client import full_uuid
 from firmware_stubs.bluez.errors import bluez_error, failed
+from firmware_stubs.bluez.faults import Member
+from firmware_stubs.bluez.ground import Ground
 from firmware_stubs.bluez.link import Link
-from firmware_stubs.bluez.object_tree import Call, Interface, ObjectTree, Reply
+from firmware_stubs.bluez.object_tree import Call, Interface, Reply
 
 SERVICE = "org.bluez.GattService1"
 CHARACTERISTIC = "org.bluez.GattCharacteristic1"
@@ -38,8 +41,9 @@ class Attribute:
 
     interface: str
 
-    def __init__(self, tree: ObjectTree, path: str) -> None:
-        self.tree = tree
+    def __init__(self, ground: Ground, path: str) -> None:
+        self.faults = ground.faults
+        self.tree = ground.tree
         self.path = path
         self.link: Link | None = None
         self.handle = 0
@@ -56,6 +60,7 @@ class Attribute:
 
     async def read(self, call: Call) -> Reply:
         """ReadValue: the value goes to the caller, and as a change of Value to everybody."""
+        await self.faults.meet(Member.READ_VALUE)
         value = await self.live_link().read(self.handle)
         offset: int = call.body[0]["offset"].value if "offset" in call.body[0] else 0
         if offset > len(value):
@@ -69,8 +74,8 @@ class DescriptorObject(Attribute):
 
     interface = DESCRIPTOR
 
-    def __init__(self, tree: ObjectTree, characteristic: str, proxy: DescriptorProxy) -> None:
-        super().__init__(tree, f"{characteristic}/desc{proxy.handle:04x}")
+    def __init__(self, ground: Ground, characteristic: str, proxy: DescriptorProxy) -> None:
+        super().__init__(ground, f"{characteristic}/desc{proxy.handle:04x}")
         self._characteristic = characteristic
         self._type = proxy.type
 
@@ -96,8 +101,8 @@ class CharacteristicObject(Attribute):
 
     interface = CHARACTERISTIC
 
-    def __init__(self, tree: ObjectTree, service: str, proxy: CharacteristicProxy[bytes]) -> None:
-        super().__init__(tree, f"{service}/char{proxy.handle - 1:04x}")
+    def __init__(self, ground: Ground, service: str, proxy: CharacteristicProxy[bytes]) -> None:
+        super().__init__(ground, f"{service}/char{proxy.handle - 1:04x}")
         self.uuid = proxy.uuid
         self._service = service
         self._properties = proxy.properties
@@ -135,14 +140,17 @@ class CharacteristicObject(Attribute):
         """Take up a link; who subscribed on a former one is subscribed again, without having asked."""
         self.link, self._proxy, self.handle = link, proxy, proxy.handle
         if self._clients or self._listeners:
-            await link.subscribe(proxy, self._on_value)
+            with contextlib.suppress(DBusError):
+                await link.subscribe(proxy, self._on_value)
 
     def detach(self) -> None:
         """Let the link go; subscriptions are kept for the next one."""
         self.link = self._proxy = None
 
     async def listen(self, listener: Callable[[bytes], None]) -> None:
-        """Give every value to `listener`, for bluetoothd's own use."""
+        """Give every value to `listener`, for bluetoothd's own use; once, however often it is asked."""
+        if listener in self._listeners:
+            return
         self._listeners.append(listener)
         if self.link is not None and self._proxy is not None and len(self._listeners) + len(self._clients) == 1:
             await self.link.subscribe(self._proxy, self._on_value)
@@ -163,6 +171,7 @@ class CharacteristicObject(Attribute):
         return await self.read(call)
 
     async def _write(self, call: Call) -> None:
+        await self.faults.meet(Member.WRITE_VALUE)
         value, options = call.body
         as_request = Characteristic.Properties.WRITE
         as_command = Characteristic.Properties.WRITE_WITHOUT_RESPONSE
@@ -174,6 +183,7 @@ class CharacteristicObject(Attribute):
         await self.live_link().write(self.handle, bytes(value), with_response=bool(possible & as_request))
 
     async def _start_notify(self, call: Call) -> None:
+        await self.faults.meet(Member.START_NOTIFY)
         if not self._speaks:
             raise bluez_error("NotSupported", "Operation is not supported")
         if call.sender in self._clients:
@@ -204,8 +214,9 @@ class CharacteristicObject(Attribute):
 class GattObjects:
     """All attributes of one device; they stay on the bus when the link is lost, and serve the next one."""
 
-    def __init__(self, tree: ObjectTree, device: str) -> None:
-        self._tree = tree
+    def __init__(self, ground: Ground, device: str) -> None:
+        self._ground = ground
+        self._tree = ground.tree
         self._device = device
         self._layout: list[tuple[Any, ...]] = []
         self._attributes: dict[str, CharacteristicObject | DescriptorObject] = {}
@@ -249,13 +260,13 @@ class GattObjects:
         }
         shown = [(path, Interface(name=SERVICE, properties=properties))]
         for proxy in service.characteristics:
-            characteristic = CharacteristicObject(self._tree, path, proxy)
+            characteristic = CharacteristicObject(self._ground, path, proxy)
             known = self._attributes.setdefault(characteristic.path, characteristic)
             assert isinstance(known, CharacteristicObject)
             await known.attach(link, proxy)
             shown.append((known.path, known.shown()))
             for descriptor_proxy in proxy.descriptors:
-                descriptor = DescriptorObject(self._tree, known.path, descriptor_proxy)
+                descriptor = DescriptorObject(self._ground, known.path, descriptor_proxy)
                 found = self._attributes.setdefault(descriptor.path, descriptor)
                 found.link, found.handle = link, descriptor_proxy.handle
                 shown.append((found.path, found.shown()))

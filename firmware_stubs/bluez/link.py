@@ -18,14 +18,14 @@ _NEEDS_SECURITY = {
     att.ErrorCode.INSUFFICIENT_ENCRYPTION,
 }
 T = TypeVar("T")
-Secure = Callable[[], Awaitable[bool]]
-"""Encrypt the link, pairing if need be; tell whether it is encrypted now."""
 
 
 class Link:
     """One connection, from its beginning to its end. `secure` is asked when the device refuses for want of it."""
 
-    def __init__(self, connection: Connection, *, secure: Secure, on_end: Callable[[int], None]) -> None:
+    def __init__(
+        self, connection: Connection, *, secure: Callable[[Link], Awaitable[bool]], on_end: Callable[[int], None]
+    ) -> None:
         self.connection = connection
         self._secure = secure
         self._ended = asyncio.Event()
@@ -89,7 +89,7 @@ class Link:
             try:
                 return await self.run(request())
             except att.ATT_Error as error:
-                if error.error_code not in _NEEDS_SECURITY or not await self._secure():
+                if error.error_code not in _NEEDS_SECURITY or not await self._secure(self):
                     raise
                 return await self.run(request())
         except att.ATT_Error as error:

@@ -9,6 +9,8 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+from firmware_stubs.bluez.faults import Cure, Deafness, Fault, fault_to_json
+
 
 class BluezEnded(Exception):
     """The process closed its output before it said what was waited for."""
@@ -22,6 +24,7 @@ class BluezProcess:
         for transport in transports:
             self._command += ["--hci", transport]
         self._process: asyncio.subprocess.Process | None = None
+        self._until_reboot: list[Fault] = []
 
     @property
     def pid(self) -> int | None:
@@ -30,8 +33,12 @@ class BluezProcess:
 
     async def start(self) -> None:
         """Start it; return when it is org.bluez and its adapters are there."""
-        self._process = await asyncio.create_subprocess_exec(*self._command, stdout=asyncio.subprocess.PIPE)
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        )
         await self._line("ready")
+        for fault in self._until_reboot:
+            await self._send(fault)
 
     async def kill(self) -> None:
         """Kill it as `kill -9` does; return when it is dead. Harmless if it does not run."""
@@ -41,10 +48,35 @@ class BluezProcess:
             await self._process.communicate()
             self._process = None
 
+    async def terminate(self) -> None:
+        """End it in good order, as `systemctl stop` does; harmless if it does not run."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.terminate()
+            await self._process.communicate()
+            self._process = None
+
     async def restart(self) -> None:
-        """Kill it and start it again."""
-        await self.kill()
+        """End it in good order and start it again."""
+        await self.terminate()
         await self.start()
+
+    async def reboot(self) -> None:
+        """Restart it and end every fault, as a reboot of the machine does."""
+        self._until_reboot.clear()
+        await self.restart()
+
+    async def inject(self, fault: Fault) -> None:
+        """Put a fault in force; return when it is. One that only a reboot cures outlives restarts."""
+        if isinstance(fault, Deafness) and fault.cure is Cure.REBOOT and fault.seconds is None:
+            self._until_reboot.append(fault)
+        await self._send(fault)
+
+    async def _send(self, fault: Fault) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.write(fault_to_json(fault).encode() + b"\n")
+        await self._line("injected")
 
     async def _line(self, event: str) -> dict[str, Any]:
         assert self._process is not None
