@@ -3,11 +3,13 @@
 import ctypes
 import time
 import zlib
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from gateway.clock_watch import ClockWatch, observed
 from gateway.placing import Stamp
 from vitals.clock import ClinicalClock
 
@@ -15,6 +17,9 @@ _BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
 _NEVER_BEFORE = datetime(2025, 1, 1, tzinfo=UTC)
 _STA_UNSYNC = 0x0040
 _TIME_ERROR = 5
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_READ_TRIES = 5
+_READ_NS_MAX = 50_000
 
 
 class ClockTrust(StrEnum):
@@ -25,6 +30,14 @@ class ClockTrust(StrEnum):
     UNSYNCHRONISED = "unsynchronised"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clocks:
+    """Both clocks at one instant: the wall's (aware UTC), and milliseconds since boot, also while asleep."""
+
+    wall: datetime
+    mono_ms: int
+
+
 class Machine(Protocol):
     """What the gateway asks of the machine it runs on."""
 
@@ -32,11 +45,8 @@ class Machine(Protocol):
     def boot_id(self) -> int:
         """A number that changes with every boot."""
 
-    def utcnow(self) -> datetime:
-        """The wall clock, aware UTC."""
-
-    def mono_ms(self) -> int:
-        """Milliseconds since boot, also while asleep."""
+    def read(self) -> Clocks:
+        """Both clocks as of one instant."""
 
     def is_synchronised(self) -> bool:
         """Whether the wall clock may be believed."""
@@ -69,17 +79,25 @@ class LinuxMachine:
         """A number that changes with every boot."""
         return self._boot_id
 
-    def utcnow(self) -> datetime:
-        """Read the wall clock."""
-        return datetime.now(UTC)
+    def read(self) -> Clocks:
+        """Read the wall clock between two looks at the boot-time clock; the tightest of a few tries is taken.
 
-    def mono_ms(self) -> int:
-        """Read the boot-time clock: it also counts while the machine sleeps."""
-        return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+        A process that is put aside in between would pair two instants, and move whatever is corrected by them.
+        """
+        tries = []
+        for _ in range(_READ_TRIES):
+            before_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+            wall_ns = time.time_ns()
+            taken_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - before_ns
+            tries.append((taken_ns, before_ns + taken_ns // 2, wall_ns))
+            if taken_ns <= _READ_NS_MAX:
+                break
+        _, mono_ns, wall_ns = min(tries)
+        return Clocks(wall=_EPOCH + timedelta(microseconds=wall_ns // 1000), mono_ms=mono_ns // 1_000_000)
 
     def is_synchronised(self) -> bool:
         """Ask the kernel (adjtimex), unless the operator has said; a clock before this software is never believed."""
-        if self.utcnow() < _NEVER_BEFORE or self._trust is ClockTrust.UNSYNCHRONISED:
+        if self.read().wall < _NEVER_BEFORE or self._trust is ClockTrust.UNSYNCHRONISED:
             return False
         if self._trust is ClockTrust.SYNCHRONISED:
             return True
@@ -89,12 +107,13 @@ class LinuxMachine:
 
 
 class Timekeeper:
-    """Stamps in clinical time; the kernel is asked about synchronisation at most every `_ASK_MS`."""
+    """Stamps in clinical time; asks the kernel about synchronisation every `_ASK_MS`, and whenever the clock jumps."""
 
     _ASK_MS = 10_000
 
     def __init__(self, clock: ClinicalClock, machine: Machine) -> None:
         self.clock = clock
+        self.watch = ClockWatch()
         self._machine = machine
         self._asked_ms: int | None = None
         self._synchronised = False
@@ -106,12 +125,27 @@ class Timekeeper:
 
     def stamp(self) -> Stamp:
         """Say what time it is, and how far to believe it."""
-        mono_ms = self._machine.mono_ms()
-        if self._asked_ms is None or mono_ms - self._asked_ms >= self._ASK_MS:
-            self._synchronised, self._asked_ms = self._machine.is_synchronised(), mono_ms
+        now, jumped = self._look()
+        if jumped or self._asked_ms is None or now.mono_ms - self._asked_ms >= self._ASK_MS:
+            # Asked first and read again behind it: a stamp must not carry a trust that came after its time.
+            self._synchronised, self._asked_ms = self._machine.is_synchronised(), now.mono_ms
+            now, jumped = self._look()
+            if jumped:
+                self._synchronised, self._asked_ms = False, None
         return Stamp(
-            wall=self.clock.at(self._machine.utcnow()),
-            mono_ms=mono_ms,
-            boot_id=self._machine.boot_id,
+            wall=self.clock.at(now.wall), mono_ms=now.mono_ms, boot_id=self.boot_id, synchronised=self._synchronised
+        )
+
+    def elapsed_ms(self, mono_ms: int) -> int:
+        """Give clinical milliseconds since boot: they only ever go forward, whatever is done to the wall clock."""
+        return round(mono_ms * self.clock.speed)
+
+    def _look(self) -> tuple[Clocks, bool]:
+        now, before = self._machine.read(), self.watch
+        self.watch = observed(
+            before,
+            wall_ms=(now.wall - _EPOCH) // timedelta(milliseconds=1),
+            mono_ms=now.mono_ms,
             synchronised=self._synchronised,
         )
+        return now, self.watch.jumps > before.jumps

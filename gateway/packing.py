@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from gateway.boots import Boots
+from gateway.clock_watch import JUMP_MS_MIN
 from gateway.placing import Stamp
 from gateway.rows import OutboxRow, RowRange
 from vitals.reading import NO_VALUE, Acquisition
@@ -11,6 +13,7 @@ from vitals.signals import SIGNALS
 from vitals.wire import DEVICES_MAX, DeviceEntry, Header, Row, pack
 
 OFFSET_MAX = 0xFFFF
+NO_BOOTS = Boots()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +34,19 @@ class Packed:
 
 
 def pack_front(
-    rows: Sequence[OutboxRow], *, outbox_id: UUID, now: Stamp, speed: float, backlog: bool, rows_max: int
+    rows: Sequence[OutboxRow],
+    *,
+    outbox_id: UUID,
+    now: Stamp,
+    speed: float,
+    backlog: bool,
+    rows_max: int,
+    boots: Boots = NO_BOOTS,
 ) -> Packed:
     """Pack as many rows from the front as one message may hold (at least one); rows are in order of number."""
     if not rows:
         raise ValueError("no rows to pack")
-    timed, unit_ms = _front([timed_row(row, now, speed=speed) for row in rows[:rows_max]])
+    timed, unit_ms = _front([timed_row(row, now, speed=speed, boots=boots) for row in rows[:rows_max]])
     devices = list(dict.fromkeys((t.row.device, t.row.acquisition) for t in timed))
     index = {device: number for number, device in enumerate(devices)}
     t0_ms = min(t.measured_ms for t in timed)
@@ -65,21 +75,41 @@ def pack_front(
     return Packed(payload=pack(header, wire_rows), rows=RowRange(timed[0].row.row_no, timed[-1].row.row_no + 1))
 
 
-def timed_row(row: OutboxRow, now: Stamp, *, speed: float) -> Timed:
-    """Decide a row's time: as stamped by a synchronised clock, else by what monotonic time says, in the same boot.
+def timed_row(row: OutboxRow, now: Stamp, *, speed: float, boots: Boots = NO_BOOTS) -> Timed:
+    """Decide the time a row is sent with (docs/time.md).
 
-    A record from a device's memory keeps the device's own time. Rows of another boot that was never synchronised
-    can not be corrected: they go as stamped, and the header says so.
+    A record from a device's memory keeps the device's own. A live row's is what its boot's monotonic clock and the
+    newest synchronised look at the wall clock say; its stamp stands where that clock has not jumped since. Without
+    such a look in its boot the row is dated by its age, the least it can be, and the header says so.
     """
-    if row.synchronised or row.acquisition is Acquisition.STORED or row.boot_id != now.boot_id:
-        return Timed(row=row, measured_ms=row.wall_ms, synchronised=row.synchronised)
-    age_ms = round((now.mono_ms - row.mono_ms) * speed)
-    return Timed(row=row, measured_ms=milliseconds(now) - age_ms, synchronised=now.synchronised)
+    as_stamped = Timed(row=row, measured_ms=row.wall_ms, synchronised=row.synchronised)
+    if row.acquisition is Acquisition.STORED:
+        return as_stamped
+    believed_ms = _believed_ms(row, now, speed, boots)
+    if believed_ms is not None:
+        has_jumped = not row.synchronised or abs(believed_ms - row.wall_ms) > JUMP_MS_MIN * speed
+        return Timed(row=row, measured_ms=believed_ms if has_jumped else row.wall_ms, synchronised=True)
+    age_ms = _age_ms(row, now, speed, boots)
+    if row.synchronised or age_ms is None:
+        return as_stamped
+    return Timed(row=row, measured_ms=milliseconds(now) - age_ms, synchronised=False)
 
 
 def milliseconds(stamp: Stamp) -> int:
     """Give a stamp's wall time as Unix milliseconds."""
     return round(stamp.wall.timestamp() * 1000)
+
+
+def _believed_ms(row: OutboxRow, now: Stamp, speed: float, boots: Boots) -> int | None:
+    if row.boot_id != now.boot_id:
+        return boots.dated_ms(row.boot_id, row.mono_ms, speed=speed)
+    return milliseconds(now) - round((now.mono_ms - row.mono_ms) * speed) if now.synchronised else None
+
+
+def _age_ms(row: OutboxRow, now: Stamp, speed: float, boots: Boots) -> int | None:
+    if row.boot_id != now.boot_id:
+        return boots.age_ms_min(row.boot_id, row.mono_ms, now_mono_ms=now.mono_ms, speed=speed)
+    return round((now.mono_ms - row.mono_ms) * speed)
 
 
 def _front(timed: Sequence[Timed]) -> tuple[Sequence[Timed], int]:

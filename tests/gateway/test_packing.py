@@ -1,5 +1,6 @@
 """Outbox rows to messages: what may share one message, and which time a row is sent with."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -8,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.packing import Packed, pack_front
+from gateway.boots import Boot, Boots
+from gateway.packing import NO_BOOTS, Packed, pack_front
 from gateway.placing import Stamp
 from gateway.rows import OutboxRow
 from vitals.quality import Quality, Reason
@@ -39,8 +41,10 @@ def row(number: int, at_ms: int = 0, **changes: Any) -> OutboxRow:
     return OutboxRow(**values | changes)
 
 
-def packed(rows: list[OutboxRow], *, now: Stamp = NOW, speed: float = 1.0, rows_max: int = 2000) -> Packed:
-    return pack_front(rows, outbox_id=OUTBOX, now=now, speed=speed, backlog=False, rows_max=rows_max)
+def packed(
+    rows: list[OutboxRow], *, now: Stamp = NOW, speed: float = 1.0, rows_max: int = 2000, boots: Boots = NO_BOOTS
+) -> Packed:
+    return pack_front(rows, outbox_id=OUTBOX, now=now, speed=speed, backlog=False, rows_max=rows_max, boots=boots)
 
 
 def count(rows: list[OutboxRow], **options: Any) -> int:
@@ -123,11 +127,27 @@ def test_while_the_clock_stays_unsynchronised_the_header_says_so() -> None:
     assert not message.header.synchronised
 
 
-def test_an_unsynchronised_row_of_another_boot_goes_as_stamped() -> None:
+def test_an_unsynchronised_row_of_a_boot_that_is_not_known_goes_as_stamped() -> None:
     stranger = [row(1, 77, boot_id=8, synchronised=False)]
     assert times(stranger) == [77]
     assert not unpack(packed(stranger).payload).header.synchronised
     assert unpack(packed(stranger).payload).header.boot_id == 8
+
+
+def test_a_boot_once_synchronised_dates_its_earlier_rows() -> None:
+    boots = Boots([Boot(boot_id=8, last_mono_ms=60_000, dated=(60_000, EPOCH_MS - 3_600_000))])
+    early = [row(1, wall_ms=5_000, mono_ms=20_000, boot_id=8, synchronised=False)]
+    assert times(early, boots=boots) == [-3_640_000]
+    assert unpack(packed(early, boots=boots).payload).header.synchronised
+
+
+def test_a_boot_never_synchronised_is_dated_as_late_as_it_can_have_been() -> None:
+    boots = Boots([Boot(boot_id=8, last_mono_ms=60_000), Boot(boot_id=9, last_mono_ms=5_000)])
+    early = [row(1, wall_ms=5_000, mono_ms=20_000, boot_id=8, synchronised=False)]
+    assert times(early, boots=boots) == [-40_000 - 5_000]  # this boot began at 0
+    assert not unpack(packed(early, boots=boots).payload).header.synchronised
+    unsynchronised = replace(NOW, synchronised=False)
+    assert times(early, boots=boots, now=unsynchronised) == [-45_000]
 
 
 def test_a_record_of_a_devices_memory_keeps_the_devices_time() -> None:
@@ -136,9 +156,24 @@ def test_a_record_of_a_devices_memory_keeps_the_devices_time() -> None:
     ]
 
 
-def test_a_row_stamped_by_a_good_clock_is_not_moved_when_the_clock_jumps_later() -> None:
-    jumped = Stamp(wall=EPOCH + timedelta(days=1), mono_ms=100_000, boot_id=7, synchronised=True)
-    assert times([row(1, 5)], now=jumped) == [5]
+@pytest.mark.parametrize("jump", [timedelta(hours=1), timedelta(hours=-1), timedelta(seconds=3)])
+def test_a_live_row_follows_a_jump_of_the_clock_that_stamped_it(jump: timedelta) -> None:
+    jumped = Stamp(wall=NOW.wall + jump, mono_ms=NOW.mono_ms, boot_id=7, synchronised=True)
+    moved_ms = jump // timedelta(milliseconds=1)
+    assert times([row(1, 5), row(2, 905)], now=jumped) == [5 + moved_ms, 905 + moved_ms]
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        Stamp(wall=NOW.wall + timedelta(seconds=2), mono_ms=NOW.mono_ms, boot_id=7, synchronised=True),  # a leap
+        Stamp(wall=NOW.wall + timedelta(hours=1), mono_ms=NOW.mono_ms, boot_id=7, synchronised=False),  # not believed
+        Stamp(wall=NOW.wall + timedelta(days=1), mono_ms=5_000, boot_id=9, synchronised=True),  # after a reboot
+    ],
+)
+def test_otherwise_a_row_stamped_by_a_good_clock_keeps_its_stamp(now: Stamp) -> None:
+    assert times([row(1, 5)], now=now) == [5]
+    assert unpack(packed([row(1, 5)], now=now).payload).header.synchronised
 
 
 ROWS = st.lists(
