@@ -59,6 +59,11 @@ class GatewaySettings(BaseSettings):
     outbox_bytes_max: int = Field(
         default=512 * 1024 * 1024, ge=256 * 1024, description="bound of the outbox; then the oldest rows are thinned"
     )
+    status_file: Path | None = Field(
+        default=None,
+        description="the last status, for `gateway devices`; default: status.json beside the outbox. It is written "
+        "every 10 s: on a card, name a place in memory (/run)",
+    )
     undecoded_max: int = Field(default=1000, ge=1, le=100_000, description="undecodable notifications kept at most")
     devices: tuple[str, ...] = Field(default=(), description="Bluetooth addresses of the devices to read")
     claim_all: bool = Field(default=False, description="read every health device in reach (demo, tests)")
