@@ -31,16 +31,20 @@ class Seen:
 class Recognition:
     """How a device is known: every row that is given must fit; services, data and company ids fit by any one.
 
-    A number that many makers use (FFE0, FF12, a UART service) needs the name beside it.
+    A number that many makers use (FFE0, FF12, a UART service) needs the name beside it. `name_alone` is for a device
+    that shows its own service only once it is linked: a name that nobody else bears tells without any other row.
     """
 
     services: frozenset[str] = frozenset()
     service_data: frozenset[str] = frozenset()
     company_ids: frozenset[int] = frozenset()
     name: re.Pattern[str] | None = None
+    name_alone: re.Pattern[str] | None = None
 
     def fits(self, seen: Seen) -> bool:
         """Say whether a device is one of these."""
+        if self.name_alone and self.name_alone.search(seen.name):
+            return True
         marks = ((self.services, seen.services), (self.service_data, seen.service_data))
         if any(wanted and not wanted & shown for wanted, shown in marks):
             return False

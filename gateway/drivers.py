@@ -5,6 +5,20 @@ from collections.abc import Iterable
 from gateway.driver import Driver, Kind, Recognition
 from gateway.gatt import record_access
 from gateway.gatt.decoders import PROFILES, decode, kind_of
+from gateway.vendor import (
+    and_medical,
+    berrymed,
+    beurer_po60,
+    bthome,
+    contec,
+    jumper,
+    masimo,
+    nonin,
+    viatom,
+    viatom_pc60fw,
+    xiaomi_thermometer,
+    yuwell,
+)
 
 BLUETOOTH_SIG = Driver(
     name="bluetooth_sig",
@@ -19,7 +33,23 @@ BLUETOOTH_SIG = Driver(
     notes="kind: see kind_seen",
 )
 
-DRIVERS: tuple[Driver, ...] = (BLUETOOTH_SIG,)
+DRIVERS: tuple[Driver, ...] = (
+    jumper.DRIVER,
+    berrymed.DRIVER,
+    yuwell.DRIVER,
+    viatom.DRIVER,  # before Contec's kin: some of either are named SleepO2, and Viatom's show their own service
+    contec.DRIVER,
+    beurer_po60.DRIVER,
+    viatom_pc60fw.DRIVER,
+    nonin.DRIVER,
+    masimo.DRIVER,
+    and_medical.DRIVER,
+    and_medical.CUFF,
+    and_medical.SCALE,
+    bthome.DRIVER,
+    xiaomi_thermometer.DRIVER,
+    BLUETOOTH_SIG,
+)
 DRIVER_BY_NAME: dict[str, Driver] = {driver.name: driver for driver in DRIVERS}
 
 

@@ -14,12 +14,16 @@ class Fields:
         self._payload = payload
         self._at = 0
 
-    def unsigned(self, name: str, *, size_bytes: int) -> int:
-        """Take an unsigned integer of 1 to 4 bytes."""
+    def taken(self, name: str, *, size_bytes: int) -> bytes:
+        """Take so many bytes as they are."""
         if self.left_bytes < size_bytes:
             raise self.error(len(self._payload), f"{name} needs {size_bytes} bytes, {self.left_bytes} left")
         self._at += size_bytes
-        return int.from_bytes(self._payload[self._at - size_bytes : self._at], "little")
+        return self._payload[self._at - size_bytes : self._at]
+
+    def unsigned(self, name: str, *, size_bytes: int) -> int:
+        """Take an unsigned integer of 1 to 4 bytes."""
+        return int.from_bytes(self.taken(name, size_bytes=size_bytes), "little")
 
     def signed(self, name: str, *, size_bytes: int) -> int:
         """Take a two's complement integer of 1 to 4 bytes."""

@@ -1,0 +1,22 @@
+"""The checksums' own check values, and frames that devices closed with them."""
+
+from gateway.vendor.checksums import crc8, crc8_maxim, sum7, sum8
+
+CHECK = b"123456789"
+
+
+def test_the_published_check_values() -> None:
+    assert crc8(CHECK) == 0xF4  # CRC-8/SMBUS in the catalogue of parametrised CRC algorithms
+    assert crc8_maxim(CHECK) == 0xA1  # CRC-8/MAXIM-DOW, the same catalogue
+
+
+def test_frames_that_devices_and_their_makers_closed() -> None:
+    assert crc8(bytes.fromhex("aa17e800000000")) == 0x1B  # ecostech/viatom-ble viatom-ble.py
+    assert crc8(bytes.fromhex("031f0003")) == 0xD6  # shawn-gxp/sh3-pi medical_ble_toolkit/parsers/mightysat.py
+    assert crc8_maxim(bytes.fromhex("aa55f00303 03")) == 0xF6  # pedasmith/BluetoothDeviceController, PC60FW
+    assert sum7((0x9B, 0x7F)) == 0x1A  # chenders/AnxietyWatch EMAYRealtimeService.swift
+    assert sum8(bytes.fromhex("0a55004f6314bf39")) == 0x1D  # roger-/FS20F parser.py
+
+
+def test_nothing_sums_to_nothing() -> None:
+    assert (crc8(b""), crc8_maxim(b""), sum7(b""), sum8(b"")) == (0, 0, 0, 0)
