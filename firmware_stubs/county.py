@@ -38,7 +38,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """One device to build. `history_*` is a thermometer's memory; `spot_check_every_s` an oximeter's."""
+    """One device to build.
+
+    `history_*` is a thermometer's memory; `every_s` and `spot_check_every_s` are an oximeter's beat.
+    """
 
     name: str
     address: str
@@ -49,6 +52,7 @@ class Description:
     live_every_s: float = 60.0
     history_first_h: float = 0.0
     history_every_h: float = 4.0
+    every_s: float = 1.0
     spot_check_every_s: float | None = None
 
 
@@ -138,6 +142,7 @@ def _device(
                 clock=clock,
                 course=course,
                 course_began_at=course_began_at,
+                continuous_every_s=description.every_s,
                 spot_check_every_s=description.spot_check_every_s,
                 zone=zone,
             )

@@ -1,0 +1,47 @@
+"""`hearthwatch bench`: measure on real parts, print JSON."""
+
+import asyncio
+import json
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hearthwatch.bench import gateway as gateway_bench
+
+app = typer.Typer(no_args_is_help=True, help="Measure on real parts and print JSON. Machines differ: read ratios.")
+
+
+@app.callback()
+def _room() -> None:
+    """Keep `bench NAME` a group, however many benchmarks there are."""
+
+
+@app.command()
+def gateway(
+    *,
+    devices: Annotated[int, typer.Option(help="oximeters, five to an adapter", min=1, max=10)] = 8,
+    seconds: Annotated[float, typer.Option(help="how long each speaks once a second", min=1)] = 60,
+    rates: Annotated[str, typer.Option(help="then so many notifications a second in all")] = "100,200,400,800",
+    as_json: Annotated[bool, typer.Option("--json", help="print the document and nothing else")] = False,
+) -> None:
+    """The gateway on bleak's own BlueZ backend: processor, memory, card wear, time to the disk, saturation.
+
+    The devices are simulated behind a stand-in for bluetoothd; broker, ingest and database are real. Takes about
+    four minutes.
+    """
+    plan = gateway_bench.Plan(
+        devices=devices, seconds=seconds, rates=tuple(int(rate) for rate in rates.split(",") if rate)
+    )
+    with tempfile.TemporaryDirectory(prefix="hearthwatch-bench-") as folder:
+        document = asyncio.run(gateway_bench.measure(Path(folder), plan, _quiet if as_json else _say))
+    typer.echo(json.dumps(document, indent=None if as_json else 1))
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def _quiet(line: str) -> None:
+    del line

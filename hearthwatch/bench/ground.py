@@ -1,0 +1,179 @@
+"""What a benchmark stands on: a broker, a database, ingest, and simulated devices behind a bluetoothd of our own.
+
+The gateway that is measured is the product's own command on bleak's own BlueZ backend: nothing stands in inside it.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+
+from care.loading import load
+from care.registry_file import parse_registry
+from firmware_stubs.bluez.bus import private_bus
+from firmware_stubs.bluez.process import bluez_process
+from firmware_stubs.hub_process import HubProcess, hub_process
+from hearthwatch.migrations import migrate
+from hearthwatch.services.databases import best_database
+from hearthwatch.services.mosquitto import Mosquitto
+from hearthwatch.services.ports import LOOPBACK
+from hearthwatch.services.process import ProcessSpec
+from hearthwatch.services.supervisor import Supervisor
+
+GATEWAY_ID = "gw-bench"
+ADAPTERS = 2  # five links each
+
+_COUNTY = """
+[organisation.centre]
+name = "测试中心"
+name_en = "Bench centre"
+facility_role = "township_or_community"
+
+[person.doctor]
+name = "医生"
+name_en = "Doctor"
+organisation = "centre"
+role = "family_doctor"
+service_tier = 2
+
+[gateway.{gateway}]
+organisation = "centre"
+"""
+_PATIENT = """
+[patient.p{number}]
+name = "患者{number}"
+initials = "P{number}"
+born_on = 1950-01-01
+sex = "female"
+organisation = "centre"
+family_doctor = "doctor"
+risk_colour = "green"
+service_tier = 2
+
+[device."{address}"]
+kind = "oximeter"
+expected_every_s = 1
+
+[[binding]]
+device = "{address}"
+patient = "p{number}"
+from = 2020-01-01T00:00:00+08:00
+"""
+_DEVICE = """
+[[device]]
+name = "p{number}"
+address = "{address}"
+kind = "oximeter"
+course = "healthy"
+seed = {number}
+every_s = {every_s}
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Centre:
+    """A running centre: broker, database, ingest."""
+
+    supervisor: Supervisor
+    dsn: str
+    broker_port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Air:
+    """Devices on the air, and the message bus on which a bluetoothd offers them."""
+
+    bus_address: str
+    folder: Path
+    hub: HubProcess
+
+
+@contextmanager
+def centre(folder: Path, *, devices: int) -> Iterator[Centre]:
+    """Run broker, database and ingest, with a registry of so many oximeters, each worn by somebody."""
+    with ExitStack() as closing:
+        supervisor = closing.enter_context(Supervisor(folder / "log"))
+        database = best_database()
+        closing.callback(database.close)
+        supervisor.start(database.process())
+        broker = Mosquitto()
+        closing.callback(broker.close)
+        supervisor.start(broker.process())
+        with psycopg.connect(database.dsn(), autocommit=True) as connection:
+            connection.execute("CREATE DATABASE hearthwatch")
+        dsn = database.dsn("hearthwatch")
+        migrate(dsn)
+        text = _COUNTY.format(gateway=GATEWAY_ID) + "".join(
+            _PATIENT.format(number=number, address=address_of(number)) for number in range(1, devices + 1)
+        )
+        with psycopg.connect(dsn) as connection:
+            load(connection, parse_registry(text, "bench"), now=datetime.now(UTC))
+        running = Centre(supervisor=supervisor, dsn=dsn, broker_port=broker.port)
+        supervisor.start(
+            ProcessSpec(
+                name="ingest", argv=(sys.executable, "-m", "hearthwatch", "ingest", "run"), env=_shared(running)
+            )
+        )
+        yield running
+
+
+@asynccontextmanager
+async def air(folder: Path, *, devices: int, every_s: float) -> AsyncIterator[Air]:
+    """Put so many oximeters on the air, each speaking every so many seconds, behind a bluetoothd of our own."""
+    scenario = await asyncio.to_thread(_scenario, folder, devices, every_s)
+    async with (
+        private_bus(folder) as bus,
+        hub_process(folder / "hci", "--scenario", str(scenario)) as hub,
+        bluez_process(bus.address, transports=[hub.transport] * ADAPTERS),
+    ):
+        yield Air(bus_address=bus.address, folder=folder, hub=hub)
+
+
+def gateway(centre: Centre, air: Air, *, outbox: Path) -> ProcessSpec:
+    """Say how to run the gateway that is measured."""
+    return ProcessSpec(
+        name=f"gateway-{air.folder.name}",
+        argv=(sys.executable, "-m", "hearthwatch", "gateway", "run", "--log-format", "json"),
+        env={
+            **_shared(centre),
+            "DBUS_SYSTEM_BUS_ADDRESS": air.bus_address,
+            "HEARTHWATCH_GATEWAY_GATEWAY_ID": GATEWAY_ID,
+            "HEARTHWATCH_GATEWAY_BROKER_HOST": LOOPBACK,
+            "HEARTHWATCH_GATEWAY_BROKER_PORT": str(centre.broker_port),
+            "HEARTHWATCH_GATEWAY_OUTBOX_PATH": str(outbox),
+            "HEARTHWATCH_GATEWAY_CLAIM_ALL": "true",
+            "HEARTHWATCH_GATEWAY_ADAPTERS": json.dumps([f"hci{number}" for number in range(ADAPTERS)]),
+            "HEARTHWATCH_GATEWAY_CLOCK_TRUST": "synchronised",
+        },
+        restart=False,
+    )
+
+
+def address_of(number: int) -> str:
+    """Give the address of a device by its number."""
+    return f"C0:00:00:00:{number >> 8:02X}:{number & 0xFF:02X}"
+
+
+def _shared(centre: Centre) -> dict[str, str]:
+    return {
+        "HEARTHWATCH_DATABASE_DSN": centre.dsn,
+        "HEARTHWATCH_BROKER_HOST": LOOPBACK,
+        "HEARTHWATCH_BROKER_PORT": str(centre.broker_port),
+        "PYTHONUNBUFFERED": "1",
+        "PATH": os.environ.get("PATH", ""),
+    }
+
+
+def _scenario(folder: Path, devices: int, every_s: float) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    scenario = folder / "devices.toml"
+    described = (_DEVICE.format(number=n, address=address_of(n), every_s=every_s) for n in range(1, devices + 1))
+    scenario.write_text("".join(described), encoding="utf-8")
+    return scenario

@@ -1,0 +1,44 @@
+"""What the kernel counts about one process: processor time, memory, bytes written to the disk (proc(5))."""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """One look at a process; `cpu_s` and `written_bytes` count from its start."""
+
+    at_s: float
+    cpu_s: float
+    rss_bytes: int
+    rss_bytes_max: int
+    written_bytes: int
+
+
+def figures(pid: int) -> Figures:
+    """Look at a process. Raises OSError where it is gone."""
+    proc = Path("/proc") / str(pid)
+    stat = proc.joinpath("stat").read_text().rpartition(")")[2].split()
+    status = dict(line.split(":", 1) for line in proc.joinpath("status").read_text().splitlines() if ":" in line)
+    io = dict(line.split(": ") for line in proc.joinpath("io").read_text().splitlines())
+    return Figures(
+        at_s=time.monotonic(),
+        cpu_s=(int(stat[11]) + int(stat[12])) / TICKS_PER_S,
+        rss_bytes=_kib(status["VmRSS"]),
+        rss_bytes_max=_kib(status["VmHWM"]),
+        written_bytes=int(io["write_bytes"]) - int(io["cancelled_write_bytes"]),
+    )
+
+
+def libraries(pid: int) -> set[str]:
+    """Name the shared libraries and extension modules that a process has mapped."""
+    lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
+    return {Path(line.split(maxsplit=5)[5]).name for line in lines if ".so" in line}
+
+
+def _kib(field: str) -> int:
+    return int(field.split()[0]) * 1024
