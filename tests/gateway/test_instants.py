@@ -42,3 +42,31 @@ def test_a_clock_set_back_by_more_than_a_second_is_believed() -> None:
     instants.distinct("a", stamp(10_000))
     assert milliseconds(instants.distinct("a", stamp(9_001))) == 10_001
     assert milliseconds(instants.distinct("a", stamp(5_000))) == 5_000
+
+
+def test_a_leap_second_inverts_nothing() -> None:
+    instants = Instants()
+    out = [milliseconds(instants.distinct("a", stamp(ms))) for ms in (9_000, 10_000, 10_000, 11_000, 12_000)]
+    assert out == [9_000, 10_000, 10_001, 11_000, 12_000]
+    back = Instants()
+    wall = (58_000, 59_000, 59_000, 60_000)  # 23:59:60 is shown as 23:59:59 again
+    walls = [
+        Stamp(wall=T0 + timedelta(milliseconds=w), mono_ms=m, boot_id=1, synchronised=True)
+        for m, w in zip((1_000, 2_000, 3_000, 4_000), wall, strict=True)
+    ]
+    times = [milliseconds(back.distinct("a", s)) for s in walls]
+    assert times == sorted(set(times))
+
+
+def test_after_a_jump_back_no_instant_of_late_is_given_twice() -> None:
+    instants = Instants()
+    before = [instants.distinct("a", stamp(ms)) for ms in range(0, 60_000, 1_000)]
+    after = [
+        instants.distinct(
+            "a", Stamp(wall=T0 + timedelta(milliseconds=ms), mono_ms=60_000 + ms, boot_id=1, synchronised=True)
+        )
+        for ms in range(0, 60_000, 1_000)  # a minute back: the same milliseconds again
+    ]
+    walls = [milliseconds(s) for s in (*before, *after)]
+    assert len(set(walls)) == len(walls)
+    assert max(abs(milliseconds(s) - ms) for s, ms in zip(after, range(0, 60_000, 1_000), strict=True)) == 1
