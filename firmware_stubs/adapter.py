@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from bleak.exc import BleakDeviceNotFoundError, BleakError
 from bumble import core, hci
@@ -17,6 +17,7 @@ from bumble.transport.common import Transport
 from firmware_stubs.radio import LINK_LOST, Air, Radio, quieten_bumble
 
 Listener = Callable[[Advertisement], None]
+T = TypeVar("T")
 
 
 class Adapter:
@@ -39,7 +40,7 @@ class Adapter:
         self._scanning = asyncio.Lock()
         self._listeners: dict[Listener, bool] = {}
         self._known: dict[str, hci.Address] = {}
-        self._background: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[Any]] = set()
         self._closers: contextlib.AsyncExitStack = contextlib.AsyncExitStack()
 
     async def open(self) -> Device:
@@ -47,7 +48,7 @@ class Adapter:
         async with self._opening:
             if self._device is None:
                 try:
-                    self._device = await self._power_on()
+                    self._device = await self._to_the_end(self._power_on())
                 except (OSError, core.BaseBumbleError) as exc:
                     raise BleakError(f"no Bluetooth adapter at {self._transport}: {exc}") from exc
             return self._device
@@ -61,15 +62,19 @@ class Adapter:
         """Hear advertisements from now on, asking for scan responses if `active`."""
         device = await self.open()
         self._listeners[listener] = active
-        with _as_bleak_error("scanning failed"):
-            await self._rescan(device)
+        try:
+            with _as_bleak_error("scanning failed"):
+                await self._to_the_end(self._rescan(device))
+        except BaseException:
+            self._listeners.pop(listener, None)
+            raise
 
     async def stop_listening(self, listener: Listener) -> None:
         """Hear nothing more; harmless if the transport is gone."""
         self._listeners.pop(listener, None)
         if self._device is not None and not self._listeners:
             with _as_bleak_error("scanning did not stop"):
-                await self._rescan(self._device)
+                await self._to_the_end(self._rescan(self._device))
 
     async def address_of(self, address: str) -> hci.Address:
         """Return the full address of a device, listening for it if it was not heard yet; never gives up."""
@@ -169,9 +174,20 @@ class Adapter:
                 device.on_disconnection(handle, LINK_LOST)
             device.host.emit("flush")
 
-    def _keep(self, task: asyncio.Task[None]) -> None:
+    async def _to_the_end(self, commands: Coroutine[Any, Any, T]) -> T:
+        # A cancellation that meets a command under way is lost in bumble: whoever was told to stop would go on.
+        sending = asyncio.create_task(commands)
+        self._keep(sending)
+        return await asyncio.shield(sending)
+
+    def _keep(self, task: asyncio.Task[Any]) -> None:
         self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        task.add_done_callback(self._drop)
+
+    def _drop(self, task: asyncio.Task[Any]) -> None:
+        self._background.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waited has gone: nobody else would look at it
 
 
 @contextlib.contextmanager

@@ -6,7 +6,8 @@ then cut its link, carry it away (`rig.air`), read its tally.
 Rig 1 is quick: `scanner, client = rig1.backend`, for `BleakScanner(backend=…)` and `BleakClient(backend=…)`.
 
 Rig 2 is true: bleak's own BlueZ backend, on a private dbus-daemon (`rig2.bus`), with a stand-in for bluetoothd as a
-child process (`rig2.bluez`), which can be killed and restarted. DBUS_SYSTEM_BUS_ADDRESS is set, for this process and
+child process (`rig2.bluez`), which can be killed, restarted and given faults, and stand-ins for systemd and logind
+(`rig2.init_system`) that restart it when asked over the bus. DBUS_SYSTEM_BUS_ADDRESS is set, for this process and
 for children that are started from now on. See firmware_stubs/bluez/__init__.py for what is true to BlueZ.
 """
 
@@ -21,6 +22,7 @@ from bleak.backends.bluezdbus import manager
 
 from firmware_stubs.bleak_backend import Backend, backend
 from firmware_stubs.bluez.bus import PrivateBus, private_bus
+from firmware_stubs.bluez.init_system import InitSystem
 from firmware_stubs.bluez.process import BluezProcess, bluez_process
 from firmware_stubs.hci_port import open_hci_port
 from firmware_stubs.peripheral import Peripheral
@@ -52,19 +54,31 @@ class Rig2:
         self.air = air
         self.bus = bus
         self.bluez = bluez
+        self.init_system = InitSystem(units={"bluetooth.service": bluez.restart}, reboot=bluez.reboot)
         self._devices = devices
+        self._services = contextlib.AsyncExitStack()
 
     async def switch_on(self, device: Peripheral) -> None:
         """Switch a device on, and off at the end."""
         await device.power_on()
         self._devices.push_async_callback(device.power_off)
 
+    async def start_services(self) -> None:
+        """Put systemd and logind on the bus."""
+        await self._services.enter_async_context(self.init_system.on(self.bus.address))
+
+    async def stop_services(self) -> None:
+        """Take them from the bus."""
+        await self._services.aclose()
+
     async def restart_bus(self) -> None:
-        """Kill the dbus-daemon, with which bluetoothd ends, and start both again."""
+        """Kill the dbus-daemon, with which bluetoothd ends, and start everything again."""
         await self.bus.kill()
         await self.bluez.kill()
+        await self.stop_services()
         await self.bus.start()
         await self.bluez.start()
+        await self.start_services()
 
 
 @pytest.fixture
@@ -91,7 +105,10 @@ async def rig2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         bluez_process(bus.address, transports=[f"unix:{hci}"] * ADAPTERS, options=(*QUICK, *memory)) as bluez,
     ):
         monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bus.address)
-        yield Rig2(devices, air=air, bus=bus, bluez=bluez)
+        rig = Rig2(devices, air=air, bus=bus, bluez=bluez)
+        await rig.start_services()
+        yield rig
+        await rig.stop_services()
         await _let_bleak_go()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from bumble import hci
 from bumble.device import Advertisement, Connection
@@ -141,7 +142,8 @@ class AdapterObject:
         if device is None:
             raise bluez_error("DoesNotExist", "Does Not Exist")
         await device.link.disconnect(call)
-        await self._keystore.delete(str(device.address))
+        with contextlib.suppress(KeyError):
+            await self._keystore.delete(str(device.address))
         self._ground.faults.forget_device(device.path)
         self._forget(device)
         self._save()

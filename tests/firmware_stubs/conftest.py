@@ -13,6 +13,8 @@ from firmware_stubs.oximeter import Oximeter
 from firmware_stubs.peripheral import Identity, Peripheral
 from firmware_stubs.physiology import State
 from firmware_stubs.radio import Air
+from tests.firmware_stubs.bus_client import BusClient
+from tests.rigs import Rig2
 
 WELL = State(spo2_percent=97.0, pulse_per_min=72.0, perfusion_percent=3.2)
 PatientlyFor = Callable[[Awaitable[object]], Awaitable[object]]
@@ -61,6 +63,33 @@ async def oximeter(air: Air, clock: ClinicalClock, switch_on: Callable[[Peripher
     )
     await switch_on(device)
     return device
+
+
+@pytest.fixture
+async def bluez_oximeter(rig2: Rig2) -> Oximeter:
+    """A well person's oximeter on rig 2, on, at 20 measurements a second."""
+    device = Oximeter(
+        air=rig2.air,
+        identity=Identity(name="p1", address="C0:00:00:00:00:01", rssi_dbm=-71),
+        clock=ClinicalClock(origin=datetime.now(UTC), speed=20.0),
+        course=lambda _: WELL,
+    )
+    await rig2.switch_on(device)
+    return device
+
+
+@pytest.fixture
+async def client(rig2: Rig2) -> AsyncIterator[BusClient]:
+    """A plain client of rig 2's bus."""
+    async with BusClient(rig2.bus.address) as connected:
+        yield connected
+
+
+@pytest.fixture
+async def other_client(rig2: Rig2) -> AsyncIterator[BusClient]:
+    """Another plain client of rig 2's bus."""
+    async with BusClient(rig2.bus.address) as connected:
+        yield connected
 
 
 @pytest.fixture(autouse=True)

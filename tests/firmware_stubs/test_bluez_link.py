@@ -2,34 +2,16 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import pytest
 from bleak import BleakClient, BleakScanner
 
-from firmware_stubs.clock import ClinicalClock
 from firmware_stubs.oximeter import Oximeter
-from firmware_stubs.peripheral import Identity
-from firmware_stubs.physiology import State
 from tests.firmware_stubs.inbox import Inbox
 from tests.rigs import Rig2
 
 ADDRESS = "C0:00:00:00:00:01"
-WELL = State(spo2_percent=97.0, pulse_per_min=72.0, perfusion_percent=3.2)
 WELL_BYTES = bytes.fromhex("1c 6100 4800 2001 000000 20f0")
-
-
-@pytest.fixture
-async def oximeter(rig2: Rig2) -> Oximeter:
-    """A well person's oximeter, on, at 20 measurements a second."""
-    device = Oximeter(
-        air=rig2.air,
-        identity=Identity(name="p1", address=ADDRESS, rssi_dbm=-71),
-        clock=ClinicalClock(origin=datetime.now(UTC), speed=20.0),
-        course=lambda _: WELL,
-    )
-    await rig2.switch_on(device)
-    return device
 
 
 async def found(on_loss: Callable[[], None] = lambda: None) -> BleakClient:
@@ -39,7 +21,7 @@ async def found(on_loss: Callable[[], None] = lambda: None) -> BleakClient:
     return BleakClient(device, lambda _: on_loss())
 
 
-async def test_an_oximeter_is_found_connected_and_heard(oximeter: Oximeter) -> None:
+async def test_an_oximeter_is_found_connected_and_heard(bluez_oximeter: Oximeter) -> None:
     inbox = Inbox()
     async with asyncio.timeout(20):
         async with await found() as client:
@@ -47,23 +29,23 @@ async def test_an_oximeter_is_found_connected_and_heard(oximeter: Oximeter) -> N
             assert bytes(await client.read_gatt_char("2a25")) == b"0001"
             await client.start_notify("2a5f", inbox)
             received = await inbox.holds(5)
-            await oximeter.hush()
+            await bluez_oximeter.hush()
             await client.read_gatt_char("2a25")  # a round trip: whatever was under way has come
-            assert len(received) == oximeter.tally.notifications
+            assert len(received) == bluez_oximeter.tally.notifications
             await client.stop_notify("2a5f")
-            assert not oximeter.continuous.listening.is_set()
-        await oximeter.disconnected.wait()
+            assert not bluez_oximeter.continuous.listening.is_set()
+        await bluez_oximeter.disconnected.wait()
     assert set(received) == {WELL_BYTES}
 
 
-async def test_a_lost_link_is_told_and_made_anew(oximeter: Oximeter) -> None:
+async def test_a_lost_link_is_told_and_made_anew(bluez_oximeter: Oximeter) -> None:
     gone, inbox = asyncio.Event(), Inbox()
     async with asyncio.timeout(20):
         client = await found(gone.set)
         await client.connect()
         await client.start_notify("2a5f", inbox)
         await inbox.holds(2)
-        oximeter.cut()
+        bluez_oximeter.cut()
         await gone.wait()
         assert not client.is_connected
         await client.disconnect()
@@ -73,7 +55,7 @@ async def test_a_lost_link_is_told_and_made_anew(oximeter: Oximeter) -> None:
             assert set(await again.holds(3)) == {WELL_BYTES}
 
 
-async def test_of_bluetoothds_death_bleak_notices_nothing(rig2: Rig2, oximeter: Oximeter) -> None:
+async def test_of_bluetoothds_death_bleak_notices_nothing(rig2: Rig2, bluez_oximeter: Oximeter) -> None:
     losses: list[str] = []
     inbox = Inbox()
     async with asyncio.timeout(20):
@@ -82,11 +64,11 @@ async def test_of_bluetoothds_death_bleak_notices_nothing(rig2: Rig2, oximeter: 
         await client.start_notify("2a5f", inbox)
         await inbox.holds(1)
         await rig2.bluez.kill()
-        await oximeter.disconnected.wait()
+        await bluez_oximeter.disconnected.wait()
         await rig2.bluez.start()
         assert client.is_connected
         assert not losses
-        assert not oximeter.is_connected
+        assert not bluez_oximeter.is_connected
         with pytest.raises(TimeoutError):  # by itself it would wait ten seconds for a change that nobody signals
             await asyncio.wait_for(client.disconnect(), timeout=0.1)
         assert losses == ["told"]
@@ -96,7 +78,7 @@ async def test_of_bluetoothds_death_bleak_notices_nothing(rig2: Rig2, oximeter: 
             await again.holds(3)
 
 
-@pytest.mark.usefixtures("oximeter")
+@pytest.mark.usefixtures("bluez_oximeter")
 async def test_of_the_bus_death_bleak_is_told(rig2: Rig2) -> None:
     gone = asyncio.Event()
     async with asyncio.timeout(20):

@@ -111,6 +111,21 @@ async def test_all_six_are_heard_at_once(hub: HubProcess) -> None:
     await made.close()
 
 
+async def test_a_scan_cancelled_at_any_moment_of_its_beginning_leaves_the_adapter_hearing(hub: HubProcess) -> None:
+    made = backend(hub.transport)
+    async with asyncio.timeout(20):
+        assert await BleakScanner.find_device_by_address(P1, backend=made.scanner)
+        for steps in range(12):
+            scan = asyncio.create_task(BleakScanner(backend=made.scanner).start())
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            was_under_way = scan.cancel()
+            await asyncio.wait({scan})
+            assert scan.cancelled() == was_under_way
+            assert await BleakScanner.find_device_by_address(P1, backend=made.scanner)
+    await made.close()
+
+
 async def test_two_gateways_share_the_air(hub: HubProcess) -> None:
     one, other = backend(hub.transport), backend(hub.transport)
     inboxes = Inbox(), Inbox()
