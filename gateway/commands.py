@@ -13,16 +13,17 @@ from typing import Annotated, NoReturn
 import structlog
 import typer
 
-from gateway import app as gateway_app
-from gateway.gatt.decoded import Decoded, DecodeError
-from gateway.gatt.decoders import decode as decode_payload
+from gateway.decode_command import decode
+from gateway.devices_command import devices_app
+from gateway.enrol_command import enrol
 from gateway.outbox import OutboxError, read_account
 from gateway.settings import GatewaySettings, SettingsError, load_settings
 from vitals.clock import ClinicalClock
-from vitals.reading import unscaled
-from vitals.signals import SIGNALS
 
 app = typer.Typer(no_args_is_help=True, help="The gateway: reads devices, keeps readings, sends them until stored.")
+app.command()(decode)
+app.command()(enrol)
+app.add_typer(devices_app, name="devices")
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="settings file (TOML)")]
 
@@ -53,23 +54,6 @@ def run(
 
 
 @app.command()
-def decode(
-    uuid: Annotated[str, typer.Argument(help="characteristic, as 2a5f or in 128 bits")],
-    payload: Annotated[str, typer.Argument(help="its bytes in hex, as 0061004800")],
-) -> None:
-    """Print as JSON what a payload means; a malformed one ends with 2 and names the byte."""
-    try:
-        raw = bytes.fromhex(payload.removeprefix("0x"))
-    except ValueError as exc:
-        _fail(f"payload: {exc}", code=2)
-    try:
-        decoded = decode_payload(uuid, raw)
-    except DecodeError as exc:
-        _fail(str(exc), code=2)
-    typer.echo(json.dumps(described(decoded), ensure_ascii=False))
-
-
-@app.command()
 def status(config: ConfigOption = None) -> None:
     """Print as JSON what lies in the outbox, also while the gateway runs."""
     try:
@@ -93,24 +77,6 @@ def status(config: ConfigOption = None) -> None:
         ],
     }
     typer.echo(json.dumps(document))
-
-
-def described(decoded: Decoded) -> dict[str, object]:
-    """Give a decoded payload as the JSON document of `decode`."""
-    return {
-        "readings": [
-            {
-                "signal": m.signal.value,
-                "value": None if m.value is None else unscaled(m.signal, m.value),
-                "unit": SIGNALS[m.signal].unit,
-                "quality": m.quality.name.lower(),
-                "reasons": [reason.name.lower() for reason in m.reasons],
-            }
-            for m in decoded.measurements
-        ],
-        "measured_at": decoded.device_time.isoformat() if decoded.device_time else None,
-        "status": list(decoded.status),
-    }
 
 
 def clinical_clock() -> ClinicalClock:
@@ -140,6 +106,8 @@ def configure_logging(log_format: LogFormat) -> None:
 
 
 async def _run_until_signalled(settings: GatewaySettings, clock: ClinicalClock) -> None:
+    from gateway import app as gateway_app  # the radio's libraries: the other commands start faster without them
+
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

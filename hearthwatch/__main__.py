@@ -37,6 +37,11 @@ ROOMS = {
     "alerting": Room(module="alerting.commands", extra="server", does="Find episodes, escalate, notify."),
     "console": Room(module="dashboards.commands", extra="server", does="Serve the console and the wall display."),
     "db": Room(module="hearthwatch.db_commands", extra="server", does="Migrate the database and say how far it is."),
+    "site": Room(
+        module="hearthwatch.site.commands",
+        extra="server",
+        does="Sign the certificates of a site: its broker, its gateways.",
+    ),
     "demo": Room(
         module="hearthwatch.demo.commands",
         extra="gateway,server,stubs,embedded",
@@ -47,6 +52,11 @@ ROOMS = {
         module="hearthwatch.services.commands",
         extra="server,embedded",
         does="Run a broker and a database for development.",
+    ),
+    "bench": Room(
+        module="hearthwatch.bench.commands",
+        extra="gateway,server,stubs,embedded",
+        does="Measure on real parts and print JSON.",
     ),
     "doctor": Room(
         module="hearthwatch.doctor.commands",

@@ -13,8 +13,17 @@ DEFAULTS: Mapping[str, str] = {
     "autosave_interval": "1800",
     "allow_anonymous": "false",
     "use_username_as_clientid": "false",
+    "max_packet_size": "0",
+    "message_size_limit": "0",
+    "certfile": "",
+    "require_certificate": "false",
+    "crlfile": "",
+    "acl_file": "",
+    "plugin": "",
 }
 _AUTOSAVE_INTERVAL_MAX_S = 60
+_MESSAGE_BYTES_MAX = 256 * 1024  # docs/wire-format.md; MQTT's own header comes on top
+_HEADER_BYTES_MAX = 1024
 
 
 def parse(text: str) -> dict[str, str]:
@@ -34,7 +43,9 @@ def judge(text: str) -> list[Finding]:
         *_queue(settings["max_queued_messages"], settings["max_queued_bytes"]),
         *_persistence(settings["persistence"], settings["autosave_interval"]),
         *_in_flight(settings["max_inflight_messages"]),
+        *_size(settings["max_packet_size"], settings["message_size_limit"]),
         *_identity(settings["allow_anonymous"], settings["use_username_as_clientid"]),
+        *_access(settings),
     ]
     return findings or [fine(CHECK, en="nothing that loses messages silently", zh="没有会悄悄丢失消息的设置")]
 
@@ -120,6 +131,62 @@ def _identity(anonymous: str, username_is_client_id: str) -> list[Finding]:
             )
         ]
     return []
+
+
+def _size(packet: str, payload: str) -> list[Finding]:
+    sizes = {"max_packet_size": packet, "message_size_limit": payload}
+    return [
+        broken(
+            CHECK,
+            en=f"{name} is {size}: a full message of readings ({_MESSAGE_BYTES_MAX} bytes) would never get through",
+            zh=f"{name} 为 {size}：装满的数据消息（{_MESSAGE_BYTES_MAX} 字节）将永远无法通过",
+            way_out=_set(f"{name} {2 * _MESSAGE_BYTES_MAX}"),
+        )
+        for name, size in sizes.items()
+        if 0 < int(size) < _MESSAGE_BYTES_MAX + _HEADER_BYTES_MAX
+    ]
+
+
+def _access(settings: Mapping[str, str]) -> list[Finding]:
+    """Judge who may do what; where everybody may come in, that alone is said."""
+    if settings["allow_anonymous"] == "true":
+        return []
+    findings = []
+    if not settings["acl_file"] and not settings["plugin"]:
+        findings.append(
+            broken(
+                CHECK,
+                en="no acl_file: any gateway can write another's readings and read its acknowledgements",
+                zh="未设置 acl_file：任何网关都能冒写其他网关的数据",
+                way_out=_set("acl_file /etc/mosquitto/hearthwatch.acl (deploy/mosquitto/hearthwatch.acl)"),
+            )
+        )
+    if not settings["certfile"]:
+        findings.append(
+            warning(
+                CHECK,
+                en="no TLS (certfile): readings and passwords travel in the clear",
+                zh="未启用 TLS（certfile）：数据和密码以明文传输",
+                way_out=_copy(),
+            )
+        )
+    elif settings["require_certificate"] == "true" and not settings["crlfile"]:
+        findings.append(
+            warning(
+                CHECK,
+                en="no crlfile: a stolen gateway can not be shut out",
+                zh="未设置 crlfile：被盗的网关无法被禁止接入",
+                way_out=_set("crlfile /etc/hearthwatch/site/broker/crl.pem"),
+            )
+        )
+    return findings
+
+
+def _copy() -> Words:
+    return Words(
+        en="hearthwatch site init, and deploy/mosquitto/hearthwatch.conf in /etc/mosquitto/conf.d",
+        zh="运行 hearthwatch site init，并将 deploy/mosquitto/hearthwatch.conf 放入 /etc/mosquitto/conf.d",
+    )
 
 
 def _set(*lines: str) -> Words:

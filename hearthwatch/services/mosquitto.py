@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,17 +49,28 @@ class Program:
     env: Mapping[str, str]
 
 
-class Mosquitto(Server):
-    """A broker for the demo and the tests: loopback, anonymous, persistent over `kill` and `start`."""
+def _of_the_demo(port: int, directory: Path) -> str:
+    return CONFIG.format(port=port, host=LOOPBACK, directory=directory, authenticated="false")
 
-    def __init__(self, instance: str | None = None, *, port: int | None = None) -> None:
+
+class Mosquitto(Server):
+    """A broker for the demo and the tests: loopback, anonymous, persistent over `kill` and `start`.
+
+    `config` makes another configuration of port and directory; it must listen on that port.
+    """
+
+    def __init__(
+        self,
+        instance: str | None = None,
+        *,
+        port: int | None = None,
+        config: Callable[[int, Path], str] = _of_the_demo,
+    ) -> None:
         self._program = find_mosquitto()
         super().__init__("mosquitto", instances_dir("mosquitto"), instance, port=port)
         give_to_service_user(self.directory)
         self._config = self.directory / "mosquitto.conf"
-        self._config.write_text(
-            CONFIG.format(port=self.port, host=LOOPBACK, directory=self.directory, authenticated="false")
-        )
+        self._config.write_text(config(self.port, self.directory))
 
     def process(self) -> ProcessSpec:
         """Answer how to run the broker in the foreground."""

@@ -16,12 +16,13 @@ import pytest
 from gateway.outbox import Outbox
 from hearthwatch.doctor import broker, database, machine, mosquitto_settings, registry
 from hearthwatch.doctor.adapter import adapter
-from hearthwatch.services.mosquitto import CONFIG, Mosquitto
+from hearthwatch.services.mosquitto import Mosquitto
 from hearthwatch.services.ports import LOOPBACK, free_port
 from hearthwatch.services.postgres import Postgres
 from vitals.finding import Finding, Language, Verdict, as_text
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
+SITE_CONFIG = (Path(__file__).resolve().parents[2] / "deploy" / "mosquitto" / "hearthwatch.conf").read_text()
 
 
 def test_a_living_broker_is_fine(broker_server: Mosquitto) -> None:
@@ -71,9 +72,30 @@ def test_the_defaults_of_mosquitto_are_broken() -> None:
         assert setting in said
 
 
-def test_a_site_with_every_setting_right_is_fine() -> None:
-    text = CONFIG.format(port=1, host="x", directory="/x", authenticated="true") + "allow_anonymous false\n"
-    assert [each.verdict for each in mosquitto_settings.judge(text)] == [Verdict.FINE]
+def test_the_site_configuration_we_ship_is_fine() -> None:
+    assert [each.verdict for each in mosquitto_settings.judge(SITE_CONFIG)] == [Verdict.FINE]
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "verdict"),
+    [
+        ("max_queued_messages 0", "", Verdict.BROKEN),
+        ("max_queued_bytes 268435456", "", Verdict.WARNING),
+        ("max_packet_size 524288", "max_packet_size 262144", Verdict.BROKEN),
+        ("max_packet_size 524288", "message_size_limit 1000", Verdict.BROKEN),
+        ("persistence true", "", Verdict.BROKEN),
+        ("autosave_interval 30", "autosave_interval 61", Verdict.WARNING),
+        ("use_username_as_clientid true", "", Verdict.BROKEN),
+        ("acl_file /etc/mosquitto/hearthwatch.acl", "", Verdict.BROKEN),
+        ("certfile /etc/hearthwatch/site/broker/broker.pem", "", Verdict.WARNING),
+        ("crlfile /etc/hearthwatch/site/broker/crl.pem", "", Verdict.WARNING),
+    ],
+)
+def test_each_setting_that_is_taken_out_of_it_is_named(line: str, instead: str, verdict: Verdict) -> None:
+    assert f"\n{line}\n" in SITE_CONFIG
+    (finding,) = mosquitto_settings.judge(SITE_CONFIG.replace(f"\n{line}\n", f"\n{instead}\n"))
+    assert finding.verdict is verdict
+    assert (instead or line).split()[0] in finding.found.en
 
 
 def test_the_settings_of_an_included_folder_count(tmp_path: Path) -> None:

@@ -43,3 +43,17 @@ def test_a_missing_database_and_a_wrong_setting_are_told_in_one_line(monkeypatch
     result = CliRunner().invoke(app, ["run"])
     assert result.exit_code == 1
     assert "HEARTHWATCH_INGEST_WINDOW is no setting of ingest" in result.output
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("CERTIFICATE_FILE", "ingest_broker_certificate_file needs ingest_broker_ca_file and ingest_broker_key_file"),
+        ("CA_FILE", "/nowhere/x.pem is not there, or this user may not read it"),
+    ],
+)
+def test_a_file_for_tls_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, setting: str, said: str) -> None:
+    monkeypatch.setenv(f"HEARTHWATCH_INGEST_BROKER_{setting}", "/nowhere/x.pem")
+    result = CliRunner().invoke(app, ["run"])
+    assert result.exit_code == 1
+    assert said in result.output
