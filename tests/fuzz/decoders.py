@@ -1,26 +1,29 @@
 """Fuzz every decoder and every driver: `python -m tests.fuzz.decoders --runs 1000000 --seed 1`.
 
-Each run takes one target: a row of the table of decoders, fed one payload, or a driver, fed the notifications of one
-link through its framing, with each frame decoded and answered. Nothing but a DecodeError may come out, and what is
-decoded must keep the promises that the rest of the gateway builds on. Ends with 0 and one line of JSON, or as
-libFuzzer does, with the offending input as a file in --keep, where the corpus lies too.
+A target is a row of the table of decoders, fed one payload, or a driver, fed the notifications of one link through its
+framing, each frame decoded and answered. Nothing but a DecodeError may come out, and what is decoded must keep the
+promises that the rest of the gateway builds on. Each target has its share of the runs and a process of its own: a
+corpus that grows for one would leave the others none. Ends with 0 and one line of JSON, or as libFuzzer does, with the
+offending input as a file in --keep, where the corpora lie too.
 """
 
 import argparse
 import json
+import os
 import shutil
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import atheris
 
 with atheris.instrument_imports(include=["gateway", "vitals"]):
     from gateway.driver import Driver, Write
-    from gateway.drivers import BLUETOOTH_SIG, DRIVERS
+    from gateway.drivers import DRIVERS
     from gateway.gatt.decoded import Decoded, DecodeError
     from gateway.gatt.decoders import DECODERS, decode
     from vitals.quality import Quality
@@ -28,109 +31,125 @@ with atheris.instrument_imports(include=["gateway", "vitals"]):
 
 from tests.payloads import FULL
 
-LENGTH_BYTES_MAX = 600
+LENGTH_BYTES_MAX = 240
 NOTIFICATION_BYTES_MAX = 0x3F
 STRANGER = "ffff"
 """A characteristic that no driver has subscribed to."""
 
-Target = Callable[[bytes], None]
-
 
 @dataclass(slots=True, kw_only=True)
 class Tally:
-    """What came of the runs."""
+    """What came of the runs of one target."""
 
-    runs: Counter[str] = field(default_factory=Counter)
+    runs: int = 0
     decoded: int = 0
     refused: int = 0
     measurements: int = 0
     answers: int = 0
 
-    def document(self, seed: int) -> dict[str, object]:
-        """Give it as JSON's values."""
-        return {
-            "runs": self.runs.total(),
-            "seed": seed,
-            "decoded": self.decoded,
-            "refused": self.refused,
-            "measurements": self.measurements,
-            "answers": self.answers,
-            "targets": dict(sorted(self.runs.items())),
-        }
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What is fed, and what to begin with."""
+
+    name: str
+    feed: Callable[[bytes, Tally], None]
+    starts: tuple[bytes, ...]
 
 
-def main(arguments: list[str]) -> None:
-    """Run, print, end the process: libFuzzer never returns."""
+def main(arguments: list[str]) -> int:
+    """Fuzz one target after the other, print what ran."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.decoders", description=__doc__)
-    parser.add_argument("--runs", type=int, default=100_000)
+    parser.add_argument("--runs", type=int, default=100_000, help="of all targets together")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--keep", type=Path, help="folder of the corpus and of a crash; else one that goes when all is well"
-    )
-    parser.add_argument("crash", nargs="*", type=Path, help="kept inputs to run again, and nothing else")
+    parser.add_argument("--target", choices=[target.name for target in all_targets()], help="one alone")
+    parser.add_argument("--keep", type=Path, help="folder of corpora and of a crash; else one that goes if all is well")
     given = parser.parse_args(arguments)
+    targets = [target for target in all_targets() if given.target in (None, target.name)]
     keep = given.keep or Path(tempfile.mkdtemp(prefix="fuzz-"))
+    share = -(-given.runs // len(targets))
+    tallies: dict[str, dict[str, int]] = {}
+    for target in targets:
+        code, told = in_a_process(partial(fuzz, target, keep, share, given.seed))
+        if code:
+            print(f"{target.name}: ended with {code}; see {keep}", file=sys.stderr)  # noqa: T201
+            return code
+        tallies[target.name] = json.loads(told)
+    if not given.keep:
+        shutil.rmtree(keep)
+    totals = {key: sum(tally[key] for tally in tallies.values()) for key in asdict(Tally())}
+    targets_runs = {name: tally["runs"] for name, tally in tallies.items()}
+    print(json.dumps({**totals, "seed": given.seed, "targets": targets_runs}))  # noqa: T201
+    return 0
+
+
+def in_a_process(run: Callable[[int], NoReturn]) -> tuple[int, str]:
+    """Run what ends its process, as libFuzzer does, in one of its own; give its exit code and what it told."""
+    reading, telling = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(reading)
+        run(telling)
+    os.close(telling)
+    with os.fdopen(reading) as pipe:
+        told = pipe.read()
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), told
+
+
+def fuzz(target: Target, keep: Path, runs: int, seed: int, told: int) -> NoReturn:
+    """Fuzz one target; tells its tally at the last run, behind which libFuzzer ends the process."""
     tally = Tally()
-    targets = all_targets(tally)
-    names = list(targets)
 
     def one(data: bytes) -> None:
-        name = names[data[0] % len(names)] if data else names[0]
-        targets[name](data[1:])
-        tally.runs[name] += 1
-        if tally.runs.total() == given.runs:  # the last: libFuzzer ends the process behind it
-            print(json.dumps(tally.document(given.seed)), flush=True)  # noqa: T201
-            if not given.keep:
-                shutil.rmtree(keep)
+        target.feed(data, tally)
+        tally.runs += 1
+        if tally.runs == runs:
+            os.write(told, json.dumps(asdict(tally)).encode())
 
-    corpus = keep / "corpus"
-    begin_with(corpus, targets)
-    options = [f"-runs={given.runs}", f"-seed={given.seed}", f"-max_len={LENGTH_BYTES_MAX}", "-use_value_profile=1"]
-    inputs = [str(path) for path in given.crash] or [str(corpus)]
-    atheris.Setup([sys.argv[0], *options, f"-artifact_prefix={keep}/", *inputs], one)
+    corpus = keep / target.name
+    corpus.mkdir(parents=True, exist_ok=True)
+    for number, start in enumerate(target.starts):
+        (corpus / f"start_{number:02}").write_bytes(start)
+    limits = [f"-runs={runs}", f"-seed={seed}", f"-max_len={LENGTH_BYTES_MAX}"]
+    atheris.Setup(
+        [sys.argv[0], *limits, "-use_value_profile=1", f"-artifact_prefix={keep}/{target.name}-", str(corpus)], one
+    )
     atheris.Fuzz()
+    raise AssertionError("libFuzzer came back")
 
 
-def all_targets(tally: Tally) -> dict[str, Target]:
+def all_targets() -> list[Target]:
     """Name what can be fuzzed: decoders by their UUID, drivers by their name."""
-    decoders = {uuid: decoder_target(uuid, tally) for uuid in DECODERS}
-    return decoders | {driver.name: driver_target(driver, tally) for driver in DRIVERS}
+    return [*map(decoder_target, DECODERS), *map(driver_target, DRIVERS)]
 
 
-def begin_with(folder: Path, targets: dict[str, Target]) -> None:
-    """Write what to begin with: each target by nothing, each characteristic by all it can say, alone and on a link."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for number, name in enumerate(targets):
-        (folder / name).write_bytes(bytes((number,)) + bytes.fromhex(FULL.get(name, "00" * 20)))
-    for uuid in BLUETOOTH_SIG.subscribe:
-        payload = bytes.fromhex(FULL[uuid])
-        notification = bytes((BLUETOOTH_SIG.subscribe.index(uuid), len(payload))) + payload
-        (folder / f"link_{uuid}").write_bytes(bytes((list(targets).index(BLUETOOTH_SIG.name),)) + notification * 2)
-
-
-def decoder_target(uuid: str, tally: Tally) -> Target:
+def decoder_target(uuid: str) -> Target:
     """Fuzz one characteristic."""
-    return lambda data: judge(lambda: decode(uuid, data), len(data), tally)
+    starts = (bytes.fromhex(FULL[uuid]),) if uuid in FULL else (b"text",)
+    return Target(
+        name=uuid, feed=lambda data, tally: judge(lambda: decode(uuid, data), len(data), tally), starts=starts
+    )
 
 
-def driver_target(driver: Driver, tally: Tally) -> Target:
+def driver_target(driver: Driver) -> Target:
     """Fuzz one driver as a link does: framing made anew, then notification after notification."""
     uuids = (*driver.subscribe, *sorted(driver.advertised), STRANGER)
 
-    def run(data: bytes) -> None:
+    def feed(data: bytes, tally: Tally) -> None:
         framing = driver.framing()
-        fed_bytes = framed_bytes = 0
         for uuid, notification in notifications(data, uuids):
-            fed_bytes += len(notification)
             for frame in framing.feed(uuid, notification):
-                framed_bytes += len(frame)
-                judge(lambda uuid=uuid, frame=frame: driver.decode(uuid, frame), len(frame), tally)  # type: ignore[misc]
+                judge(lambda uuid=uuid, frame=frame: driver.decode(uuid, frame), len(frame), tally)
                 answers = list(driver.answer(uuid, frame))
                 assert all(isinstance(each, Write) and each.payload for each in answers), answers
                 tally.answers += len(answers)
-        assert framed_bytes <= 8 * fed_bytes, f"{framed_bytes} bytes of frames from {fed_bytes}"
 
-    return run
+    starts = (bytes.fromhex(FULL.get(uuid, "00" * 20)) for uuid in uuids)
+    return Target(
+        name=driver.name,
+        feed=feed,
+        starts=tuple(bytes((number, len(start))) + start for number, start in enumerate(starts)),
+    )
 
 
 def notifications(data: bytes, uuids: tuple[str, ...]) -> list[tuple[str, bytes]]:
@@ -167,4 +186,4 @@ def judge(decoded_by: Callable[[], Decoded], length_bytes: int, tally: Tally) ->
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))
