@@ -18,6 +18,7 @@ from gateway.devices_command import devices_app
 from gateway.enrol_command import enrol
 from gateway.outbox import OutboxError, read_account
 from gateway.settings import GatewaySettings, SettingsError, load_settings
+from gateway.tls import client_context
 from vitals.clock import ClinicalClock
 
 app = typer.Typer(no_args_is_help=True, help="The gateway: reads devices, keeps readings, sends them until stored.")
@@ -44,6 +45,8 @@ def run(
     try:
         settings = load_settings(config)
         clock = clinical_clock()
+        if settings.broker_ca_file:
+            client_context(settings.broker_ca_file, settings.broker_certificate_file, settings.broker_key_file)
     except ValueError as exc:
         _fail(str(exc), code=2)
     configure_logging(log_format)
@@ -51,6 +54,10 @@ def run(
         asyncio.run(_run_until_signalled(settings, clock))
     except OutboxError as exc:
         _fail(str(exc), code=1)
+    except OSError as exc:
+        if exc.filename is None:
+            raise
+        _fail(f"{exc.filename}: {exc.strerror}", code=1)
 
 
 @app.command()

@@ -12,13 +12,17 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableVariable
 
 from gateway.machine import ClockTrust
+from gateway.settings_words import in_words
 from vitals.reading import ScaleError, scaled
 from vitals.signals import Signal
 from vitals.topics import Leaf, TopicError, topic
 
 PREFIX = "HEARTHWATCH_GATEWAY_"
+CONFIG = f"{PREFIX}CONFIG"
+"""The environment variable that names the settings file where no --config does."""
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -68,10 +72,25 @@ class GatewaySettings(BaseSettings):
     devices: tuple[str, ...] = Field(default=(), description="Bluetooth addresses of the devices to read")
     claim_all: bool = Field(default=False, description="read every health device in reach (demo, tests)")
     devices_max: int = Field(default=32, ge=1, le=255, description="devices read at most")
-    adapter: str = Field(default="", description="Bluetooth adapter, as hci1; empty for the default one")
+    adapters: tuple[str, ...] = Field(
+        default=(), description='Bluetooth adapters, as ["hci0", "hci1"]; empty for the first there is'
+    )
+    links_max: int = Field(default=5, ge=1, le=16, description="live links per adapter at most: what its chip carries")
+    share_s: Positive = Field(
+        default=60, description="a streaming device's share of a link, at least, while another waits, machine s"
+    )
+    reboot_allowed: bool = Field(
+        default=False, description="reboot as the last rung of recovery: once a day at most, nothing accepted is lost"
+    )
     connect_s_max: Positive = Field(default=20, le=30, description="a connect takes at most this, machine s")
-    stream_silence_s: Positive = Field(default=90, description="a streaming device's silent link is dead, clinical s")
+    stream_silence_s: Positive = Field(default=45, description="a streaming device's silent link is dead, clinical s")
     spot_silence_s: Positive = Field(default=900, description="a spot device's silent link is dead, clinical s")
+    spot_linger_s: Positive = Field(
+        default=30, description="a spot device that has measured and is quiet is done, clinical s"
+    )
+    spot_pause_s: Positive = Field(
+        default=60, description="and is called back, still awake, only after this, clinical s"
+    )
     stored_after_s: Positive = Field(default=120, description="an older device time means a stored record, clinical s")
     site_zone: str = Field(default="Asia/Shanghai", description="IANA zone of the devices' civil time")
     clock_trust: ClockTrust = Field(
@@ -97,6 +116,16 @@ class GatewaySettings(BaseSettings):
             if len(pairs) != 6 or not all(len(p) == 2 and all(c in "0123456789abcdefABCDEF" for c in p) for p in pairs):
                 raise ValueError(f"{address!r} is no Bluetooth address (AA:BB:CC:DD:EE:FF)")
         return tuple(dict.fromkeys(address.upper() for address in value))
+
+    @field_validator("adapters")
+    @classmethod
+    def _are_adapters(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not (name.startswith("hci") and name[3:].isdecimal()):
+                raise ValueError(f"{name!r} is no Bluetooth adapter (hci0, hci1, ...)")
+        if len(set(value)) < len(value):
+            raise ValueError(f"{', '.join(value)}: an adapter is named twice")
+        return value
 
     @field_validator("site_zone")
     @classmethod
@@ -124,22 +153,30 @@ class GatewaySettings(BaseSettings):
 
 
 def load_settings(file: Path | None, environment: Mapping[str, str] = os.environ) -> GatewaySettings:
-    """Read file and environment. Raises SettingsError, naming every wrong key."""
+    """Read environment and file, else the file that CONFIG names. Raises SettingsError, naming every wrong key."""
     unknown = sorted(
         name
         for name in environment
-        if name.upper().startswith(PREFIX) and name.upper()[len(PREFIX) :].lower() not in GatewaySettings.model_fields
+        if name.upper().startswith(PREFIX)
+        and name != CONFIG
+        and name.upper()[len(PREFIX) :].lower() not in GatewaySettings.model_fields
     )
+    if file is None and environment.get(CONFIG):
+        file = Path(environment[CONFIG])
     if unknown:
         raise SettingsError(f"unknown setting in the environment: {', '.join(unknown)}")
     try:
         document: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8")) if file else {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+    except OSError as exc:
+        raise SettingsError(f"{file}: {exc.strerror}") from exc
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
         raise SettingsError(f"{file}: {exc}") from exc
     named = {name.upper() for name in environment}
     from_file = {key: value for key, value in document.items() if f"{PREFIX}{key.upper()}" not in named}
     try:
         return GatewaySettings(**from_file)
     except ValidationError as exc:
-        lines = (f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in exc.errors())
-        raise SettingsError("; ".join(lines)) from exc
+        raise SettingsError("; ".join(in_words(each, GatewaySettings.model_fields) for each in exc.errors())) from exc
+    except UnreadableVariable as exc:
+        name = next((name for name in GatewaySettings.model_fields if f'"{name}"' in str(exc)), "a setting")
+        raise SettingsError(f"{PREFIX}{name.upper()} is no JSON, as a list or a table must be") from exc

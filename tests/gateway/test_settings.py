@@ -72,6 +72,50 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         load(monkeypatch, tmp_path, text)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "gateway_id is missing"),
+        ('gateway_id = "gw"\nbrokr_port = 1', "brokr_port is no setting of a gateway; did you mean broker_port?"),
+        ('gateway_id = "gw"\nbroker_port = 70000', "broker_port is 70000; 65535 is the most"),
+        ('gateway_id = "gw"\nbroker_port = "many"', "broker_port is 'many'; a whole number is wanted"),
+        ('gateway_id = "gw"\nflush_s = 0', "flush_s is 0; it must be more than 0.0"),
+        ('gateway_id = "gw"\nflush_s = nan', "flush_s is nan; a finite number is wanted"),
+        ('gateway_id = "gw"\nclaim_all = "perhaps"', "claim_all is 'perhaps'; true or false is wanted"),
+        (
+            'gateway_id = "gw"\nclock_trust = "blind"',
+            "clock_trust is 'blind'; it can be 'auto', 'synchronised' or 'unsynchronised'",
+        ),
+        ('gateway_id = "gw"\ndevices = 3', "devices is 3; a list is wanted"),
+        ('gateway_id = "gw"\nbroker_ca_file = 3', "broker_ca_file is 3; a path is wanted"),
+        ('gateway_id = "gw"\nbroker_password = 31415', "broker_password is of another kind; a text is wanted"),
+        ('gateway_id = "gw"\nresend_s_max = 1', "resend_s_max is below resend_s_min"),
+        (
+            "gateway_id = 3\nconnect_s_max = 31",
+            "gateway_id is 3; a text is wanted; connect_s_max is 31; 30.0 is the most",
+        ),
+    ],
+)
+def test_what_is_wrong_with_it_is_said_in_our_words(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, said: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(monkeypatch, tmp_path, text)
+    assert str(caught.value) == said
+
+
+def test_a_variable_that_must_be_json_and_is_not_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="HEARTHWATCH_GATEWAY_DEVICES is no JSON"):
+        load(monkeypatch, tmp_path, GATEWAY_ID="gw", DEVICES="AA:BB:CC:DD:EE:FF")
+
+
+def test_a_variable_names_the_file_where_no_option_does(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "gateway.toml").write_text('gateway_id = "gw-file"')
+    assert load(monkeypatch, tmp_path, CONFIG=str(tmp_path / "gateway.toml")).gateway_id == "gw-file"
+    with pytest.raises(SettingsError, match=r"none\.toml: No such file"):
+        load(monkeypatch, tmp_path, CONFIG=str(tmp_path / "none.toml"))
+
+
 def test_an_unknown_variable_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="HEARTHWATCH_GATEWAY_BROKR"):
         load(monkeypatch, tmp_path, GATEWAY_ID="gw", BROKR="x")
