@@ -4,8 +4,8 @@
 
 Read are temperatures (02, 45, 57, 58), the battery (01) and the packet's number (00, as `packet_N`). Other objects are
 passed over by their length; one of unknown length ends the reading, so it is an error that names its byte. An
-encrypted advertisement is an error too. A sensor in a room gives room temperature: no body has 20 °C, so the number
-is not kept.
+encrypted advertisement is an error too. Of two temperatures the first is read: at one instant they would contradict
+each other. A sensor in a room gives room temperature: no body has 20 °C, so the number is not kept.
 
 Sources: the format's description at bthome.io; Bluetooth-Devices/bthome-ble src/bthome_ble/const.py (lengths).
 """
@@ -48,11 +48,12 @@ def decode(uuid: str, frame: bytes) -> Decoded:
     if about & _WITH_ADDRESS:
         fields.taken("address", size_bytes=_ADDRESS_BYTES)
     objects = tuple(_objects(fields))
-    return Decoded(
-        mode=Mode.CONTINUOUS,
-        measurements=tuple(m for each in objects if (m := _measurement(each)) is not None),
-        status=tuple(f"packet_{each.value[0]}" for each in objects if each.id == _PACKET),
-    )
+    first: dict[Signal, Measurement] = {}
+    words = [f"packet_{each.value[0]}" for each in objects if each.id == _PACKET]
+    for measurement in (m for each in objects if (m := _measurement(each)) is not None):
+        if first.setdefault(measurement.signal, measurement) is not measurement:
+            words.append(f"another_{measurement.signal}")
+    return Decoded(mode=Mode.CONTINUOUS, measurements=tuple(first.values()), status=tuple(words))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

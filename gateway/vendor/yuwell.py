@@ -14,7 +14,7 @@ KookKookKool/smarttelemed-v4 lib/core/device/add_device/Yuwell/yuwell_fpo_yx110.
 import re
 
 from gateway.driver import Driver, Kind, Recognition
-from gateway.gatt.decoded import Decoded, Mode
+from gateway.gatt.decoded import Decoded, DecodeError, Mode
 from gateway.vendor.checksums import sum8
 from gateway.vendor.framing import Stream
 from gateway.vendor.oximetry import checksum_error, known, length_error, saturation_and_perfusion, type_error
@@ -33,8 +33,11 @@ def decode(uuid: str, frame: bytes) -> Decoded:
         raise type_error(uuid, frame, 0)
     if len(frame) < 3 or frame[2] not in _LENGTHS:
         raise type_error(uuid, frame, 2)
-    if not len(frame) == frame[1] == _LENGTHS[frame[2]]:
-        raise length_error(uuid, frame, str(_LENGTHS[frame[2]]))
+    length = _LENGTHS[frame[2]]
+    if frame[1] != length:
+        raise DecodeError(uuid, 1, f"length {frame[1]} of a frame {frame[2]:#04x}, which has {length} bytes")
+    if len(frame) != length:
+        raise length_error(uuid, frame, str(length))
     if not _is_whole(frame):
         raise checksum_error(uuid, frame, sum8(frame[1:-1]))
     if frame[2] == _PLETH:

@@ -1,0 +1,108 @@
+"""Contec and EMAY frames in, exact readings out, and the words that keep the device talking."""
+
+import pytest
+
+from gateway.vendor.checksums import sum7
+from gateway.vendor.contec import DRIVER, NOTIFY, WRITE
+from tests.gateway.vendor.outcomes import GOOD, decoded, error_of, frames, trust, values
+from vitals.quality import Quality, Reason
+from vitals.signals import Signal
+
+
+def closed(hexadecimal: str) -> str:
+    body = bytes.fromhex(hexadecimal)
+    return (body + bytes((sum7(body),))).hex()
+
+
+def test_a_frame_of_an_emay_has_no_perfusion_index() -> None:
+    # chenders/AnxietyWatch: EB 01 05 PR SpO2 7F 00 sum
+    outcome = decoded(DRIVER, closed("eb01053e627f00"))
+    assert values(outcome) == {Signal.SPO2: 9800, Signal.PULSE: 6200}
+    assert trust(outcome) == trust(outcome, Signal.PULSE) == GOOD
+
+
+def test_a_fast_pulse_has_its_highest_bit_in_the_flags() -> None:
+    # rico132/PulsoximeterGraphs test_ox_protocol_parser: 20 and 128
+    assert values(decoded(DRIVER, closed("eb010714627f00")))[Signal.PULSE] == 14800
+
+
+@pytest.mark.parametrize(
+    ("tail", "perfusion"),
+    [
+        ("003c602e00", 460),
+        ("043c600500", 1330),  # flag 2: 128 more
+        ("003c600000", None),
+        ("003c607f01", None),  # byte 6 in use: an old firmware's packing
+        ("043c607f00", None),  # 255
+        ("013c602e00", None),
+    ],
+)
+def test_a_perfusion_index_is_reported_only_where_it_is_beyond_doubt(tail: str, perfusion: int | None) -> None:
+    outcome = decoded(DRIVER, closed("eb01" + tail))
+    assert values(outcome).get(Signal.PERFUSION_INDEX) == perfusion
+    assert values(outcome)[Signal.SPO2] == 9600
+    assert trust(outcome) == GOOD
+
+
+@pytest.mark.parametrize("pulse", ["00", "7f"])
+def test_the_finger_is_out(pulse: str) -> None:
+    # rico132/PulsoximeterGraphs: SpO2 7F
+    outcome = decoded(DRIVER, closed(f"eb0105{pulse}7f7f00"))
+    assert values(outcome) == {Signal.SPO2: None, Signal.PULSE: None}
+    assert trust(outcome) == trust(outcome, Signal.PULSE) == (Quality.INVALID, Reason.FINGER_OUT)
+
+
+def test_no_value_without_a_word_why() -> None:
+    assert trust(decoded(DRIVER, closed("eb010500007f00"))) == (Quality.INVALID, Reason.UNAVAILABLE)
+    assert values(decoded(DRIVER, closed("eb01077f627f00"))) == {Signal.SPO2: 9800, Signal.PULSE: None}
+
+
+def test_a_pulse_of_127_beside_a_good_saturation_is_a_pulse() -> None:
+    assert values(decoded(DRIVER, closed("eb01057f627f00")))[Signal.PULSE] == 12700
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [("eb00100410", ()), ("eb7f", ()), ("f0", ("answer_f0",)), ("f300", ("answer_f3",))],
+)
+def test_what_measures_nothing(body: str, status: tuple[str, ...]) -> None:
+    outcome = decoded(DRIVER, closed(body))
+    assert (outcome.measurements, outcome.status) == ((), status)
+
+
+@pytest.mark.parametrize(
+    ("frame", "offset"),
+    [
+        ("", 0),
+        ("eb", 1),
+        ("7f00", 0),
+        ("eb0501", 1),
+        ("eb01053e627f", 6),
+        ("eb01053e627f0000", 7),
+        (closed("eb020000000000"), 1),
+        ("83" + "00" * 21, 0),
+        ("84" + "00" * 10, 0),
+    ],
+)
+def test_a_malformed_or_unknown_frame_names_its_byte(frame: str, offset: int) -> None:
+    assert error_of(DRIVER, frame).offset == offset
+
+
+def test_an_encrypting_firmware_is_named() -> None:
+    assert "encrypted" in str(error_of(DRIVER, "84" + "00" * 10))
+
+
+def test_frames_are_found_again_after_junk() -> None:
+    good = bytes.fromhex(closed("eb01053e627f00"))
+    torn = good[:4]
+    assert frames(DRIVER, [good[3:], good + torn, good]) == [good, torn, good]
+
+
+def test_the_words_are_those_of_the_maker() -> None:
+    said = [write.payload.hex() for write in DRIVER.begin]
+    assert said == ["8909", "8e0513", "9b011c"]
+    assert [write.payload.hex() for write in DRIVER.end] == ["9b7f1a"]
+    assert DRIVER.poll is not None
+    assert [write.payload.hex() for write in DRIVER.poll.writes] == ["9a1a"]
+    assert {write.uuid for write in (*DRIVER.begin, *DRIVER.end, *DRIVER.poll.writes)} == {WRITE}
+    assert DRIVER.subscribe == (NOTIFY,)
