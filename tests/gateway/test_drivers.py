@@ -1,7 +1,8 @@
 """The table of drivers: how the Bluetooth SIG's profiles stand in it."""
 
 from gateway.driver import Kind, Write
-from gateway.drivers import BLUETOOTH_SIG, DRIVERS, kind_seen
+from gateway.drivers import BLUETOOTH_SIG, DRIVER_BY_NAME, DRIVERS, kind_seen
+from vitals.signals import Signal
 
 
 def test_stored_records_are_counted_once_everything_is_listened_to() -> None:
@@ -31,3 +32,10 @@ def test_one_of_the_profiles_is_told_by_its_services_and_a_makers_own_by_its_dri
     for driver in DRIVERS:
         if driver is not BLUETOOTH_SIG:
             assert kind_seen(driver, {"1810"}) is driver.kind
+
+
+def test_of_two_values_of_one_signal_in_an_advertisement_the_first_is_read() -> None:
+    # found by fuzzing: 36.95 and 20.00 °C, batteries of 97 and 50 %
+    decoded = DRIVER_BY_NAME["bthome"].decode("fcd2", bytes.fromhex("40" + "0161" + "026f0e" + "02d007" + "0132"))
+    assert [(m.signal, m.value) for m in decoded.measurements] == [(Signal.BATTERY, 9700), (Signal.TEMPERATURE, 3695)]
+    assert decoded.status == ("another_temperature", "another_battery")
