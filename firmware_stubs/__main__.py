@@ -9,7 +9,6 @@ import logging
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
@@ -153,7 +152,7 @@ async def _repeat(hub: Hub, every_s: float) -> None:
 
 def _say(event: str, hub: Hub, **setting: object) -> None:
     line = {"event": event, "at": utc_now().isoformat(), **setting}
-    sys.stdout.write(json.dumps({**line, "devices": [asdict(report) for report in hub.reports()]}) + "\n")
+    sys.stdout.write(json.dumps({**line, "devices": [report.document() for report in hub.reports()]}) + "\n")
     sys.stdout.flush()
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from firmware_stubs.hci_port import open_hci_port
 from firmware_stubs.peripheral import Peripheral
 from firmware_stubs.radio import Air
-from firmware_stubs.thermometer import Thermometer
+from firmware_stubs.tally import Metric
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +27,14 @@ class Report:
     notifications: int
     confirmed: int
     readings: int
-    spo2: int
-    pulse: int
-    perfusion: int
-    temperature: int
     stored: int
+    counts: dict[str, int]
+
+    def document(self) -> dict[str, Any]:
+        """Return it for JSON, the readings of each metric beside the rest."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        counts: dict[str, int] = fields.pop("counts")
+        return {**fields, **counts}
 
 
 class Hub:
@@ -74,9 +79,6 @@ def _report(device: Peripheral) -> Report:
         notifications=tally.notifications,
         confirmed=tally.confirmed,
         readings=tally.readings,
-        spo2=tally.spo2,
-        pulse=tally.pulse,
-        perfusion=tally.perfusion,
-        temperature=tally.temperature,
-        stored=len(device.memory) if isinstance(device, Thermometer) else 0,
+        stored=device.stored,
+        counts={metric.value: tally.counts[metric] for metric in Metric},
     )

@@ -12,7 +12,8 @@ from bumble.gatt import Service
 
 from firmware_stubs.clock import ClinicalClock
 from firmware_stubs.medfloat import as_sent
-from firmware_stubs.peripheral import Identity, Outlet, Peripheral, Properties, readable
+from firmware_stubs.outlet import Outlet, Properties, readable
+from firmware_stubs.peripheral import Identity, Peripheral
 from firmware_stubs.physiology import Course, State
 from firmware_stubs.plx import (
     ALL_MEASUREMENT_STATUS,

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from bumble import att, core, hci
-from bumble.core import UUID, AdvertisingData
+from bumble import core, hci
+from bumble.core import UUID
 from bumble.device import Connection, Device, DeviceConfiguration
-from bumble.gatt import Characteristic, CharacteristicValue, Service
+from bumble.gatt import Characteristic, Service
+from bumble.keys import MemoryKeyStore
 
+from firmware_stubs.announcement import Said, advertising_data, scan_response
+from firmware_stubs.outlet import Outlet, Permissions, Properties, keep_secret, readable
 from firmware_stubs.radio import RSSI_DBM, Air, Radio, quieten_bumble
 from firmware_stubs.tally import Tally
 
-Properties = Characteristic.Properties
-LE_GENERAL_DISCOVERABLE = bytes([0x06])
 LAST_WORD_S = 0.05
 
 
@@ -33,27 +35,14 @@ class Identity:
     advertising_interval_ms: float = 100.0
 
 
-class Outlet:
-    """A characteristic that speaks by itself; `listening` is set while the central is subscribed."""
-
-    def __init__(self, uuid: UUID, properties: Properties) -> None:
-        self.listening = asyncio.Event()
-        self.characteristic: Characteristic[bytes] = Characteristic(
-            uuid, properties, Characteristic.Permissions(0), CharacteristicValue(read=_not_readable)
-        )
-        self.characteristic.on(Characteristic.EVENT_SUBSCRIPTION, self._on_subscription)
-
-    def _on_subscription(self, _connection: Connection, notify: bool, indicate: bool) -> None:
-        if notify or indicate:
-            self.listening.set()
-        else:
-            self.listening.clear()
-
-
 class Peripheral:
-    """Base of the devices: power, link, battery and label; a subclass gives services and says what to send."""
+    """Base of the devices: power, link, battery and label; a subclass gives services and says what to send.
+
+    It advertises while it is awake and not connected. Bonds outlive its power.
+    """
 
     advertised_uuids: Sequence[UUID] = ()
+    is_awake_from_the_start = True
 
     def __init__(self, *, air: Air, identity: Identity) -> None:
         self.identity = identity
@@ -70,12 +59,20 @@ class Peripheral:
         self._air = air
         self._radio: Radio | None = None
         self._device: Device | None = None
+        self._is_awake = False
+        self._bonds = MemoryKeyStore()
+        self._advertising: asyncio.Task[None] | None = None
         self.life: asyncio.Task[None] | None = None
 
     @property
     def is_connected(self) -> bool:
         """Tell whether a central is connected now."""
         return self.connection is not None
+
+    @property
+    def stored(self) -> int:
+        """Return how many measurements wait in its memory."""
+        return 0
 
     async def power_on(self) -> None:
         """Appear on the air and start measuring."""
@@ -89,28 +86,44 @@ class Peripheral:
         )
         device.on(Device.EVENT_CONNECTION, self._on_connection)
         device.add_services([*self.services(), _battery_service(self.identity), _label_service(self.identity)])
+        for outlet in self.outlets():
+            if outlet.is_secret:
+                keep_secret(device.gatt_server, outlet)
+        device.keystore = self._bonds
         await device.power_on()
-        await device.start_advertising(
-            auto_restart=True,
-            own_address_type=hci.OwnAddressType.PUBLIC if public_address else hci.OwnAddressType.RANDOM,
-            advertising_data=_advertising_data(self.advertised_uuids),
-            scan_response_data=_scan_response(self.identity.name),
-            advertising_interval_min=self.identity.advertising_interval_ms,
-            advertising_interval_max=self.identity.advertising_interval_ms,
-        )
         self._radio, self._device = radio, device
+        if self.is_awake_from_the_start:
+            await self.wake()
         self.life = asyncio.create_task(self.live(), name=f"device {self.identity.name}")
 
     async def power_off(self) -> None:
         """Vanish from the air; the central sees a supervision timeout. Harmless if already off."""
         if self.life is None or self._radio is None or self._device is None:
             return
+        self._is_awake = False
         self.life.cancel()
         await asyncio.wait({self.life})
+        if self._advertising is not None:
+            await asyncio.wait({self._advertising})
         await self._device.power_off()
         self._radio.unplug()
         self.life = self._radio = self._device = None
         self._on_disconnection(hci.HCI_ErrorCode.CONNECTION_TERMINATED_BY_LOCAL_HOST_ERROR)
+
+    async def wake(self) -> None:
+        """Advertise from now on, whenever nobody is connected."""
+        self._is_awake = True
+        if not self.is_connected:
+            await self._advertise()
+
+    async def sleep(self) -> None:
+        """Hang up and advertise no more, until woken."""
+        self._is_awake = False
+        if self.connection is not None:
+            with contextlib.suppress(core.BaseBumbleError, asyncio.CancelledError):
+                await self.connection.disconnect()
+        elif self._device is not None:
+            await self._device.stop_advertising()
 
     async def hush(self) -> None:
         """Stop sending new measurements, staying connected; return when nothing is in flight."""
@@ -130,6 +143,10 @@ class Peripheral:
     def outlets(self) -> Sequence[Outlet]:
         """Return the characteristics that speak by themselves."""
         raise NotImplementedError
+
+    def said(self) -> Said:
+        """Return what is advertised beside the name."""
+        return Said(uuids=self.advertised_uuids)
 
     async def live(self) -> None:
         """Measure and send until cancelled."""
@@ -189,6 +206,20 @@ class Peripheral:
             due_s += every_real_s
             await asyncio.sleep(due_s - loop.time())
 
+    async def _advertise(self) -> None:
+        device = self._device
+        if device is None:
+            return
+        await device.start_advertising(
+            own_address_type=(
+                hci.OwnAddressType.PUBLIC if hci.Address(self.identity.address).is_public else hci.OwnAddressType.RANDOM
+            ),
+            advertising_data=advertising_data(self.said()),
+            scan_response_data=scan_response(self.identity.name),
+            advertising_interval_min=self.identity.advertising_interval_ms,
+            advertising_interval_max=self.identity.advertising_interval_ms,
+        )
+
     def _on_connection(self, connection: Connection) -> None:
         self.connection = connection
         self.disconnected.clear()
@@ -202,15 +233,8 @@ class Peripheral:
             outlet.listening.clear()
         self.connected.clear()
         self.disconnected.set()
-
-
-def readable(uuid: UUID, value: bytes) -> Characteristic[bytes]:
-    """Build a characteristic that only answers reads."""
-    return Characteristic(uuid, Properties.READ, Characteristic.Permissions.READABLE, value)
-
-
-def _not_readable(_connection: Connection) -> bytes:
-    raise att.ATT_Error(att.ErrorCode.READ_NOT_PERMITTED)
+        if self._is_awake:
+            self._advertising = asyncio.create_task(self._advertise())
 
 
 def _random(address: hci.Address) -> hci.Address:
@@ -221,7 +245,7 @@ def _battery_service(identity: Identity) -> Service:
     level = Characteristic(
         core.UUID.from_16_bits(0x2A19),
         Properties.READ | Properties.NOTIFY,
-        Characteristic.Permissions.READABLE,
+        Permissions.READABLE,
         bytes((identity.battery_percent,)),
     )
     return Service(core.UUID.from_16_bits(0x180F), [level])
@@ -233,19 +257,3 @@ def _label_service(identity: Identity) -> Service:
         core.UUID.from_16_bits(0x180A),
         [readable(core.UUID.from_16_bits(number), text.encode()) for number, text in label],
     )
-
-
-def _advertising_data(uuids: Sequence[UUID]) -> bytes:
-    listed = b"".join(bytes(uuid) for uuid in uuids)
-    return bytes(
-        AdvertisingData(
-            [
-                (AdvertisingData.FLAGS, LE_GENERAL_DISCOVERABLE),
-                (AdvertisingData.COMPLETE_LIST_OF_16_BIT_SERVICE_CLASS_UUIDS, listed),
-            ]
-        )
-    )
-
-
-def _scan_response(name: str) -> bytes:
-    return bytes(AdvertisingData([(AdvertisingData.COMPLETE_LOCAL_NAME, name.encode()[:29])]))

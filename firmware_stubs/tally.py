@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -17,6 +18,12 @@ class Metric(StrEnum):
     PULSE = "pulse"
     PERFUSION = "perfusion"
     TEMPERATURE = "temperature"
+    RR_INTERVAL = "rr_interval"
+    SYSTOLIC = "systolic"
+    DIASTOLIC = "diastolic"
+    MEAN_PRESSURE = "mean_pressure"
+    GLUCOSE = "glucose"
+    WEIGHT = "weight"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,19 +48,16 @@ class Tally:
 
     notifications: int = 0
     confirmed: int = 0
-    spo2: int = 0
-    pulse: int = 0
-    perfusion: int = 0
-    temperature: int = 0
+    counts: Counter[Metric] = field(default_factory=Counter)
     sent: deque[SentReading] = field(default_factory=lambda: deque(maxlen=SENT_KEPT_MAX))
 
     @property
     def readings(self) -> int:
         """Return the readings of all metrics."""
-        return self.spo2 + self.pulse + self.perfusion + self.temperature
+        return self.counts.total()
 
-    def add(self, readings: list[SentReading]) -> None:
+    def add(self, readings: Iterable[SentReading]) -> None:
         """Count readings and keep them."""
         for reading in readings:
-            setattr(self, reading.metric, getattr(self, reading.metric) + 1)
-        self.sent.extend(readings)
+            self.counts[reading.metric] += 1
+            self.sent.append(reading)

@@ -15,7 +15,8 @@ from bumble.gatt import Service
 from firmware_stubs.clock import ClinicalClock
 from firmware_stubs.hts import Site, temperature_measurement
 from firmware_stubs.medfloat import as_sent
-from firmware_stubs.peripheral import Identity, Outlet, Peripheral, Properties, readable
+from firmware_stubs.outlet import Outlet, Properties, readable
+from firmware_stubs.peripheral import Identity, Peripheral
 from firmware_stubs.physiology import Course
 from firmware_stubs.radio import Air
 from firmware_stubs.tally import Metric, SentReading
@@ -80,6 +81,10 @@ class Thermometer(Peripheral):
         self._history = history
         self._live_every_s = live_every_s
         self._site = site
+
+    @property
+    def stored(self) -> int:
+        return len(self.memory)
 
     def services(self) -> list[Service]:
         kind = readable(TEMPERATURE_TYPE, bytes((self._site,)))

@@ -12,6 +12,7 @@ from bleak.uuids import normalize_uuid_16
 from firmware_stubs.bleak_backend import Backend
 from firmware_stubs.oximeter import Oximeter
 from firmware_stubs.radio import Air
+from firmware_stubs.tally import Metric
 from tests.firmware_stubs.inbox import Inbox
 
 PLX_CONTINUOUS = "2a5f"
@@ -31,7 +32,7 @@ async def test_an_oximeter_is_found_connected_and_heard(gateway: Backend, oximet
             assert not oximeter.continuous.listening.is_set()
         await oximeter.disconnected.wait()
     assert set(received) == {bytes.fromhex("1c 6100 4800 2001 000000 20f0")}
-    assert oximeter.tally.notifications == oximeter.tally.spo2 == len(received)
+    assert oximeter.tally.notifications == oximeter.tally.counts[Metric.SPO2] == len(received)
     assert oximeter.tally.readings == 3 * len(received)
     assert [reading.value for reading in list(oximeter.tally.sent)[:3]] == [97.0, 72.0, 3.2]
 

@@ -11,8 +11,10 @@ from bleak import BleakClient
 from firmware_stubs.bleak_backend import Backend
 from firmware_stubs.clock import ClinicalClock
 from firmware_stubs.courses import fever
-from firmware_stubs.peripheral import Identity, Outlet, Peripheral
+from firmware_stubs.outlet import Outlet
+from firmware_stubs.peripheral import Identity, Peripheral
 from firmware_stubs.radio import Air
+from firmware_stubs.tally import Metric
 from firmware_stubs.thermometer import RECORDS_MAX, History, Thermometer
 from tests.firmware_stubs.inbox import Inbox
 
@@ -80,7 +82,7 @@ async def test_what_was_confirmed_is_what_was_sent(gateway: Backend, thermometer
         await thermometer.hush()
         sent = [(reading.measured_at, reading.value) for reading in thermometer.tally.sent]
         assert sent == [(_civil(value), _celsius(value)) for value in inbox.values]
-        assert (thermometer.tally.confirmed, thermometer.tally.temperature) == (20, 20)
+        assert (thermometer.tally.confirmed, thermometer.tally.counts[Metric.TEMPERATURE]) == (20, 20)
         assert not thermometer.memory
 
 
