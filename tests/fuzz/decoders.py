@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,7 @@ with atheris.instrument_imports(include=["gateway", "vitals"]):
     from vitals.quality import Quality
     from vitals.reading import is_plausible
 
-from tests.payloads import FULL
+from tests.payloads import FULL, RECORDED
 
 LENGTH_BYTES_MAX = 240
 NOTIFICATION_BYTES_MAX = 0x3F
@@ -144,12 +144,16 @@ def driver_target(driver: Driver) -> Target:
                 assert all(isinstance(each, Write) and each.payload for each in answers), answers
                 tally.answers += len(answers)
 
-    starts = (bytes.fromhex(FULL.get(uuid, "00" * 20)) for uuid in uuids)
-    return Target(
-        name=driver.name,
-        feed=feed,
-        starts=tuple(bytes((number, len(start))) + start for number, start in enumerate(starts)),
-    )
+    return Target(name=driver.name, feed=feed, starts=tuple(starts_of(driver, uuids)))
+
+
+def starts_of(driver: Driver, uuids: tuple[str, ...]) -> Iterator[bytes]:
+    """Make links to begin with: one notification of each characteristic, and what was recorded, as one link."""
+    for number, uuid in enumerate(uuids):
+        payload = bytes.fromhex(FULL.get(uuid, "00" * 20))
+        yield bytes((number, len(payload))) + payload
+    recorded = map(bytes.fromhex, RECORDED.get(driver.name, ()))
+    yield b"".join(bytes((0, len(notification))) + notification for notification in recorded)
 
 
 def notifications(data: bytes, uuids: tuple[str, ...]) -> list[tuple[str, bytes]]:
