@@ -9,8 +9,9 @@ LengthOf = Callable[[bytes], int | None]
 class Stream:
     """One link's stream. What lies between whole frames is given as one piece, so that decode refuses and names it.
 
-    A link is taken up in the middle of the talk: the first bytes, fewer than a frame, may be the end of one that
-    began before we listened, and are passed over. Bound: less than one longest frame is kept between notifications.
+    A link is taken up in the middle of the talk: its first bytes, where they begin no frame and are fewer than one, may
+    be the end of a frame that began before we listened, and are passed over. Bound: less than one longest frame is kept
+    between notifications.
     """
 
     def __init__(self, length_of: LengthOf, *, is_whole: Callable[[bytes], bool], longest_bytes: int) -> None:
@@ -46,8 +47,10 @@ class Stream:
         return (*pieces, *self._junk(buffer[junk_at:at]))
 
     def _junk(self, octets: bytes) -> Sequence[bytes]:
-        if len(octets) <= self._passed_over_bytes_left:
+        if not octets:
+            return ()
+        if len(octets) <= self._passed_over_bytes_left and self._length_of(octets) is None:
             self._passed_over_bytes_left -= len(octets)
             return ()
         self._passed_over_bytes_left = 0
-        return (octets,) if octets else ()
+        return (octets,)

@@ -45,12 +45,16 @@ def test_a_frame_with_a_wrong_sum_is_given_whole_and_the_next_is_found(framing: 
 
 
 def test_a_link_begins_in_the_middle_of_a_frame(framing: Stream) -> None:
-    assert framing.feed("", TWO[2:] + ONE) == (ONE,)
+    assert framing.feed("", ONE[1:] + TWO) == (TWO,)
 
 
 def test_only_less_than_a_frame_is_passed_over(framing: Stream) -> None:
     assert framing.feed("", bytes(LONGEST_BYTES - 1)) == ()
     assert framing.feed("", b"\x07") == (b"\x07",)
+
+
+def test_a_links_first_frame_with_a_wrong_sum_is_not_passed_over(framing: Stream) -> None:
+    assert framing.feed("", ONE[:-1] + b"\x00") == (ONE[:-1] + b"\x00",)
 
 
 def test_nothing_is_passed_over_once_a_frame_was_whole(framing: Stream) -> None:
