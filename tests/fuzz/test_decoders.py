@@ -26,6 +26,6 @@ def test_nothing_a_device_may_send_breaks_a_decoder_or_a_driver(tmp_path: Path) 
     )
     assert done.returncode == 0, done.stdout + done.stderr[-8000:]
     document = json.loads(done.stdout)
-    assert document["runs"] == RUNS
-    assert set(document["targets"]) == set(DECODERS) | {driver.name for driver in DRIVERS}
+    share = -(-RUNS // len(document["targets"]))
+    assert document["targets"] == dict.fromkeys([*DECODERS, *(driver.name for driver in DRIVERS)], share)
     assert min(document["decoded"], document["refused"], document["measurements"], document["answers"]) > 0
