@@ -16,10 +16,11 @@ ENDED_MAX = 8
 
 
 class EndedBy(StrEnum):
-    """Why an alarm is over: good values for long enough, or a centre that was back for long enough."""
+    """Why an alarm is over: good values or a centre for long enough, or people who watch the device no more."""
 
     WELL = "well"
     CENTRE = "centre"
+    RELEASED = "released"
 
 
 class LogError(ValueError):
@@ -61,8 +62,15 @@ class AlarmLog:
         return tuple(alarm for alarm in self.alarms if alarm.ended is None)
 
 
-def followed(log: AlarmLog, conditions: Sequence[Condition], *, is_armed: bool, now: Moment) -> AlarmLog:
-    """Bring the log to what holds now; the log itself where nothing has changed."""
+def followed(
+    log: AlarmLog,
+    conditions: Sequence[Condition],
+    *,
+    is_armed: bool,
+    now: Moment,
+    gone: EndedBy = EndedBy.WELL,
+) -> AlarmLog:
+    """Bring the log to what holds now; the log itself where nothing has changed. `gone`: why a condition is over."""
     holding = {condition.device: condition for condition in conditions}
     sounding = {alarm.device for alarm in log.sounding}
     begun = [c for c in conditions if is_armed and c.device not in sounding]
@@ -70,7 +78,7 @@ def followed(log: AlarmLog, conditions: Sequence[Condition], *, is_armed: bool, 
     if not begun and not over:
         return log
     alarms = [
-        replace(alarm, ended=now, ended_by=EndedBy.CENTRE if alarm.device in holding else EndedBy.WELL)
+        replace(alarm, ended=now, ended_by=EndedBy.CENTRE if alarm.device in holding else gone)
         if alarm.ended is None and alarm.device in over
         else alarm
         for alarm in log.alarms

@@ -102,6 +102,10 @@ class LocalAlarm:
             watch.stream.pass_time(now_ms)
             watch.spot.pass_time(now_ms)
 
+    def forget(self, device: str) -> None:
+        """Watch a device no more, whatever it showed: people have taken it away."""
+        self._watches.pop(device, None)
+
     def take_up(self, conditions: Iterable[Condition]) -> None:
         """Go on with what held before a restart: only good values end it."""
         for condition in conditions:

@@ -173,6 +173,13 @@ def test_what_held_before_a_restart_holds_until_good_values_end_it(why: Why) -> 
         assert bed.spot(WELL).spot(WELL).why == []
 
 
+def test_a_device_that_people_take_away_is_watched_no_more() -> None:
+    bed = Bedside().stream(LOW, 70, device="AA").spot(LOW, device="BB")
+    for device in ("AA", "BB", "CC"):
+        bed.alarm.forget(device)
+    assert (bed.silence(600).why, bed.alarm.awaiting_repeat) == ([], ())
+
+
 def test_at_the_bound_a_calm_device_is_forgotten_and_never_one_in_danger() -> None:
     alarm = LocalAlarm(RULES, devices_max=2)
     bed = Bedside(alarm).stream(LOW, 70, device="AA").stream(WELL, 1, device="BB").stream(WELL, 1, device="CC")
