@@ -42,7 +42,7 @@ class LocalAlarmSettings(BaseModel):
     command: tuple[str, ...] = Field(
         default=(), description="program and arguments that make the sound, once for each burst; empty for none"
     )
-    command_s_max: Duration = Field(default=5, le=60, description="the command is ended after this, machine s")
+    command_s_max: float = Field(default=5, gt=0, le=60, description="the command is ended after this, machine s")
     led: Path | None = Field(
         default=None, description="brightness file of the signal light, as /sys/class/leds/NAME/brightness"
     )

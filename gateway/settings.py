@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableVariable
 
+from gateway.alarm_settings import LocalAlarmSettings
 from gateway.machine import ClockTrust
 from gateway.settings_words import in_words
 from vitals.reading import ScaleError, scaled
@@ -96,6 +97,9 @@ class GatewaySettings(BaseSettings):
     clock_trust: ClockTrust = Field(
         default=ClockTrust.AUTO, description="auto: ask the kernel whether the clock is synchronised; or say it"
     )
+    local_alarm: LocalAlarmSettings = Field(
+        default=LocalAlarmSettings(), description="the table [local_alarm]: what rings at home, and when"
+    )
 
     @field_validator("gateway_id")
     @classmethod
@@ -176,7 +180,8 @@ def load_settings(file: Path | None, environment: Mapping[str, str] = os.environ
     try:
         return GatewaySettings(**from_file)
     except ValidationError as exc:
-        raise SettingsError("; ".join(in_words(each, GatewaySettings.model_fields) for each in exc.errors())) from exc
+        known = (*GatewaySettings.model_fields, *LocalAlarmSettings.model_fields)
+        raise SettingsError("; ".join(in_words(each, known) for each in exc.errors())) from exc
     except UnreadableVariable as exc:
         name = next((name for name in GatewaySettings.model_fields if f'"{name}"' in str(exc)), "a setting")
         raise SettingsError(f"{PREFIX}{name.upper()} is no JSON, as a list or a table must be") from exc
