@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from gateway.driver import Driver, Kind, Recognition
 from gateway.gatt.decoded import Decoded, Measurement, Mode, measure
 from gateway.gatt.fields import Fields
+from gateway.vendor.broadcast import said_once
 from vitals.signals import Signal
 
 SERVICE_DATA = "fcd2"
@@ -48,12 +49,9 @@ def decode(uuid: str, frame: bytes) -> Decoded:
     if about & _WITH_ADDRESS:
         fields.taken("address", size_bytes=_ADDRESS_BYTES)
     objects = tuple(_objects(fields))
-    first: dict[Signal, Measurement] = {}
-    words = [f"packet_{each.value[0]}" for each in objects if each.id == _PACKET]
-    for measurement in (m for each in objects if (m := _measurement(each)) is not None):
-        if first.setdefault(measurement.signal, measurement) is not measurement:
-            words.append(f"another_{measurement.signal}")
-    return Decoded(mode=Mode.CONTINUOUS, measurements=tuple(first.values()), status=tuple(words))
+    measurements, left_out = said_once(m for each in objects if (m := _measurement(each)) is not None)
+    packets = (f"packet_{each.value[0]}" for each in objects if each.id == _PACKET)
+    return Decoded(mode=Mode.CONTINUOUS, measurements=measurements, status=(*packets, *left_out))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

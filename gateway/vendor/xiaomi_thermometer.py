@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from gateway.driver import Driver, Kind, Recognition
 from gateway.gatt.decoded import Decoded, Finding, Measurement, Mode, measure
 from gateway.gatt.fields import Fields
+from gateway.vendor.broadcast import said_once
 from vitals.quality import Quality, Reason
 from vitals.signals import Signal
 
@@ -59,7 +60,8 @@ def decode(uuid: str, frame: bytes) -> Decoded:
     if control & _WITH_CAPABILITY and fields.unsigned("capability", size_bytes=1) & _MORE_CAPABILITY:
         fields.taken("more capability", size_bytes=1)
     findings = () if product in _PRODUCTS else (_UNKNOWN_PRODUCT,)
-    return Decoded(mode=Mode.CONTINUOUS, measurements=tuple(_measurements(fields, findings)), status=status)
+    measurements, left_out = said_once(_measurements(fields, findings))
+    return Decoded(mode=Mode.CONTINUOUS, measurements=measurements, status=(*status, *left_out))
 
 
 def _measurements(fields: Fields, findings: tuple[Finding, ...]) -> Iterator[Measurement]:

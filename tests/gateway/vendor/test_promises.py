@@ -101,6 +101,7 @@ def judge(driver: Driver, uuid: str, frame: bytes) -> Decoded | DecodeError:
         assert outcome.characteristic == uuid
         assert 0 <= outcome.offset <= len(frame)
         return outcome
+    assert len({(m.signal, m.before_ms) for m in outcome.measurements}) == len(outcome.measurements)
     for m in outcome.measurements:
         assert m.value is None or is_plausible(m.signal, m.value)
         assert (m.quality is Quality.GOOD) == (not m.reasons)

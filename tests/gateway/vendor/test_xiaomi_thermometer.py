@@ -69,6 +69,12 @@ def test_an_unknown_product_is_questionable_throughout() -> None:
     assert outcome.status == ("product_0fff", "packet_111")
 
 
+def test_of_two_temperatures_in_an_advertisement_the_first_is_read() -> None:
+    outcome = decoded(DRIVER, W505 + "090a0002740e" + "0a0002d80e", SERVICE_DATA)
+    assert values(outcome) == {Signal.TEMPERATURE: 3700}
+    assert outcome.status[-1] == "another_temperature"
+
+
 @pytest.mark.parametrize(
     "frame",
     [
