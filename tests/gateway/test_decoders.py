@@ -1,7 +1,7 @@
 """The table of decoders, the battery, and the promise that no bytes break any of them."""
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.gatt.battery import decode_level
@@ -110,12 +110,36 @@ def test_every_kind_has_a_profile_and_every_subscription_a_decoder() -> None:
         assert profile.streams <= set(profile.subscribe)
 
 
-@given(st.sampled_from(sorted(DECODERS)), st.binary(max_size=600))
-@example("2a18", bytes.fromhex("030000" + "0f270c1f173b3b" + "fe7f" + "68b0" + "11"))
-@example("2a2b", bytes.fromhex("ffffff0000000000ffff"))
-@example("2a1c", bytes.fromhex("020000000001000101000000"))
-@example("2a5e", bytes.fromhex("01610048000f270c1f173b3b"))
+@pytest.mark.parametrize("uuid", sorted(DECODERS))
+@given(payload=st.one_of(st.binary(max_size=24), st.binary(max_size=600)))
 def test_no_bytes_raise_anything_but_the_typed_error(uuid: str, payload: bytes) -> None:
+    judge(uuid, payload)
+
+
+@pytest.mark.parametrize("uuid", FULL)
+@given(data=st.data())
+def test_nor_do_bytes_that_are_nearly_right(uuid: str, data: st.DataObject) -> None:
+    payload = bytearray(bytes.fromhex(FULL[uuid]))
+    for at in data.draw(st.lists(st.integers(0, len(payload) - 1), max_size=4)):
+        payload[at] = data.draw(st.integers(0, 255))
+    judge(uuid, bytes(payload[: data.draw(st.integers(0, len(payload)))]))
+    judge(uuid, bytes(payload) + data.draw(st.binary(max_size=4)))
+
+
+@pytest.mark.parametrize(
+    ("uuid", "payload"),
+    [
+        ("2a18", "030000" + "0f270c1f173b3b" + "fe7f" + "68b0" + "11"),  # an offset out of the calendar
+        ("2a2b", "ffffff0000000000ffff"),
+        ("2a1c", "020000000001000101000000"),
+        ("2a5e", "01610048000f270c1f173b3b"),
+    ],
+)
+def test_nor_do_clocks_at_the_edge_of_the_calendar(uuid: str, payload: str) -> None:
+    judge(uuid, bytes.fromhex(payload))
+
+
+def judge(uuid: str, payload: bytes) -> None:
     outcome = outcome_of(uuid, payload)
     if isinstance(outcome, DecodeError):
         assert outcome.characteristic == uuid

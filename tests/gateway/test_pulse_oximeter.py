@@ -1,4 +1,8 @@
-"""PLX bytes in, exact readings out (Pulse Oximeter Service 1.0 layouts)."""
+"""PLX bytes in, exact readings out (Pulse Oximeter Service 1.0 layouts).
+
+Where no source stands beside a vector it is built by the layouts and bit tables on which two public decoders agree:
+StanfordSpezi/SpeziBluetooth PLX*.swift c52a637 and weliem/blessed-android PulseOximeterSpotMeasurement.java.
+"""
 
 from datetime import datetime
 
@@ -36,6 +40,48 @@ def test_the_longest_continuous_measurement() -> None:
     )
     assert values(decoded) == {Signal.SPO2: 9700, Signal.PULSE: 7200, Signal.PERFUSION_INDEX: 120}
     assert decoded.status == ("validated",)
+
+
+# The five vectors of StanfordSpezi/SpeziBluetooth Tests/SpeziBluetoothServicesTests/PLXTests.swift c52a637.
+
+
+def test_spezis_shortest_with_a_decimal() -> None:
+    decoded = decode_continuous(bytes.fromhex("00" + "e8f3" + "84f3"))
+    assert values(decoded) == {Signal.SPO2: 10000, Signal.PULSE: 9000}
+
+
+def test_spezis_stream_that_is_ongoing() -> None:
+    decoded = decode_continuous(bytes.fromhex("1c" + "5f005a00" + "2000" + "000000" + "57f0"))
+    assert values(decoded) == {Signal.SPO2: 9500, Signal.PULSE: 9000, Signal.PERFUSION_INDEX: 870}
+    assert trust(decoded) == (Quality.PROVISIONAL, Reason.ONGOING)
+    assert decoded.status == ("measurement_ongoing",)
+
+
+def test_spezis_stream_with_all_averages() -> None:
+    decoded = decode_continuous(bytes.fromhex("1fdef3caf3caf35af5d4f3b2f220010000007ae3"))
+    assert values(decoded) == {Signal.SPO2: 9900, Signal.PULSE: 9700, Signal.PERFUSION_INDEX: 890}
+    assert trust(decoded) == (Quality.GOOD, Reason.NONE)
+    assert decoded.status == ("measurement_ongoing", "fully_qualified")
+
+
+def test_spezis_spot_check_on_a_faulty_device() -> None:
+    decoded = decode_spot_check(bytes.fromhex("0facf3bef5e8070b1d170839204022000066e3"))
+    assert values(decoded) == {Signal.SPO2: 9400, Signal.PULSE: 14700, Signal.PERFUSION_INDEX: 870}
+    assert decoded.device_time == datetime(2024, 11, 29, 23, 8, 57)  # noqa: DTZ001
+    assert trust(decoded) == (Quality.INVALID, Reason.SENSOR_FAULT)
+    assert decoded.status == (
+        "measurement_ongoing",
+        "questionable_measurement",
+        "equipment_malfunction",
+        "low_perfusion",
+    )
+
+
+def test_spezis_features() -> None:
+    features = read_features(bytes.fromhex("a3004010800100"))
+    assert features.supported == ("measurement_status", "sensor_status", "slow", "multiple_bonds")
+    assert features.measurement_status == ("early_estimate", "calibration_ongoing")
+    assert features.sensor_status == ("non_pulsatile_signal", "questionable_pulse")
 
 
 def test_spo2_is_floored_and_never_rounded_over_a_limit() -> None:
