@@ -5,36 +5,39 @@ import time
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import structlog
 from bleak.backends.client import BaseBleakClient
 from bleak.backends.scanner import BaseBleakScanner
 
-from gateway.courier import Courier, CourierPlan
-from gateway.fleet import Claims, Fleet
-from gateway.floor import Floor
+from gateway.adapter import Bluetooth
+from gateway.bluez import BlueZ
+from gateway.claim_book import ClaimBook, book_path
+from gateway.claim_desk import ClaimDesk
+from gateway.courier import Courier
+from gateway.fleet import Fleet
 from gateway.heartbeat import Heartbeat, Parts
 from gateway.intake import Intake
+from gateway.lookout import Watched
 from gateway.machine import LinuxMachine, Machine, Timekeeper
 from gateway.outbox import set_aside_count
 from gateway.outbox_door import OutboxDoor
-from gateway.placing import Place
-from gateway.radio import Bluetooth, Radio
-from gateway.session import SessionPlan
+from gateway.plans import broker_address, courier_plan, floor_of, place_of, radios_of, session_plan, shares_of
+from gateway.radio import Radio
+from gateway.recovery_log import RecoveryLog, recovery_path
+from gateway.recovery_rungs import Recovery
 from gateway.settings import GatewaySettings
+from gateway.slots import Slots
+from gateway.stack import NoStack, Stack
 from gateway.status import OFFLINE
-from gateway.uplink import BrokerAddress, Listener, Uplink
-from gateway.window import Bounds
+from gateway.surroundings import Surroundings
+from gateway.uplink import Listener, Uplink
 from vitals.clock import ClinicalClock
-from vitals.reading import scaled
-from vitals.signals import Signal
 from vitals.topics import Leaf
 
-SILENCE_S_MIN = 5.0  # a link lives in machine time: a fast clinical clock must not call a short pause a dead link
-ECHO = timedelta(milliseconds=50)
 DRAIN_S_MAX = 5.0
 LAST_WORDS_S_MAX = 3.0
+TOLD_S_MAX = 2.0
 
 log = structlog.get_logger()
 
@@ -46,11 +49,13 @@ async def run(
     scanner_class: type[BaseBleakScanner] | None = None,
     client_class: type[BaseBleakClient] | None = None,
     machine: Machine | None = None,
+    radios: tuple[Bluetooth, ...] = (),
     stop: asyncio.Event | None = None,
 ) -> None:
     """Run until `stop` is set or the task is cancelled; both end cleanly. Raises what stopped it otherwise.
 
-    None classes mean the real BlueZ. Raises OutboxError if the outbox can not be opened.
+    None classes mean the real BlueZ; `radios` are several adapters that are not BlueZ's. Raises OutboxError if the
+    outbox can not be opened.
     """
     door = await OutboxDoor.opened(
         settings.outbox_path, bytes_max=settings.outbox_bytes_max, undecoded_max=settings.undecoded_max
@@ -62,7 +67,7 @@ async def run(
             settings,
             door=door,
             timekeeper=Timekeeper(clock, machine or LinuxMachine(settings.clock_trust)),
-            bluetooth=Bluetooth(scanner_class=scanner_class, client_class=client_class, adapter=settings.adapter),
+            radios=radios or radios_of(settings, scanner_class, client_class),
         )
         await gateway.run(stop or asyncio.Event())
     finally:
@@ -73,29 +78,54 @@ class Gateway:
     """All parts of one gateway; construct on the event loop."""
 
     def __init__(
-        self, settings: GatewaySettings, *, door: OutboxDoor, timekeeper: Timekeeper, bluetooth: Bluetooth
+        self, settings: GatewaySettings, *, door: OutboxDoor, timekeeper: Timekeeper, radios: tuple[Bluetooth, ...]
     ) -> None:
-        clock = timekeeper.clock
-        floor = Floor(
-            spo2_below=scaled(Signal.SPO2, settings.urgent_spo2_below),
-            temperature_from=scaled(Signal.TEMPERATURE, settings.urgent_temperature_from),
-        )
+        clock, floor = timekeeper.clock, floor_of(settings)
+        is_bluez = all(radio.scanner_class is None for radio in radios)
         self._settings = settings
         self._door = door
-        self.courier = Courier(door, timekeeper, _courier_plan(settings, clock, floor))
+        self.stack: Stack = BlueZ() if is_bluez else NoStack()
+        self.courier = Courier(door, timekeeper, courier_plan(settings, clock, floor))
         self.intake = Intake(
             door,
-            where=Place(zone=ZoneInfo(settings.site_zone), stored_after=timedelta(seconds=settings.stored_after_s)),
+            where=place_of(settings, clock),
             floor=floor,
             on_accepted=self.courier.accepted,
         )
-        self.fleet = Fleet(
-            Claims(devices=settings.devices, claim_all=settings.claim_all, devices_max=settings.devices_max),
-            timekeeper=timekeeper,
-            take=self.intake.take,
-            plan=_session_plan(settings, clock, is_bluez=bluetooth.client_class is None),
+        self.fleet = Fleet(claim_all=settings.claim_all, devices_max=settings.devices_max)
+        self.radio = Radio(radios, self.stack, self.fleet.seen)
+        self.slots = Slots(self.radio, links_max=settings.links_max, shares=shares_of(settings))
+        self.fleet.start(
+            Surroundings(
+                radio=self.radio,
+                slots=self.slots,
+                stack=self.stack,
+                timekeeper=timekeeper,
+                take=self.intake.take,
+                plan=session_plan(settings, clock, is_bluez=is_bluez),
+            )
         )
-        self.radio = Radio(bluetooth, self.fleet.seen)
+        self.claims = ClaimDesk(
+            ClaimBook(book_path(settings.outbox_path)),
+            settings=settings.devices,
+            devices_max=settings.devices_max,
+            now=lambda: timekeeper.stamp().wall,
+        )
+        self.recovery_log = RecoveryLog(recovery_path(settings.outbox_path))
+        self.recovery = Recovery(
+            Watched(
+                stack=self.stack,
+                radio=self.radio,
+                slots=self.slots,
+                fleet=self.fleet,
+                timekeeper=timekeeper,
+                has_broker=lambda: self.uplink.connected,
+                is_safe=lambda: not self.intake.counts.disk_full,
+                may_reboot=settings.reboot_allowed,
+            ),
+            self.recovery_log,
+            tell=self._tell,
+        )
         self.heartbeat = Heartbeat(
             Parts(
                 door=door,
@@ -103,14 +133,17 @@ class Gateway:
                 courier=self.courier,
                 fleet=self.fleet,
                 radio=self.radio,
+                slots=self.slots,
                 timekeeper=timekeeper,
                 set_aside=lambda: set_aside_count(settings.outbox_path),
+                recovery=lambda: self.recovery.state,
+                claims=self.claims.report,
             ),
             every_s=clock.machine_s(timedelta(seconds=settings.heartbeat_s)),
         )
         self.uplink = Uplink(
-            _broker(settings),
-            Listener(on_connected=self._on_connected, on_ack=self.courier.acknowledged),
+            broker_address(settings),
+            Listener(on_connected=self._on_connected, on_ack=self.courier.acknowledged, on_config=self.claims.hear),
             will=OFFLINE,
         )
         self.courier.uplink = self.uplink
@@ -118,11 +151,14 @@ class Gateway:
     async def run(self, stop: asyncio.Event) -> None:
         """Run until told to stop, or until a part that must not end does."""
         log.info("gateway starts", gateway=self._settings.gateway_id, outbox=str(self._door.outbox_id))
+        self.recovery_log.read()
         self.uplink.start()
-        self.fleet.start(self.radio)
         radio = asyncio.create_task(self.radio.run(), name="radio")
         intake = asyncio.create_task(self.intake.run(), name="intake")
         senders = [
+            asyncio.create_task(self.stack.run(self.recovery.listener()), name="stack"),
+            asyncio.create_task(self.recovery.run(), name="recovery"),
+            asyncio.create_task(self.claims.run(self.fleet.apply, self.heartbeat.beat_now), name="claims"),
             asyncio.create_task(self.courier.run(), name="courier"),
             asyncio.create_task(self.heartbeat.run(self.uplink), name="heartbeat"),
         ]
@@ -135,6 +171,11 @@ class Gateway:
         finally:
             log.info("gateway stops")
             await self._take_down(radio, intake, [*senders, stopped])
+
+    async def _tell(self) -> None:
+        """Tell the centre how things are, and let the word get out: what comes next may be a reboot."""
+        await self.heartbeat.beat(self.uplink)
+        await self.uplink.settled(timeout_s=TOLD_S_MAX)
 
     def _on_connected(self) -> None:
         self.courier.connected()
@@ -166,44 +207,3 @@ async def _ended(*tasks: asyncio.Task[Any]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _courier_plan(settings: GatewaySettings, clock: ClinicalClock, floor: Floor) -> CourierPlan:
-    return CourierPlan(
-        flush_s=clock.machine_s(timedelta(seconds=settings.flush_s)),
-        rows_max=settings.batch_rows_max,
-        bounds=Bounds(
-            in_flight_max=settings.in_flight_max,
-            live_slots=max(1, settings.in_flight_max // 4),
-            silence_s_min=settings.resend_s_min,
-            silence_s_max=settings.resend_s_max,
-        ),
-        floor=floor,
-    )
-
-
-def _session_plan(settings: GatewaySettings, clock: ClinicalClock, *, is_bluez: bool) -> SessionPlan:
-    """Only BlueZ repeats notifications (two D-Bus clients, a read of a notifying characteristic); others do not."""
-    return SessionPlan(
-        connect_s_max=settings.connect_s_max,
-        stream_silence_s_max=max(SILENCE_S_MIN, clock.machine_s(timedelta(seconds=settings.stream_silence_s))),
-        spot_silence_s_max=max(SILENCE_S_MIN, clock.machine_s(timedelta(seconds=settings.spot_silence_s))),
-        echo_s=min(ECHO.total_seconds(), clock.machine_s(ECHO)) if is_bluez else 0.0,
-    )
-
-
-def _broker(settings: GatewaySettings) -> BrokerAddress:
-    return BrokerAddress(
-        host=settings.broker_host,
-        port=settings.broker_port,
-        gateway_id=settings.gateway_id,
-        username=settings.broker_username,
-        password=settings.broker_password.get_secret_value(),
-        ca_file=settings.broker_ca_file,
-        certificate_file=settings.broker_certificate_file,
-        key_file=settings.broker_key_file,
-        keepalive_s=settings.broker_keepalive_s,
-        session_expiry_s=settings.broker_session_expiry_s,
-        reconnect_s_max=settings.reconnect_s_max,
-        in_flight_max=settings.in_flight_max,
-    )

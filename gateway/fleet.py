@@ -1,64 +1,100 @@
 """All sessions: which devices are ours, one task each; one session's bug never stops the others."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 import structlog
+from bleak.backends.scanner import AdvertisementData
 
-from gateway.intake import Notification
-from gateway.machine import Timekeeper
-from gateway.radio import Radio, Sighting
-from gateway.session import Session, SessionPlan
-from gateway.status import DeviceState
+from gateway.claims import Claim, ClaimedBy
+from gateway.driver import Driver, Seen, driver_for
+from gateway.drivers import DRIVERS, kind_seen
+from gateway.gatt.decoders import short_uuid
+from gateway.known_device import KnownDevice
+from gateway.nearby import Nearby, Neighbour
+from gateway.radio import Sighting
+from gateway.session import Session
+from gateway.stack import Linked
+from gateway.surroundings import Surroundings
 
 RESTART_S = 5.0
+STRANGERS_MAX = 256
 
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claims:
-    """Which devices are read: those named, or every health device in reach; never more than `devices_max`."""
-
-    devices: tuple[str, ...]
-    claim_all: bool
-    devices_max: int
-
-
 class Fleet:
-    """Makes a session for every claimed device and keeps it going."""
+    """Makes a session for every claimed device and keeps it going; construct on the event loop."""
 
-    def __init__(
-        self, claims: Claims, *, timekeeper: Timekeeper, take: Callable[[Notification], None], plan: SessionPlan
-    ) -> None:
+    def __init__(self, *, claim_all: bool, devices_max: int) -> None:
         self.crashes = 0
-        self._claims = claims
-        self._timekeeper = timekeeper
-        self._take = take
-        self._plan = plan
+        self.nearby = Nearby()
+        self._claim_all = claim_all
+        self._devices_max = devices_max
         self._sessions: dict[str, Session] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._radio: Radio | None = None
+        self._strangers: dict[str, tuple[Seen, Driver | None]] = {}
+        self._around: Surroundings | None = None
+        self._now_s = asyncio.get_running_loop().time
         self._is_closed = False
 
-    def start(self, radio: Radio) -> None:
-        """Begin with the devices named in the settings."""
-        self._radio = radio
-        for address in self._claims.devices:
-            self._begin(address)
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """The sessions of all claimed devices."""
+        return tuple(self._sessions.values())
 
-    def seen(self, address: str, sighting: Sighting) -> None:
-        """Claim a health device seen for the first time, where every one is to be claimed."""
-        if not self._claims.claim_all or address in self._sessions or not sighting.is_health_device:
-            return
-        if len(self._sessions) < self._claims.devices_max:
-            log.info("claimed", device=address, name=sighting.name, rssi=sighting.rssi)
-            self._begin(address)
+    def start(self, around: Surroundings) -> None:
+        """Hear where to work; to be called before anything is claimed or seen."""
+        self._around = around
 
-    def states(self) -> tuple[DeviceState, ...]:
-        """Say how every device is."""
-        return tuple(self._state_of(session) for session in self._sessions.values())
+    def apply(self, claims: Iterable[Claim]) -> None:
+        """Read exactly these devices from now on, and those that `claim_all` found; who stays is not disturbed."""
+        wanted = {claim.address: claim for claim in claims}
+        for address, session in list(self._sessions.items()):
+            claim = wanted.get(address)
+            if claim is None and self._claim_all and session.device.claim.claimed_by is ClaimedBy.ALL:
+                continue
+            if claim is None or claim.driver != session.device.claim.driver:
+                self._end(address)
+            else:
+                session.device.claim = claim
+        for address, claim in wanted.items():
+            if address not in self._sessions:
+                self._begin(claim)
+
+    def is_claimed(self, address: str) -> bool:
+        """Say whether a device is ours to speak to."""
+        return address.upper() in self._sessions
+
+    def seen(self, address: str, sighting: Sighting, said: AdvertisementData) -> None:
+        """Hear of an advertisement: of ours, or of a stranger's that may be a health device."""
+        session = self._sessions.get(address)
+        if session is None:
+            self._seen_stranger(address, sighting)
+            session = self._sessions.get(address)
+        if session is not None and self._around is not None:
+            session.device.see(sighting.seen)
+            if said.service_data:
+                session.overhear({short_uuid(uuid): payload for uuid, payload in said.service_data.items()})
+            self._around.slots.heard(address)
+
+    def drop_links(self, adapter: str = "") -> None:
+        """Let go of every link, or of an adapter's: what carries them is gone, or about to be."""
+        for session in self._sessions.values():
+            if not adapter or (session.adapter is not None and session.adapter.name == adapter):
+                session.drop()
+
+    def is_astray(self, linked: Linked) -> bool:
+        """Say whether a link belongs to a device of ours, and no session holds it."""
+        session = self._sessions.get(linked.address)
+        if session is not None:
+            return session.is_without_link
+        return self._claim_all and driver_for(DRIVERS, Seen(name=linked.name, services=linked.services)) is not None
+
+    def wake(self) -> None:
+        """Let every session that pauses after failures try again now."""
+        for session in self._sessions.values():
+            session.wake()
 
     async def close(self) -> None:
         """End every session and its link."""
@@ -67,31 +103,62 @@ class Fleet:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
-    def _begin(self, address: str) -> None:
-        if self._radio is None or self._is_closed:
+    def _seen_stranger(self, address: str, sighting: Sighting) -> None:
+        """Claim a health device where every one is to be claimed; else note it, to be offered."""
+        driver = self._driver_of(address, sighting.seen)
+        if driver is None:
             return
-        session = Session(address, radio=self._radio, timekeeper=self._timekeeper, take=self._take, plan=self._plan)
-        self._sessions[address] = session
-        self._tasks[address] = asyncio.create_task(self._keep(session), name=f"session {address}")
+        if self._claim_all and len(self._sessions) < self._devices_max:
+            log.info("claimed", device=address, name=sighting.seen.name, driver=driver.name, rssi=sighting.rssi)
+            self._begin(Claim(address=address, claimed_by=ClaimedBy.ALL))
+            return
+        self.nearby.heard(
+            Neighbour(
+                address=address,
+                name=sighting.seen.name,
+                driver=driver.name,
+                product=driver.product,
+                kind=kind_seen(driver, sighting.seen.services),
+                rssi=sighting.rssi,
+                heard_s=self._now_s(),
+            )
+        )
 
-    async def _keep(self, session: Session) -> None:
+    def _driver_of(self, address: str, seen: Seen) -> Driver | None:
+        """Recognise a stranger; asked again only when it shows something new."""
+        known_seen, driver = self._strangers.pop(address, (None, None))
+        if known_seen != seen:
+            driver = driver_for(DRIVERS, seen)
+        self._strangers[address] = (seen, driver)
+        if len(self._strangers) > STRANGERS_MAX:
+            del self._strangers[next(iter(self._strangers))]
+        return driver
+
+    def _begin(self, claim: Claim) -> None:
+        if self._around is None or self._is_closed:
+            return
+        self.nearby.forget(claim.address)
+        session = Session(KnownDevice(claim), self._around)
+        self._sessions[claim.address] = session
+        before = self._tasks.get(claim.address)
+        self._tasks[claim.address] = asyncio.create_task(self._keep(session, before), name=f"session {claim.address}")
+
+    def _end(self, address: str) -> None:
+        """End a session; its task stays known until it has let go of the link."""
+        log.info("no longer claimed", device=address)
+        del self._sessions[address]
+        task = self._tasks[address]
+        task.cancel()
+        task.add_done_callback(lambda done: self._tasks.pop(address) if self._tasks.get(address) is done else None)
+
+    async def _keep(self, session: Session, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait({before})
         while True:
             try:
                 await session.run()
             except Exception:  # the outermost loop of a session: log, count, begin anew
                 self.crashes += 1
-                log.exception("session crashed", device=session.address)
+                log.exception("session crashed", device=session.device.address)
                 await asyncio.sleep(RESTART_S)
                 session.restart()
-
-    def _state_of(self, session: Session) -> DeviceState:
-        sighting = self._radio.sighting(session.address) if self._radio else None
-        return DeviceState(
-            address=session.address,
-            name=sighting.name if sighting else "",
-            state=session.progress.state.value,
-            connected=session.is_linked,
-            last_reading_at=session.last_reading_at,
-            rssi=sighting.rssi if sighting else None,
-            links_lost=session.counts.links_lost + session.counts.silences,
-        )

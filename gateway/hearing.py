@@ -1,4 +1,4 @@
-"""What a link hears: notifications put together to frames, the stack's echoes left out, fast talkers thinned.
+"""What is heard of a device: notifications put together to frames, echoes left out, fast talkers thinned; broadcasts.
 
 An echo is the last payload of a characteristic again within `echo_s`: BlueZ repeats a notification when a second
 program is subscribed, and gives a value that was read as a notification too. A frame that a driver puts together from
@@ -6,7 +6,7 @@ several notifications may hold equal pieces one behind the other; where such a d
 pieces are never taken for echoes: thinning gives whole frames once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.driver import Driver, WholePayload
@@ -66,3 +66,24 @@ class Hearing:
             return tuple(m.signal for m in self._driver.decode(uuid, frame).measurements)
         except DecodeError:
             return None
+
+
+class Overheard:
+    """The ear for one device's broadcasts: the same bytes again, without a pause of `again_s` between, are one word."""
+
+    def __init__(self, *, again_s: float) -> None:
+        self._again_s = again_s
+        self._newest: dict[str, tuple[bytes, float]] = {}
+
+    def take(self, driver: Driver, service_data: Mapping[str, bytes], *, now_s: float) -> Sequence[Frame]:
+        """Take one advertisement's service data; give what is new in it."""
+        return [
+            Frame(uuid=uuid, payload=payload, kept=True)
+            for uuid, payload in service_data.items()
+            if uuid in driver.advertised and self._is_new(uuid, payload, now_s)
+        ]
+
+    def _is_new(self, uuid: str, payload: bytes, now_s: float) -> bool:
+        last_payload, last_s = self._newest.get(uuid, (b"", float("-inf")))
+        self._newest[uuid] = (payload, now_s)
+        return payload != last_payload or now_s - last_s >= self._again_s

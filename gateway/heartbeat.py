@@ -2,17 +2,21 @@
 
 import asyncio
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
+from gateway.claims import ClaimReport
 from gateway.courier import Courier
 from gateway.fleet import Fleet
 from gateway.intake import Intake
+from gateway.known_device import DeviceInformation
 from gateway.machine import Timekeeper
 from gateway.outbox_door import OutboxDoor
 from gateway.radio import Radio
-from gateway.status import Facts, status_payload
+from gateway.session import Session
+from gateway.slots import Slots
+from gateway.status import AdapterState, DeviceState, Facts, RecoveryState, UplinkState, status_payload
 from gateway.uplink import Uplink
 from vitals.topics import Leaf
 
@@ -26,8 +30,11 @@ class Parts:
     courier: Courier
     fleet: Fleet
     radio: Radio
+    slots: Slots
     timekeeper: Timekeeper
     set_aside: Callable[[], int]
+    recovery: Callable[[], RecoveryState]
+    claims: Callable[[], ClaimReport]
 
 
 class Heartbeat:
@@ -36,6 +43,7 @@ class Heartbeat:
     def __init__(self, parts: Parts, *, every_s: float) -> None:
         self._parts = parts
         self._every_s = every_s
+        self._now_s = asyncio.get_running_loop().time
         self._wake = asyncio.Event()
         self._versions = versions()
 
@@ -46,8 +54,7 @@ class Heartbeat:
     async def run(self, uplink: Uplink) -> None:
         """Beat for ever, while there is a broker to hear it."""
         while True:
-            if uplink.connected:
-                uplink.publish(Leaf.STATUS, await self._payload(), retain=True)
+            await self.beat(uplink)
             try:
                 async with asyncio.timeout(self._every_s):
                     await self._wake.wait()
@@ -55,19 +62,68 @@ class Heartbeat:
                 pass
             self._wake.clear()
 
-    async def _payload(self) -> bytes:
+    async def beat(self, uplink: Uplink) -> None:
+        """Beat once, if there is a broker to hear it."""
+        if uplink.connected:
+            uplink.publish(Leaf.STATUS, await self._payload(uplink), retain=True)
+
+    async def _payload(self, uplink: Uplink) -> bytes:
         parts = self._parts
+        stamp, watch = parts.timekeeper.stamp(), parts.timekeeper.watch
         facts = Facts(
             account=await parts.door.account(),
-            adapter=parts.radio.state,
-            devices=parts.fleet.states(),
+            adapters=tuple(self._adapters()),
+            recovery=parts.recovery(),
+            uplink=UplinkState(connects=uplink.connects),
+            devices=tuple(self._device(session) for session in parts.fleet.sessions),
+            nearby=parts.fleet.nearby.listed(now_s=self._now_s()),
+            now_s=self._now_s(),
             overrun=parts.intake.counts.overrun,
+            repeats=parts.intake.counts.repeats,
             disk_full=parts.intake.counts.disk_full,
             set_aside=parts.set_aside(),
             in_flight=parts.courier.window.in_flight,
             versions=self._versions,
+            config=parts.claims(),
+            clock_jumps=watch.jumps,
+            clock_last_jump_s=None if watch.last_jump_ms is None else watch.last_jump_ms / 1000,
         )
-        return status_payload(facts, parts.timekeeper.stamp())
+        return status_payload(facts, stamp)
+
+    def _adapters(self) -> Iterator[AdapterState]:
+        slots = self._parts.slots
+        for adapter in self._parts.radio.adapters:
+            heard_s = adapter.advertisement_s
+            yield AdapterState(
+                name=adapter.name,
+                state=adapter.state,
+                links=slots.links(adapter),
+                links_max=slots.links_max,
+                last_advertisement_age_s=None if heard_s is None else self._now_s() - heard_s,
+            )
+
+    def _device(self, session: Session) -> DeviceState:
+        device = session.device
+        sighting = self._parts.radio.sighting(device.address)
+        made_by = device.information or DeviceInformation()
+        return DeviceState(
+            address=device.address,
+            name=device.seen.name,
+            driver=device.driver.name if device.driver else None,
+            kind=device.kind.value if device.kind else None,
+            state=session.progress.state.value,
+            connected=session.is_linked,
+            last_reading_at=session.last_reading_at,
+            rssi=sighting.rssi if sighting else None,
+            links_lost=session.counts.links_lost + session.counts.silences,
+            battery_percent=self._parts.intake.battery_percent(device.address),
+            clock_offset_s=device.clock_offset_s,
+            adapter=session.adapter.name if session.adapter else None,
+            claimed_by=device.claim.claimed_by.value,
+            manufacturer=made_by.manufacturer,
+            model=made_by.model,
+            firmware=made_by.firmware,
+        )
 
 
 def versions() -> dict[str, str]:

@@ -1,6 +1,8 @@
 """From notifications to accepted readings: what waited during one commit is decoded and committed by the next.
 
 Bound: at most `WAITING_MAX` notifications wait; at the bound the oldest is dropped and counted (never the newest).
+A finished measurement that its device sends again is one row (`repeats`); what comes out of a device's memory a second
+time after a restart is the outbox's to know.
 """
 
 import asyncio
@@ -10,15 +12,17 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
+from gateway.drivers import DRIVER_BY_NAME
 from gateway.floor import Floor
-from gateway.gatt.decoded import DecodeError
-from gateway.gatt.decoders import decode
+from gateway.gatt.decoded import Decoded, DecodeError
 from gateway.instants import Instants
 from gateway.outbox import OutboxFull, Undecoded
 from gateway.outbox_door import OutboxDoor
 from gateway.packing import milliseconds
 from gateway.placing import Place, Stamp, Stamped, place
-from vitals.reading import Acquisition
+from gateway.repeats import Repeats
+from vitals.reading import Acquisition, unscaled
+from vitals.signals import Signal
 
 WAITING_MAX = 20_000
 BATCH_MAX = 2_000
@@ -29,12 +33,17 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
-    """Bytes of one characteristic of one device, and when they came."""
+    """One whole frame of one device, whose driver understands it, and when it came.
+
+    `clock_offset_s`: how far this link found the device's clock ahead of ours.
+    """
 
     device: str
+    driver: str
     characteristic: str
     payload: bytes
     stamp: Stamp
+    clock_offset_s: float | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,16 +53,27 @@ class IntakeCounts:
     notifications: int = 0
     overrun: int = 0
     undecoded: int = 0
+    repeats: int = 0
     accepted: int = 0
     disk_full: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Notifications taken apart."""
+    """Notifications taken apart; `repeats` counts those that only said again what is known."""
 
     rows: list[Stamped] = field(default_factory=list)
     undecoded: list[Undecoded] = field(default_factory=list)
+    repeats: int = 0
+
+
+class Memory:
+    """What taking apart remembers from one group to the next, in plain values."""
+
+    def __init__(self) -> None:
+        self.instants = Instants()
+        self.repeats = Repeats()
+        self.battery_percent: dict[str, float] = {}
 
 
 class Intake:
@@ -63,7 +83,7 @@ class Intake:
         self.counts = IntakeCounts()
         self._door = door
         self._place = where
-        self._instants = Instants()
+        self._memory = Memory()
         self._floor = floor
         self._on_accepted = on_accepted
         self._waiting: deque[Notification] = deque(maxlen=WAITING_MAX)
@@ -75,7 +95,7 @@ class Intake:
         """Queue one notification; never waits, never fails."""
         self.counts.notifications += 1
         self.counts.overrun += len(self._waiting) == WAITING_MAX
-        stamp = self._instants.distinct(notification.device, notification.stamp)
+        stamp = self._memory.instants.distinct(notification.device, notification.stamp)
         self._waiting.append(replace(notification, stamp=stamp))
         self._idle.clear()
         self._wake.set()
@@ -87,8 +107,12 @@ class Intake:
             self._wake.clear()
             while self._waiting:
                 group = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH_MAX))]
-                await self._accept(taken_apart(group, self._place))
+                await self._accept(taken_apart(group, self._place, self._memory))
             self._idle.set()
+
+    def battery_percent(self, device: str) -> float | None:
+        """Say what a device last told of its battery."""
+        return self._memory.battery_percent.get(device)
 
     async def drained(self) -> None:
         """Wait until everything taken so far is accepted."""
@@ -109,6 +133,7 @@ class Intake:
         self.counts.disk_full = False
         self.counts.accepted += len(batch.rows)
         self.counts.undecoded += len(batch.undecoded)
+        self.counts.repeats += batch.repeats
         if batch.rows:
             self._on_accepted(any(self._breaches(row) for row in batch.rows))
 
@@ -116,23 +141,43 @@ class Intake:
         return self._floor.is_breached(row.reading.signal, row.reading.value, row.reading.quality)
 
 
-def taken_apart(group: list[Notification], where: Place) -> Batch:
+def taken_apart(group: list[Notification], where: Place, memory: Memory) -> Batch:
     """Decode and place a group; records from a memory come last, so that they and live rows pack tightly."""
-    batch = Batch()
+    rows: list[Stamped] = []
+    undecoded: list[Undecoded] = []
+    repeats = 0
     for item in group:
         try:
-            decoded = decode(item.characteristic, item.payload)
+            decoded = _decoded(item)
         except DecodeError as exc:
-            batch.undecoded.append(
-                Undecoded(
-                    wall_ms=milliseconds(item.stamp),
-                    device=item.device,
-                    characteristic=item.characteristic,
-                    payload=item.payload,
-                    error=str(exc),
-                )
-            )
+            undecoded.append(_undecoded(item, exc))
             continue
-        batch.rows.extend(place(decoded, device=item.device, stamp=item.stamp, place=where))
-    batch.rows.sort(key=lambda row: row.reading.acquisition is Acquisition.STORED)
-    return batch
+        if memory.repeats.is_repeat(
+            decoded, device=item.device, characteristic=item.characteristic, payload=item.payload, now=item.stamp.wall
+        ):
+            repeats += 1
+            continue
+        placed = place(decoded, device=item.device, stamp=item.stamp, place=where, clock_offset_s=item.clock_offset_s)
+        rows.extend(memory.instants.beats_apart(placed))
+        for measured in decoded.measurements:
+            if measured.signal is Signal.BATTERY and measured.value is not None:
+                memory.battery_percent[item.device] = unscaled(Signal.BATTERY, measured.value)
+    rows.sort(key=lambda row: row.reading.acquisition is Acquisition.STORED)
+    return Batch(rows=rows, undecoded=undecoded, repeats=repeats)
+
+
+def _decoded(item: Notification) -> Decoded:
+    driver = DRIVER_BY_NAME.get(item.driver)
+    if driver is None:
+        raise DecodeError(item.characteristic, 0, f"no driver {item.driver!r}")
+    return driver.decode(item.characteristic, item.payload)
+
+
+def _undecoded(item: Notification, exc: DecodeError) -> Undecoded:
+    return Undecoded(
+        wall_ms=milliseconds(item.stamp),
+        device=item.device,
+        characteristic=item.characteristic,
+        payload=item.payload,
+        error=str(exc),
+    )

@@ -34,16 +34,20 @@ class Stamped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where the gateway stands: the zone of the devices' civil time, and from what age a timestamp means a memory."""
+    """Where the gateway stands: the zone of the devices' civil time, and from what age a timestamp means a memory.
+
+    `speed`: clinical seconds per machine second.
+    """
 
     zone: tzinfo
     stored_after: timedelta
+    speed: float = 1.0
 
 
 def place(
     decoded: Decoded, *, device: str, stamp: Stamp, place: Place, clock_offset_s: float | None = None
 ) -> list[Stamped]:
-    """Make readings of a payload's measurements, all with one time and one acquisition.
+    """Make readings of a payload's measurements: one acquisition, and one time less what each came before it.
 
     `clock_offset_s`: the device's clock minus ours as this link found it, by a stamp of the same trust; None: unknown.
     """
@@ -53,13 +57,13 @@ def place(
             reading=Reading(
                 device=device,
                 signal=m.signal,
-                measured_at=measured_at,
+                measured_at=measured_at - timedelta(milliseconds=m.before_ms),
                 value=m.value,
                 quality=max(m.quality, Quality.QUESTIONABLE) if doubtful else m.quality,
                 reason=Reason.UNKNOWN if doubtful and m.quality < Quality.QUESTIONABLE else m.reason,
                 acquisition=acquisition,
             ),
-            mono_ms=stamp.mono_ms,
+            mono_ms=stamp.mono_ms - round(m.before_ms / place.speed),
             boot_id=stamp.boot_id,
             synchronised=stamp.synchronised,
         )

@@ -1,130 +1,113 @@
-"""The Bluetooth adapter: one scanner that is kept running, who was heard when, and clients one at a time."""
+"""All adapters of the gateway, and who was heard on which of them, how strong and when."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 
-import structlog
-from bleak import BleakClient, BleakScanner
-from bleak.args.bluez import BlueZClientArgs, BlueZScannerArgs
-from bleak.backends.client import BaseBleakClient
 from bleak.backends.device import BLEDevice
-from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
-from bleak.exc import BleakError
+from bleak.backends.scanner import AdvertisementData
 
-from gateway.gatt.decoders import PROFILES, short_uuid
+from gateway.adapter import Adapter, Bluetooth
+from gateway.driver import Seen
+from gateway.gatt.decoders import short_uuid
+from gateway.stack import Stack
 
 SIGHTINGS_MAX = 256
-RETRY_S = (1.0, 2.0, 5.0, 10.0, 30.0)
-RADIO_ERRORS = (BleakError, TimeoutError, OSError, EOFError)
-"""What bleak and D-Bus may throw at any operation: the radio's trouble, not ours."""
-
-log = structlog.get_logger()
+MARKS_MAX = 64
+NAME_CHARACTERS_MAX = 64
+FRESH_S_MAX = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting:
-    """The newest advertisement of one device; `heard_s` is the event loop's time."""
+class HeardOn:
+    """The newest advertisement of a device on one adapter; `heard_s` is the event loop's time."""
 
+    adapter: Adapter
     device: BLEDevice
-    name: str
     rssi: int
-    is_health_device: bool
     heard_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bluetooth:
-    """Which radio: None classes mean the real BlueZ, an empty adapter its default one."""
+class Sighting:
+    """What is known of one device from its advertisements: all that it ever showed, and where it was heard last."""
 
-    scanner_class: type[BaseBleakScanner] | None
-    client_class: type[BaseBleakClient] | None
-    adapter: str
+    seen: Seen
+    on: Mapping[Adapter, HeardOn]
+    heard_s: float
+    rssi: int
+
+    def fresh_on(self, *, now_s: float, after_s: float = float("-inf")) -> list[HeardOn]:
+        """Give the adapters that hear the device now, and heard it after an instant."""
+        return [h for h in self.on.values() if now_s - h.heard_s <= FRESH_S_MAX and h.heard_s > after_s]
+
+
+OnSeen = Callable[[str, Sighting, AdvertisementData], None]
 
 
 class Radio:
-    """One per process: it alone scans and connects."""
+    """One per process; construct on the event loop. `on_seen` hears of every advertisement of anybody."""
 
-    def __init__(self, bluetooth: Bluetooth, on_seen: Callable[[str, Sighting], None]) -> None:
-        self.state = "starting"
-        self.connecting = asyncio.Lock()
-        self._bluetooth = bluetooth
+    def __init__(self, radios: Iterable[Bluetooth], stack: Stack, on_seen: OnSeen) -> None:
+        self.adapters = tuple(Adapter(bluetooth, stack, self._on_advertisement) for bluetooth in radios)
         self._on_seen = on_seen
         self._sightings: dict[str, Sighting] = {}
-        self._waiting: dict[str, asyncio.Event] = {}
+        self._shown: dict[str, tuple[object, ...]] = {}
         self._now_s = asyncio.get_running_loop().time
 
     async def run(self) -> None:
-        """Scan for ever; a missing adapter is waited for."""
-        attempt = 0
-        while True:
-            scanner = self._scanner()
-            try:
-                await scanner.start()
-            except RADIO_ERRORS as exc:
-                delay_s = RETRY_S[min(attempt, len(RETRY_S) - 1)]
-                attempt += 1
-                self.state = f"unavailable: {type(exc).__name__}: {exc}"
-                log.error(
-                    "no Bluetooth (D-Bus, bluetoothd, adapter?), waiting for it", error=self.state, retry_s=delay_s
-                )
-                await asyncio.sleep(delay_s)
-                continue
-            self.state = "scanning"
-            log.info("scanning")
-            try:
-                await asyncio.Event().wait()
-            finally:
-                await self._stop(scanner)
+        """Scan on all adapters for ever."""
+        async with asyncio.TaskGroup() as tasks:
+            for adapter in self.adapters:
+                tasks.create_task(adapter.run())
+
+    def adapter(self, name: str) -> Adapter | None:
+        """Find an adapter by its name."""
+        return next((adapter for adapter in self.adapters if adapter.name == name), None)
 
     def sighting(self, address: str) -> Sighting | None:
-        """Give the newest advertisement of a device."""
+        """Give what is known of a device."""
         return self._sightings.get(address)
 
-    async def heard(self, address: str) -> Sighting:
-        """Wait for an advertisement that comes from now on."""
-        waiting = self._waiting.setdefault(address, asyncio.Event())
-        waiting.clear()
-        await waiting.wait()
-        return self._sightings[address]
+    def rescan(self, name: str = "") -> None:
+        """Scan anew on one adapter, or on all."""
+        for adapter in self.adapters:
+            if not name or adapter.name == name:
+                adapter.rescan()
 
-    def client(self, device: BLEDevice, *, on_lost: Callable[[], None], timeout_s: float) -> BleakClient:
-        """Make a client for one link."""
-        options: BlueZClientArgs = {"adapter": self._bluetooth.adapter} if self._bluetooth.adapter else {}
-        return BleakClient(
-            device,
-            disconnected_callback=lambda _client: on_lost(),
-            timeout=timeout_s,
-            bluez=options,
-            backend=self._bluetooth.client_class,
-        )
+    def forget_sightings(self) -> None:
+        """Forget where devices were heard: the objects behind it died with the stack. What they are stays known."""
+        self._sightings = {a: replace(s, on={}) for a, s in self._sightings.items()}
 
-    def _scanner(self) -> BleakScanner:
-        options: BlueZScannerArgs = {"adapter": self._bluetooth.adapter} if self._bluetooth.adapter else {}
-        return BleakScanner(self._on_advertisement, bluez=options, backend=self._bluetooth.scanner_class)
-
-    async def _stop(self, scanner: BleakScanner) -> None:
-        self.state = "stopped"
-        try:
-            async with asyncio.timeout(5):
-                await scanner.stop()
-        except RADIO_ERRORS as exc:
-            log.warning("scanner did not stop", error=f"{type(exc).__name__}: {exc}")
-
-    def _on_advertisement(self, device: BLEDevice, said: AdvertisementData) -> None:
+    def _on_advertisement(self, adapter: Adapter, device: BLEDevice, said: AdvertisementData) -> None:
         address = device.address.upper()
+        known = self._sightings.pop(address, None)
+        now_s = self._now_s()
+        heard = HeardOn(adapter=adapter, device=device, rssi=said.rssi, heard_s=now_s)
         sighting = Sighting(
-            device=device,
-            name=(said.local_name or device.name or "")[:64],
+            seen=self._seen(address, known.seen if known else Seen(), device, said),
+            on={**known.on, adapter: heard} if known else {adapter: heard},
+            heard_s=now_s,
             rssi=said.rssi,
-            is_health_device=any(short_uuid(uuid) in PROFILES for uuid in said.service_uuids),
-            heard_s=self._now_s(),
         )
-        if sighting.is_health_device or address in self._waiting:
-            self._sightings.pop(address, None)
-            self._sightings[address] = sighting
-            if len(self._sightings) > SIGHTINGS_MAX:
-                del self._sightings[next(iter(self._sightings))]
-            self._on_seen(address, sighting)
-        if address in self._waiting:
-            self._waiting[address].set()
+        self._sightings[address] = sighting
+        if len(self._sightings) > SIGHTINGS_MAX:
+            oldest = next(iter(self._sightings))
+            del self._sightings[oldest]
+            self._shown.pop(oldest, None)
+        self._on_seen(address, sighting, said)
+
+    def _seen(self, address: str, known: Seen, device: BLEDevice, said: AdvertisementData) -> Seen:
+        """Add what an advertisement shows to what was shown before (a scan response carries a part); mostly nothing."""
+        shown = (said.local_name, device.name, *said.service_uuids, *said.service_data, *said.manufacturer_data)
+        if self._shown.get(address) == shown:
+            return known
+        self._shown[address] = shown
+        seen = Seen(
+            name=(said.local_name or device.name or known.name)[:NAME_CHARACTERS_MAX],
+            services=known.services | {short_uuid(uuid) for uuid in said.service_uuids},
+            service_data=known.service_data | {short_uuid(uuid) for uuid in said.service_data},
+            company_ids=known.company_ids | set(said.manufacturer_data),
+        )
+        too_much = max(len(seen.services), len(seen.service_data), len(seen.company_ids)) > MARKS_MAX
+        return known if too_much or seen == known else seen

@@ -1,218 +1,263 @@
-"""One device's session: carries out what the table of session_states says, over plain bleak."""
+"""One device's session: carries out what the table of session_states says."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from bleak import BleakClient
-from bleak.backends.characteristic import BleakGATTCharacteristic
 
+from gateway.adapter import Adapter
+from gateway.conversation import Conversation
+from gateway.encounter import Encounter
 from gateway.gatt.battery import LEVEL_UUID
-from gateway.gatt.decoders import PROFILES, short_uuid
+from gateway.hearing import Overheard
 from gateway.intake import Notification
-from gateway.machine import Timekeeper
-from gateway.radio import RADIO_ERRORS, Radio
-from gateway.session_states import LINKED_STATES, Action, Event, Progress, State, action_in, moved, rest_s
+from gateway.known_device import KnownDevice
+from gateway.session_states import (
+    LINKED_STATES,
+    LISTENING_STATES,
+    Action,
+    Event,
+    Progress,
+    State,
+    action_in,
+    forgets_device,
+    moved,
+    rest_s,
+)
+from gateway.slots import Wish
+from gateway.stack import StackError
+from gateway.surroundings import Surroundings
 
-FRESH_S_MAX = 5.0
-OPERATION_S_MAX = 20.0
-DISCONNECT_S_MAX = 5.0
+WOKE_AFTER_S = 10.0
+LOOK_EVERY_S = 1.0
+_WE_END_IT = frozenset({Event.DONE, Event.PREEMPTED, Event.SILENT})
+_STEPS: dict[Action, Callable[[Encounter], Coroutine[None, None, Event]]] = {
+    Action.CONNECT: Encounter.connect,
+    Action.BOND: Encounter.bond,
+    Action.DISCOVER: Encounter.discover,
+    Action.SET_CLOCK: Encounter.set_clock,
+    Action.SUBSCRIBE: Encounter.subscribe,
+}
 
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionPlan:
-    """Machine seconds: how long a connect may take, and how long a link may be silent before it counts as dead."""
-
-    connect_s_max: float
-    stream_silence_s_max: float
-    spot_silence_s_max: float
-    echo_s: float
-
-
 @dataclass(slots=True, kw_only=True)
 class SessionCounts:
-    """What happened to this device since the process began."""
+    """What happened to this device since its session began."""
 
     links: int = 0
     links_lost: int = 0
     silences: int = 0
     failures: int = 0
-    echoes: int = 0
-    notifications: int = 0
 
 
 class Session:
-    """Keeps one device read, for ever."""
+    """Keeps one device read, for ever; construct on the event loop."""
 
-    def __init__(
-        self,
-        address: str,
-        *,
-        radio: Radio,
-        timekeeper: Timekeeper,
-        take: Callable[[Notification], None],
-        plan: SessionPlan,
-    ) -> None:
-        self.address = address
+    def __init__(self, device: KnownDevice, around: Surroundings) -> None:
+        self.device = device
         self.progress = Progress()
         self.counts = SessionCounts()
         self.last_reading_at: datetime | None = None
-        self._radio = radio
-        self._timekeeper = timekeeper
-        self._take = take
-        self._plan = plan
+        self.heard_s: float | None = None
+        self.encounter: Encounter | None = None
+        self._around = around
+        self._plan = around.plan
         self._now_s = asyncio.get_running_loop().time
-        self._client: BleakClient | None = None
-        self._lost = asyncio.Event()
-        self._last_heard_s = 0.0
-        self._measured: frozenset[str] = frozenset()
-        self._is_stream = False
-        self._newest: dict[str, tuple[bytes, float]] = {}
-        self._acts: dict[Action, Callable[[], Awaitable[Event]]] = {
-            Action.AWAIT_ADVERTISEMENT: self._await_advertisement,
-            Action.CONNECT: self._connect,
-            Action.DISCOVER: self._discover,
-            Action.SUBSCRIBE: self._subscribe,
-            Action.LISTEN: self._listen,
-            Action.REST: self._rest,
-        }
+        self._overheard = Overheard(again_s=around.plan.broadcast_again_s)
+        self._pauses_until_s = float("-inf")
+        self._woken = asyncio.Event()
 
     @property
     def is_linked(self) -> bool:
         """Whether there is a link now."""
         return self.progress.state in LINKED_STATES
 
+    @property
+    def is_without_link(self) -> bool:
+        """Whether there is no link, and none in the making."""
+        return self.progress.state in (State.SCAN, State.WAIT)
+
+    @property
+    def adapter(self) -> Adapter | None:
+        """The adapter that carries the link, or is to."""
+        return None if self.encounter is None or self.is_without_link else self.encounter.adapter
+
+    @property
+    def is_speaking(self) -> bool:
+        """Whether the device is listened to now."""
+        return self.progress.state in LISTENING_STATES
+
+    @property
+    def clock_offset_s(self) -> float | None:
+        """How far the device's clock was ahead of ours when it was last read."""
+        return self.device.clock_offset_s
+
     async def run(self) -> None:
         """Live the table for ever; whatever ends this leaves no link behind."""
         try:
             while True:
-                event = await self._acts[action_in(self.progress.state)]()
-                before, self.progress = self.progress, moved(self.progress, event)
-                self._note(before.state, event)
-                if self.progress.state in (State.SCAN, State.WAIT):
-                    await self._drop_link()
+                before, event = self.progress, await self._act()
+                self.progress = moved(before, event)
+                self._count(before.state, event)
+                if self.is_without_link:
+                    await self._part(goodbye=event in _WE_END_IT)
+                    await self._forget_if_due(before, event)
         finally:
-            await self._drop_link()
+            await self._part(goodbye=self.is_speaking)
 
     def restart(self) -> None:
         """Begin the table anew after a crash."""
         self.progress = Progress()
 
-    async def _await_advertisement(self) -> Event:
-        await self._radio.heard(self.address)
+    def drop(self) -> None:
+        """Let go of the link that is, or is being made: what carried it was taken down."""
+        if self.encounter is not None:
+            self.encounter.end(Event.DROPPED)
+
+    def wake(self) -> None:
+        """Cut a pause after failures short: what failed may work now."""
+        self._woken.set()
+
+    def overhear(self, service_data: Mapping[str, bytes]) -> None:
+        """Take what the device broadcasts, where that is how it speaks."""
+        driver = self.device.driver
+        if driver is None or not driver.advertised:
+            return
+        for frame in self._overheard.take(driver, service_data, now_s=self._now_s()):
+            self._take(
+                Notification(
+                    device=self.device.address,
+                    driver=driver.name,
+                    characteristic=frame.uuid,
+                    payload=frame.payload,
+                    stamp=self._around.timekeeper.stamp(),
+                )
+            )
+
+    async def _act(self) -> Event:
+        """Do what the state asks for."""
+        action = action_in(self.progress.state)
+        if action is Action.AWAIT_TURN:
+            return await self._await_turn()
+        if action is Action.REST:
+            return await self._rest()
+        assert self.encounter is not None
+        if action in _STEPS:
+            return await self._step(self.encounter, action)
+        return await self._listen(self.encounter)
+
+    async def _await_turn(self) -> Event:
+        """Wait until the device is heard and may have a link; one that turns out to need none waits for ever."""
+        began_s = self._now_s()
+        await self._pause()
+        wish = Wish(
+            address=self.device.address,
+            streams=self.device.streams,
+            heard_after_s=began_s,
+            on_asked_back=self._asked_back,
+        )
+        adapter = await self._around.slots.acquire(wish)
+        if self.device.only_advertises:
+            self._around.slots.release(self.device.address)
+            await asyncio.Event().wait()
+        self.encounter = Encounter(self.device, adapter, self._around, take=self._take)
         return Event.ADVERTISED
 
-    async def _connect(self) -> Event:
-        async with self._radio.connecting:
-            sighting = self._radio.sighting(self.address)
-            if sighting is None or self._now_s() - sighting.heard_s > FRESH_S_MAX:
-                return Event.ADVERTISEMENT_AGED
-            self._lost = asyncio.Event()
-            self._client = self._radio.client(
-                sighting.device, on_lost=self._lost.set, timeout_s=self._plan.connect_s_max
-            )
-            try:
-                async with asyncio.timeout(self._plan.connect_s_max):
-                    await self._client.connect()
-            except RADIO_ERRORS as exc:
-                await self._drop_link()  # before the next session's turn: a pending connect blocks the controller
-                return self._failed("connect", exc)
-        self.counts.links += 1
-        return Event.CONNECTED
+    async def _pause(self) -> None:
+        """Let a spot device that is done fall asleep: still awake it would be called back for nothing."""
+        radio, heard_s = self._around.radio, self._now_s()
+        while (left_s := self._pauses_until_s - self._now_s()) > 0:
+            await asyncio.sleep(min(LOOK_EVERY_S, left_s))
+            sighting = radio.sighting(self.device.address)
+            if sighting is not None and sighting.heard_s > heard_s:
+                if sighting.heard_s - heard_s >= WOKE_AFTER_S:
+                    return
+                heard_s = sighting.heard_s
 
-    async def _discover(self) -> Event:
-        assert self._client is not None
+    async def _step(self, encounter: Encounter, action: Action) -> Event:
+        """Take one step of an encounter, unless it ends first."""
+        ended = encounter.ended
+        step = asyncio.ensure_future(_STEPS[action](encounter))
         try:
-            found = self._client.services
-        except RADIO_ERRORS as exc:  # the link went down meanwhile
-            return self._failed("discovery", exc)
-        offered = {short_uuid(c.uuid) for c in found.characteristics.values()}
-        services = {short_uuid(service.uuid) for service in found}
-        profiles = [profile for uuid, profile in PROFILES.items() if uuid in services]
-        self._measured = frozenset(uuid for p in profiles for uuid in p.subscribe if uuid in offered)
-        self._is_stream = any(p.streams & self._measured for p in profiles)
-        if not self._measured:
-            log.warning("nothing to read on this device", device=self.address, services=sorted(services))
-            return Event.NOTHING_TO_READ
-        return Event.FOUND
+            await asyncio.wait({step, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if ended.done() and action is Action.CONNECT and ended.result() is Event.LINK_LOST:
+                await asyncio.wait({step})  # connecting fails by itself, and says why
+                return step.result()
+            return ended.result() if ended.done() else step.result()
+        finally:
+            if not step.done():
+                step.cancel()
+                await asyncio.wait({step})
 
-    async def _subscribe(self) -> Event:
-        assert self._client is not None
-        self._newest = {}
-        self._last_heard_s = self._now_s()
-        try:
-            characteristics = {short_uuid(c.uuid): c for c in self._client.services.characteristics.values()}
-            for uuid in sorted(self._measured):
-                async with asyncio.timeout(OPERATION_S_MAX):
-                    await self._client.start_notify(characteristics[uuid], self._on_notification)
-        except RADIO_ERRORS as exc:
-            return self._failed("subscribe", exc)
-        if LEVEL_UUID in characteristics:
-            await self._read_battery(self._client, characteristics[LEVEL_UUID])
-        return Event.SUBSCRIBED
+    async def _listen(self, encounter: Encounter) -> Event:
+        """Listen, and ask where the device speaks only when asked, until the link ends or a silence means its end."""
+        assert encounter.conversation is not None
+        talk, poll = encounter.conversation, encounter.conversation.driver.poll
+        asks_s = self._now_s() if poll else float("inf")
+        self._around.slots.speaks(self.device.address, idle=False)
+        while not encounter.ended.done():
+            if poll is not None and self._now_s() >= asks_s:
+                asks_s = self._now_s() + poll.every_s
+                if (trouble := await encounter.ask()) is not None:
+                    return trouble
+            if (meaning := self._silence(talk)) is not None:
+                return meaning
+            wait_s = min(LOOK_EVERY_S, max(0.0, asks_s - self._now_s()))
+            await asyncio.wait({encounter.ended}, timeout=wait_s)
+        return encounter.ended.result()
 
-    async def _read_battery(self, client: BleakClient, level: BleakGATTCharacteristic) -> None:
-        """Read the level once and listen to it where it notifies; a device without a level that answers is no loss."""
-        try:
-            async with asyncio.timeout(OPERATION_S_MAX):
-                self._on_notification(level, await client.read_gatt_char(level))
-                if "notify" in level.properties:
-                    await client.start_notify(level, self._on_notification)
-        except RADIO_ERRORS as exc:
-            log.info("no battery level", device=self.address, error=f"{type(exc).__name__}: {exc}")
-
-    async def _listen(self) -> Event:
-        assert self._client is not None
-        bound_s = self._plan.stream_silence_s_max if self._is_stream else self._plan.spot_silence_s_max
-        while (left_s := self._last_heard_s + bound_s - self._now_s()) > 0:
-            try:
-                async with asyncio.timeout(left_s):
-                    await self._lost.wait()
-            except TimeoutError:
-                continue
-            self.counts.links_lost += 1
-            return Event.LINK_LOST
-        self.counts.silences += 1
-        return Event.SILENT
+    def _silence(self, talk: Conversation) -> Event | None:
+        """Say what a silence means by now: nothing yet, that a spot device is done, or that the link is dead."""
+        silent_s = self._now_s() - talk.heard_s
+        if talk.streams:
+            return Event.SILENT if silent_s >= self._plan.stream_silence_s_max else None
+        lingers = silent_s < self._plan.spot_linger_s
+        self._around.slots.speaks(self.device.address, idle=not lingers)
+        if talk.has_spoken and not lingers:
+            self._pauses_until_s = self._now_s() + self._plan.spot_pause_s
+            return Event.DONE
+        return Event.SILENT if silent_s >= self._plan.spot_silence_s_max else None
 
     async def _rest(self) -> Event:
-        await asyncio.sleep(rest_s(self.progress.failures))
+        self._woken.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(rest_s(self.progress.failures)):
+                await self._woken.wait()
         return Event.RESTED
 
-    def _on_notification(self, characteristic: BleakGATTCharacteristic, data: bytearray) -> None:
-        """Pass a notification on, unless the stack only repeats the last one (BlueZ does, see `echo_s`)."""
-        uuid, payload, now_s = short_uuid(characteristic.uuid), bytes(data), self._now_s()
-        last_payload, last_s = self._newest.get(uuid, (b"", float("-inf")))
-        self._newest[uuid] = (payload, now_s)
-        if payload == last_payload and now_s - last_s < self._plan.echo_s:
-            self.counts.echoes += 1
-            return
-        stamp = self._timekeeper.stamp()
-        if uuid in self._measured:
-            self._last_heard_s = now_s
-            self.last_reading_at = stamp.wall
-        self.counts.notifications += 1
-        self._take(Notification(device=self.address, characteristic=uuid, payload=payload, stamp=stamp))
+    async def _part(self, *, goodbye: bool) -> None:
+        """Leave no link behind, and give its slot back."""
+        if self.encounter is not None:
+            await self.encounter.part(goodbye=goodbye)
+        self._around.slots.release(self.device.address)
 
-    async def _drop_link(self) -> None:
-        client, self._client = self._client, None
-        if client is None:
+    async def _forget_if_due(self, before: Progress, event: Event) -> None:
+        if self.encounter is None or not forgets_device(before.state, event, before.failures):
             return
         try:
-            async with asyncio.timeout(DISCONNECT_S_MAX):
-                await client.disconnect()
-        except RADIO_ERRORS as exc:
-            log.info("disconnect failed", device=self.address, error=f"{type(exc).__name__}: {exc}")
+            await self._around.stack.forget(self.encounter.adapter.name, self.device.address)
+            log.info("forgotten by the stack, to be discovered anew", device=self.device.address)
+        except StackError as exc:
+            log.info("not forgotten by the stack", device=self.device.address, error=str(exc))
 
-    def _failed(self, what: str, exc: BaseException) -> Event:
-        self.counts.failures += 1
-        log.warning(f"{what} failed", device=self.address, error=f"{type(exc).__name__}: {exc}")
-        return Event.FAILED
+    def _asked_back(self) -> None:
+        if self.encounter is not None:
+            self.encounter.end(Event.PREEMPTED)
 
-    def _note(self, before: State, event: Event) -> None:
-        if self.progress.state is State.STREAM or before is State.STREAM:
-            log.info("session", device=self.address, happened=event.value, state=self.progress.state.value)
+    def _take(self, notification: Notification) -> None:
+        if notification.characteristic != LEVEL_UUID:
+            self.last_reading_at, self.heard_s = notification.stamp.wall, self._now_s()
+        self._around.take(notification)
+
+    def _count(self, before: State, event: Event) -> None:
+        self.counts.links += event is Event.CONNECTED
+        self.counts.failures += self.progress.state is State.WAIT and event is not Event.SILENT
+        self.counts.silences += event is Event.SILENT
+        self.counts.links_lost += event is Event.LINK_LOST
+        if self.is_speaking or before in LISTENING_STATES:
+            log.info("session", device=self.device.address, happened=event.value, state=self.progress.state.value)

@@ -1,11 +1,15 @@
 """What the gateway says about itself, retained on its status topic (docs/wire-format.md)."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from gateway.claims import ClaimReport
+from gateway.nearby import Neighbour
 from gateway.outbox import Account
 from gateway.placing import Stamp
+from gateway.recovery import Cause, Rung
 
 THINNED_RANGES_MAX = 64
 DEVICES_MAX = 64
@@ -15,59 +19,162 @@ OFFLINE = json.dumps({"state": "offline"}).encode()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceState:
-    """One device's session at a glance; times are clinical, None for never."""
+    """One claimed device at a glance; times are clinical, None for never or for not known."""
 
     address: str
     name: str
+    driver: str | None
+    kind: str | None
     state: str
     connected: bool
     last_reading_at: datetime | None
     rssi: int | None
     links_lost: int
+    battery_percent: float | None
+    clock_offset_s: float | None
+    adapter: str | None
+    claimed_by: str
+    manufacturer: str = ""
+    model: str = ""
+    firmware: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterState:
+    """One adapter at a glance."""
+
+    name: str
+    state: str
+    links: int
+    links_max: int
+    last_advertisement_age_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastRung:
+    """The rung taken last: why, on which adapter (empty: the whole machine), when."""
+
+    rung: Rung
+    because: Cause
+    adapter: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryState:
+    """How often each rung was taken, how often in vain because the machine refused it, and what is wrong now."""
+
+    taken: Mapping[Rung, int] = field(default_factory=dict)
+    refused: int = 0
+    last: LastRung | None = None
+    troubles: tuple[tuple[Cause, str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UplinkState:
+    """Connections to the broker so far, how long ago ingest last stored something, whether the centre is there."""
+
+    connects: int = 0
+    stored_age_s: float | None = None
+    centre_reachable: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """Everything that a heartbeat reports."""
+    """Everything that a heartbeat reports; what has a default is told by a part that may not be there."""
 
     account: Account
-    adapter: str
+    adapters: tuple[AdapterState, ...]
+    recovery: RecoveryState
+    uplink: UplinkState
     devices: tuple[DeviceState, ...]
+    nearby: tuple[Neighbour, ...]
+    now_s: float
     overrun: int
+    repeats: int
     disk_full: bool
     set_aside: int
     in_flight: int
     versions: dict[str, str]
+    config: ClaimReport | None = None
+    clock_jumps: int = 0
+    clock_last_jump_s: float | None = None
 
 
 def status_payload(facts: Facts, now: Stamp) -> bytes:
     """Write the heartbeat."""
-    account = facts.account
     document = {
         "state": "online",
         "sent_at": now.wall.isoformat(timespec="milliseconds"),
         "boot_id": now.boot_id,
-        "clock_synchronised": now.synchronised,
-        "adapter": facts.adapter,
-        "outbox": {
-            "id": str(account.outbox_id),
-            "accepted": account.accepted,
-            "stored": account.stored,
-            "thinned": account.thinned,
-            "thinned_rows": [[r.first, r.end] for r in account.thinned_rows[-THINNED_RANGES_MAX:]],
-            "depth": account.depth,
-            "in_flight": facts.in_flight,
-            "used_bytes": account.used_bytes,
-            "bytes_max": account.bytes_max,
-            "disk_full": facts.disk_full,
-            "set_aside": facts.set_aside,
+        "clock": {
+            "synchronised": now.synchronised,
+            "jumps": facts.clock_jumps,
+            "last_jump_s": facts.clock_last_jump_s,
         },
-        "undecoded": account.undecoded,
+        "adapters": [_adapter(adapter) for adapter in facts.adapters],
+        "recovery": _recovery(facts.recovery),
+        "uplink": {
+            "connects": facts.uplink.connects,
+            "stored_age_s": _rounded(facts.uplink.stored_age_s),
+            "centre_reachable": facts.uplink.centre_reachable,
+        },
+        "outbox": _outbox(facts),
+        "undecoded": facts.account.undecoded,
         "overrun": facts.overrun,
+        "repeats": facts.repeats,
         "devices": [_device(device, now.wall) for device in facts.devices[:DEVICES_MAX]],
+        "nearby": [_neighbour(neighbour, facts.now_s) for neighbour in facts.nearby],
+        "config": _config(facts.config),
         "versions": facts.versions,
     }
     return json.dumps(document, separators=(",", ":")).encode()
+
+
+def _adapter(adapter: AdapterState) -> dict[str, object]:
+    return {
+        "name": adapter.name,
+        "state": adapter.state,
+        "links": adapter.links,
+        "links_max": adapter.links_max,
+        "last_advertisement_age_s": _rounded(adapter.last_advertisement_age_s),
+    }
+
+
+def _recovery(recovery: RecoveryState) -> dict[str, object]:
+    last = recovery.last
+    return {
+        **{rung.value: recovery.taken.get(rung, 0) for rung in Rung},
+        "refused": recovery.refused,
+        "last": last
+        and {
+            "rung": last.rung.value,
+            "because": last.because.value,
+            "adapter": last.adapter or None,
+            "at": last.at.isoformat(timespec="milliseconds"),
+        },
+        "troubles": [
+            {"cause": cause.value, "adapter": adapter or None, "for_s": _rounded(for_s)}
+            for cause, adapter, for_s in recovery.troubles
+        ],
+    }
+
+
+def _outbox(facts: Facts) -> dict[str, object]:
+    account = facts.account
+    return {
+        "id": str(account.outbox_id),
+        "accepted": account.accepted,
+        "stored": account.stored,
+        "thinned": account.thinned,
+        "thinned_rows": [[r.first, r.end] for r in account.thinned_rows[-THINNED_RANGES_MAX:]],
+        "depth": account.depth,
+        "in_flight": facts.in_flight,
+        "used_bytes": account.used_bytes,
+        "bytes_max": account.bytes_max,
+        "disk_full": facts.disk_full,
+        "set_aside": facts.set_aside,
+    }
 
 
 def _device(device: DeviceState, now: datetime) -> dict[str, object]:
@@ -75,9 +182,47 @@ def _device(device: DeviceState, now: datetime) -> dict[str, object]:
     return {
         "address": device.address,
         "name": device.name,
+        "driver": device.driver,
+        "kind": device.kind,
         "state": device.state,
         "connected": device.connected,
-        "last_reading_age_s": None if age is None else round(age.total_seconds(), 3),
+        "last_reading_age_s": None if age is None else _rounded(age.total_seconds()),
         "rssi": device.rssi,
         "links_lost": device.links_lost,
+        "battery_percent": device.battery_percent,
+        "clock_offset_s": _rounded(device.clock_offset_s),
+        "adapter": device.adapter,
+        "claimed_by": device.claimed_by,
+        "manufacturer": device.manufacturer,
+        "model": device.model,
+        "firmware": device.firmware,
     }
+
+
+def _neighbour(neighbour: Neighbour, now_s: float) -> dict[str, object]:
+    return {
+        "address": neighbour.address,
+        "name": neighbour.name,
+        "driver": neighbour.driver,
+        "product": neighbour.product,
+        "kind": neighbour.kind.value,
+        "rssi": neighbour.rssi,
+        "age_s": _rounded(now_s - neighbour.heard_s),
+    }
+
+
+def _config(config: ClaimReport | None) -> dict[str, object]:
+    if config is None:
+        return {"devices": 0, "received_at": None, "refused": None}
+    return {
+        "devices": config.devices,
+        "left_out": config.left_out,
+        "issued_at": config.issued_at and config.issued_at.isoformat(),
+        "received_at": config.received_at and config.received_at.isoformat(),
+        "refused": config.refused,
+        "set_aside": config.set_aside,
+    }
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 3)

@@ -73,7 +73,7 @@ async def test_what_devices_say_reaches_ingest_and_is_forgotten_only_then(
     )
     assert len(stored) == 20
     online = next(status for status in ingest.statuses if status["state"] == "online")
-    assert online["clock_synchronised"] is True
+    assert online["clock"]["synchronised"] is True
     assert online["versions"]["bleak"]
 
 

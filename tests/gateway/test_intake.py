@@ -2,20 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from gateway.floor import Floor
-from gateway.intake import WAITING_MAX, Intake, Notification, taken_apart
+from gateway.intake import WAITING_MAX, Intake, Memory, Notification, taken_apart
 from gateway.machine import ClockTrust, LinuxMachine, Timekeeper
 from gateway.outbox_door import OutboxDoor
-from gateway.placing import Place
+from gateway.placing import Place, Stamp, Stamped
 from gateway.rows import ROW_END, RowRange
 from tests.gateway.waiting import eventually
 from vitals.clock import ClinicalClock
 from vitals.reading import Acquisition
+from vitals.signals import Signal
 
 WHERE = Place(zone=UTC, stored_after=timedelta(minutes=2))
 FLOOR = Floor(spo2_below=9000, temperature_from=3900)
@@ -25,7 +27,11 @@ KEEPER = Timekeeper(ClinicalClock(), LinuxMachine(ClockTrust.SYNCHRONISED))
 
 def notification(payload: str, characteristic: str = "2a5f") -> Notification:
     return Notification(
-        device="AA", characteristic=characteristic, payload=bytes.fromhex(payload), stamp=KEEPER.stamp()
+        device="AA",
+        driver="bluetooth_sig",
+        characteristic=characteristic,
+        payload=bytes.fromhex(payload),
+        stamp=KEEPER.stamp(),
     )
 
 
@@ -120,7 +126,7 @@ def test_records_of_a_memory_come_after_live_rows_in_their_order() -> None:
         time = then.year.to_bytes(2, "little") + bytes((then.month, then.day, then.hour, then.minute, then.second))
         return notification("02700100ff" + time.hex(), "2a1c")
 
-    rows = taken_apart([stored(3), notification(SPO2_97), stored(2)], WHERE).rows
+    rows = taken_apart([stored(3), notification(SPO2_97), stored(2)], WHERE, Memory()).rows
     assert [row.reading.acquisition for row in rows] == [
         Acquisition.CONTINUOUS,
         Acquisition.CONTINUOUS,
@@ -128,3 +134,59 @@ def test_records_of_a_memory_come_after_live_rows_in_their_order() -> None:
         Acquisition.STORED,
     ]
     assert rows[2].reading.measured_at < rows[3].reading.measured_at
+
+
+async def test_a_measurement_sent_again_is_one_row_and_counted(rig: Rig) -> None:
+    for _ in range(3):
+        rig.intake.take(notification("00860100ff", "2a1c"))
+    await rig.intake.drained()
+    rig.intake.take(notification("00860100ff", "2a1c"))
+    await rig.intake.drained()
+    assert (await rig.door.account()).accepted == 1
+    assert rig.intake.counts.repeats == 3
+
+
+async def test_a_vendor_s_frame_is_read_by_its_driver_and_an_unknown_driver_s_is_kept(rig: Rig) -> None:
+    frame = notification("81485f20", "cdeacb81-5235-4c07-8846-93a37ee6b86d")
+    rig.intake.take(replace(frame, driver="jumper"))
+    rig.intake.take(replace(frame, driver="nobody"))
+    await rig.intake.drained()
+    rows = await rig.door.read(RowRange(0, ROW_END), limit=10)
+    assert {(row.signal, row.value) for row in rows} >= {(Signal.SPO2, 9500), (Signal.PULSE, 7200)}
+    assert (await rig.door.account()).undecoded == 1
+
+
+async def test_the_battery_s_newest_word_is_remembered(rig: Rig) -> None:
+    for level in ("64", "63"):
+        rig.intake.take(notification(level, "2a19"))
+    await rig.intake.drained()
+    assert rig.intake.battery_percent("AA") == 99.0
+    assert rig.intake.battery_percent("BB") is None
+
+
+def test_every_beat_of_a_payload_and_of_the_next_has_an_instant_of_its_own() -> None:
+    memory = Memory()
+    began = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def beats(at_ms: int, *intervals_1024: int) -> list[Stamped]:
+        stamp = Stamp(wall=began + timedelta(milliseconds=at_ms), mono_ms=at_ms, boot_id=1, synchronised=True)
+        payload = "1048" + b"".join(i.to_bytes(2, "little") for i in intervals_1024).hex()
+        rows = taken_apart([replace(notification(payload, "2a37"), stamp=stamp)], WHERE, memory).rows
+        return [row for row in rows if row.reading.signal is Signal.RR_INTERVAL]
+
+    rows = [*beats(10_000, 1024, 1024, 512), *beats(10_500, 512), *beats(10_600, 1024, 1024), *beats(11_600, 512, 512)]
+    instants = [row.reading.measured_at for row in rows]
+    assert len(rows) == 8
+    assert instants == sorted(set(instants))
+    monos = [row.mono_ms for row in rows]
+    assert monos == sorted(set(monos))
+    assert (instants[0], instants[2]) == (began + timedelta(seconds=8.5), began + timedelta(seconds=10))
+
+
+def test_a_beat_lies_before_its_payload_by_clinical_time_on_the_wall_and_by_machine_time_on_the_boot_s_clock() -> None:
+    fast = replace(WHERE, speed=20.0)
+    stamp = Stamp(wall=datetime(2026, 1, 1, tzinfo=UTC), mono_ms=10_000, boot_id=1, synchronised=True)
+    rows = taken_apart([replace(notification("104800040004", "2a37"), stamp=stamp)], fast, Memory()).rows
+    older, newer = (row for row in rows if row.reading.signal is Signal.RR_INTERVAL)
+    assert newer.reading.measured_at - older.reading.measured_at == timedelta(seconds=1)
+    assert newer.mono_ms - older.mono_ms == 50

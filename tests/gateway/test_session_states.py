@@ -2,7 +2,19 @@
 
 import pytest
 
-from gateway.session_states import Action, Event, IllegalMove, Progress, State, action_in, moved, rest_s
+from gateway.session_states import (
+    LINKED_STATES,
+    LISTENING_STATES,
+    Action,
+    Event,
+    IllegalMove,
+    Progress,
+    State,
+    action_in,
+    forgets_device,
+    moved,
+    rest_s,
+)
 
 
 def lived(*events: Event) -> Progress:
@@ -12,11 +24,44 @@ def lived(*events: Event) -> Progress:
     return progress
 
 
-UP = (Event.ADVERTISED, Event.CONNECTED, Event.FOUND, Event.SUBSCRIBED)
+LINK = (Event.ADVERTISED, Event.CONNECTED, Event.BONDED)
+UP = (*LINK, Event.FOUND, Event.CLOCK_DONE, Event.SUBSCRIBED)
 
 
 def test_the_way_up() -> None:
     assert lived(*UP) == Progress(state=State.STREAM, failures=0)
+
+
+def test_a_device_that_speaks_when_asked_is_polled() -> None:
+    assert lived(*UP[:-1], Event.SUBSCRIBED_TO_POLL) == Progress(state=State.POLL, failures=0)
+
+
+def test_a_wish_to_be_paired_that_shows_on_the_link_leads_through_bonding_and_all_after_it() -> None:
+    assert lived(*LINK, Event.FOUND, Event.CLOCK_DONE, Event.MUST_BOND).state is State.BOND
+    assert lived(*LINK, Event.FOUND, Event.MUST_BOND, Event.BONDED).state is State.DISCOVER
+
+
+@pytest.mark.parametrize("event", [Event.DONE, Event.PREEMPTED, Event.DROPPED, Event.LINK_LOST])
+@pytest.mark.parametrize("last", [Event.SUBSCRIBED, Event.SUBSCRIBED_TO_POLL])
+def test_a_link_that_spoke_and_ended_is_no_failure(last: Event, event: Event) -> None:
+    assert lived(*UP[:-1], last, event) == Progress(state=State.SCAN, failures=0)
+
+
+@pytest.mark.parametrize("state", LINKED_STATES - LISTENING_STATES)
+def test_a_link_that_was_lost_before_it_spoke_is_a_failure(state: State) -> None:
+    assert moved(Progress(state=state), Event.LINK_LOST) == Progress(state=State.WAIT, failures=1)
+
+
+@pytest.mark.parametrize("state", LINKED_STATES | {State.CONNECT})
+def test_what_is_taken_down_with_the_stack_is_no_failure_wherever_it_stood(state: State) -> None:
+    assert moved(Progress(state=state, failures=2), Event.DROPPED) == Progress(state=State.SCAN, failures=2)
+
+
+def test_a_device_is_forgotten_when_something_is_missing_and_seldom_again() -> None:
+    missing = [n for n in range(11) if forgets_device(State.DISCOVER, Event.NOTHING_TO_READ, n)]
+    in_vain = [n for n in range(11) if forgets_device(State.CONNECT, Event.FAILED, n)]
+    assert (missing, in_vain) == ([0, 5, 10], [4, 9])
+    assert not forgets_device(State.STREAM, Event.LINK_LOST, 0)
 
 
 def test_a_lost_link_leads_back_to_scanning_and_through_subscribing_again() -> None:
@@ -41,7 +86,7 @@ def test_an_old_advertisement_is_no_failure() -> None:
 def test_pauses_grow_and_are_bounded() -> None:
     pauses = [rest_s(n) for n in range(1, 12)]
     assert pauses == sorted(pauses)
-    assert (pauses[0], pauses[-1]) == (0.5, 30.0)
+    assert (pauses[0], pauses[-1]) == (0.5, 60.0)
 
 
 @pytest.mark.parametrize("state", State)

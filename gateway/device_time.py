@@ -1,0 +1,61 @@
+"""A device's clock on a link: held against ours, and set where it can be and ours is right."""
+
+from datetime import datetime, tzinfo
+
+import structlog
+
+from gateway.device_clock import offset_s
+from gateway.driver import Write
+from gateway.gatt.current_time import (
+    CURRENT_TIME_UUID,
+    DATE_TIME_UUID,
+    UnwritableTime,
+    decode_current_time,
+    decode_date_time,
+    encode_current_time,
+    encode_date_time,
+)
+from gateway.gatt.decoded import DecodeError
+from gateway.link import Link, MustBond, Refused
+from gateway.machine import Timekeeper
+
+_CLOCKS = {
+    CURRENT_TIME_UUID: (decode_current_time, encode_current_time),
+    DATE_TIME_UUID: (decode_date_time, encode_date_time),
+}
+
+log = structlog.get_logger()
+
+
+async def read_offset_s(link: Link, timekeeper: Timekeeper, zone: tzinfo) -> float | None:
+    """Read the device's clock and say how far it is ahead of ours; None where it shows none. Raises LinkError."""
+    for uuid, (decode, _) in _CLOCKS.items():
+        if link.offers(uuid, "read"):
+            try:
+                shown = decode(await link.read(uuid)).device_time
+            except MustBond:
+                raise
+            except (DecodeError, Refused) as exc:
+                log.info("clock not read", device=link.address, error=str(exc))
+                continue
+            if shown is not None:
+                return offset_s(shown, wall=timekeeper.stamp().wall, zone=zone)
+    return None
+
+
+async def set_clock(link: Link, timekeeper: Timekeeper, zone: tzinfo) -> bool:
+    """Write our time where it can be written and is right; say whether the device took it. Raises LinkError."""
+    for uuid, (_, encode) in _CLOCKS.items():
+        now = timekeeper.stamp()
+        if now.synchronised and link.offers(uuid, "write", "write-without-response"):
+            try:
+                await link.write(Write(uuid=uuid, payload=encode(_local(now.wall, zone))))
+            except (UnwritableTime, Refused) as exc:
+                log.info("clock not set", device=link.address, error=str(exc))
+                continue
+            return True
+    return False
+
+
+def _local(wall: datetime, zone: tzinfo) -> datetime:
+    return wall.astimezone(zone)
