@@ -7,7 +7,6 @@ The account of alarms is on the disk soon after each change; where that fails th
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
@@ -31,24 +30,26 @@ TICK_S_MIN = 0.05
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What the bell hears and tells: the centre's facts, and that its state has changed."""
-
-    facts: Callable[[], Awaitable[Facts]]
-    on_change: Callable[[], None]
-
-
 class Bell:
-    """One per gateway; construct on the event loop, where every method is called."""
+    """One per gateway; construct on the event loop, where every method is called.
+
+    `facts` tells of the centre, `on_change` hears of every alarm that begins or ends.
+    """
 
     def __init__(
-        self, settings: LocalAlarmSettings, *, timekeeper: Timekeeper, files: AlarmFiles, around: Surroundings
+        self,
+        settings: LocalAlarmSettings,
+        *,
+        timekeeper: Timekeeper,
+        files: AlarmFiles,
+        facts: Callable[[], Awaitable[Facts]],
+        on_change: Callable[[], None],
     ) -> None:
         self._settings = settings
         self._timekeeper = timekeeper
         self._files = files
-        self._around = around
+        self._facts = facts
+        self._on_change = on_change
         self._sounder = Sounder(
             Outputs(command=settings.command, command_s_max=settings.command_s_max, led=settings.led)
         )
@@ -117,7 +118,7 @@ class Bell:
     async def _look(self) -> None:
         quiet = await asyncio.to_thread(self._files.take_quiet)
         try:
-            facts = await self._around.facts()
+            facts = await self._facts()
         except OutboxError as exc:  # no news of the centre is not its absence; the outbox says itself what it lacks
             log.warning("nothing known of what is stored", error=str(exc))
             facts = None
@@ -139,7 +140,7 @@ class Bell:
         if self._account is not before:
             log.warning("local alarm", sounding=[described(a, moment) for a in self._account.sounding])
             self._wake.set()
-            self._around.on_change()
+            self._on_change()
         self._sounder.show(
             due(
                 Situation(
@@ -175,7 +176,7 @@ class Bell:
     def _pause(self, quiet: Quiet, now_ms: int) -> None:
         self._quiet_until_ms = now_ms + quiet.minutes * 60_000
         log.warning("the alarm's sound pauses", minutes=quiet.minutes, reason=quiet.reason)
-        self._around.on_change()
+        self._on_change()
 
     def _is_armed(self, now_ms: int) -> bool:
         return self._settings.when is When.ALWAYS or self._centre.is_alone(now_ms, handover_ms=self._handover_ms)
