@@ -1,0 +1,85 @@
+"""docs/adding-a-device.md followed to the letter, in a copy of the house: its driver is read, tested and decoded."""
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+PAGE = (REPOSITORY / "docs" / "adding-a-device.md").read_text()
+PACKAGES = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["importlinter"]["root_packages"]
+VECTORS = Path("tests") / "gateway" / "vendor"
+
+FILE = re.compile(r"^`(?P<path>[\w/]+\.py)`:\n\n```python\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+ROW = re.compile(r"```python\n(?P<row>    [^\n]+\n)```")
+COMMAND = re.compile(r"```sh\nhearthwatch (?P<arguments>[^\n]+)\n```\n\n```json\n(?P<prints>[^\n]+)\n```")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newcomer:
+    """A copy of the house with what the page says put where it says."""
+
+    folder: Path
+    files: tuple[str, ...]
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", *arguments], cwd=self.folder, capture_output=True, text=True, check=False
+        )
+
+
+@pytest.fixture(scope="module")
+def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Newcomer:
+    folder = tmp_path_factory.mktemp("newcomer")
+    ignored = shutil.ignore_patterns("__pycache__", "static")
+    for package in (*PACKAGES, str(VECTORS)):
+        shutil.copytree(REPOSITORY / package, folder / package, ignore=ignored)
+    for file in ("pyproject.toml", "tests/__init__.py", "tests/gateway/__init__.py"):
+        shutil.copy(REPOSITORY / file, folder / file)
+    (folder / VECTORS / Path(__file__).name).unlink()
+    files = {match["path"]: match["text"] for match in FILE.finditer(PAGE)}
+    for path, text in files.items():
+        assert not (folder / path).exists(), path
+        (folder / path).write_text(text)
+    driver, device = ROW.findall(PAGE)
+    put(folder / "gateway" / "drivers.py", before="    masimo,\n", row="    linden,\n")
+    put(folder / "gateway" / "drivers.py", before="    BLUETOOTH_SIG,\n", row=driver)
+    put(folder / VECTORS / "test_recognition.py", before="    (shown(", row=device)
+    return Newcomer(folder=folder, files=tuple(files))
+
+
+def test_the_page_has_a_driver_and_its_vectors(newcomer: Newcomer) -> None:
+    assert newcomer.files == ("gateway/vendor/linden.py", "tests/gateway/vendor/test_linden.py")
+
+
+def test_all_vectors_pass_the_new_ones_too(newcomer: Newcomer) -> None:
+    done = newcomer.run("pytest", str(VECTORS), "-q", "-p", "no:cacheprovider")
+    assert done.returncode == 0, done.stdout + done.stderr
+    counted = newcomer.run("pytest", str(VECTORS / "test_linden.py"), "-q", "-p", "no:cacheprovider")
+    assert "6 passed" in counted.stdout
+
+
+def test_the_page_keeps_to_the_style_of_the_house(newcomer: Newcomer) -> None:
+    for order in (("check", "--no-cache"), ("format", "--check", "--no-cache")):
+        done = newcomer.run("ruff", *order, *newcomer.files)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_command_prints_what_the_page_says(newcomer: Newcomer) -> None:
+    (command,) = COMMAND.finditer(PAGE)
+    done = newcomer.run("hearthwatch", *shlex.split(command["arguments"]))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == json.loads(command["prints"])
+
+
+def put(path: Path, *, before: str, row: str) -> None:
+    text = path.read_text()
+    assert before in text, f"{path.name} has no line {before!r}"
+    path.write_text(text.replace(before, row + before, 1))
