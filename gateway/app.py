@@ -29,7 +29,8 @@ from gateway.recovery_rungs import Recovery
 from gateway.settings import GatewaySettings
 from gateway.slots import Slots
 from gateway.stack import NoStack, Stack
-from gateway.status import OFFLINE
+from gateway.status import OFFLINE, UplinkState
+from gateway.status_file import StatusFile, status_path
 from gateway.surroundings import Surroundings
 from gateway.uplink import Listener, Uplink
 from vitals.clock import ClinicalClock
@@ -84,6 +85,7 @@ class Gateway:
         is_bluez = all(radio.scanner_class is None for radio in radios)
         self._settings = settings
         self._door = door
+        self._changed = asyncio.Event()
         self.stack: Stack = BlueZ() if is_bluez else NoStack()
         self.courier = Courier(door, timekeeper, courier_plan(settings, clock, floor))
         self.intake = Intake(
@@ -137,6 +139,7 @@ class Gateway:
                 timekeeper=timekeeper,
                 set_aside=lambda: set_aside_count(settings.outbox_path),
                 recovery=lambda: self.recovery.state,
+                uplink=lambda: UplinkState(connects=self.uplink.connects),
                 claims=self.claims.report,
             ),
             every_s=clock.machine_s(timedelta(seconds=settings.heartbeat_s)),
@@ -158,9 +161,15 @@ class Gateway:
         senders = [
             asyncio.create_task(self.stack.run(self.recovery.listener()), name="stack"),
             asyncio.create_task(self.recovery.run(), name="recovery"),
-            asyncio.create_task(self.claims.run(self.fleet.apply, self.heartbeat.beat_now), name="claims"),
+            asyncio.create_task(self.claims.run(self.fleet.apply, self._on_changed), name="claims"),
             asyncio.create_task(self.courier.run(), name="courier"),
             asyncio.create_task(self.heartbeat.run(self.uplink), name="heartbeat"),
+            asyncio.create_task(
+                StatusFile(status_path(self._settings.outbox_path, self._settings.status_file)).run(
+                    self.heartbeat.payload, changed=self._changed
+                ),
+                name="status file",
+            ),
         ]
         stopped = asyncio.create_task(stop.wait(), name="stop")
         try:
@@ -176,6 +185,11 @@ class Gateway:
         """Tell the centre how things are, and let the word get out: what comes next may be a reboot."""
         await self.heartbeat.beat(self.uplink)
         await self.uplink.settled(timeout_s=TOLD_S_MAX)
+
+    def _on_changed(self) -> None:
+        """Tell at once what somebody may be looking for just now."""
+        self.heartbeat.beat_now()
+        self._changed.set()
 
     def _on_connected(self) -> None:
         self.courier.connected()

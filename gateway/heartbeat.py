@@ -34,6 +34,7 @@ class Parts:
     timekeeper: Timekeeper
     set_aside: Callable[[], int]
     recovery: Callable[[], RecoveryState]
+    uplink: Callable[[], UplinkState]
     claims: Callable[[], ClaimReport]
 
 
@@ -65,16 +66,17 @@ class Heartbeat:
     async def beat(self, uplink: Uplink) -> None:
         """Beat once, if there is a broker to hear it."""
         if uplink.connected:
-            uplink.publish(Leaf.STATUS, await self._payload(uplink), retain=True)
+            uplink.publish(Leaf.STATUS, await self.payload(), retain=True)
 
-    async def _payload(self, uplink: Uplink) -> bytes:
+    async def payload(self) -> bytes:
+        """Say how the gateway is."""
         parts = self._parts
         stamp, watch = parts.timekeeper.stamp(), parts.timekeeper.watch
         facts = Facts(
             account=await parts.door.account(),
             adapters=tuple(self._adapters()),
             recovery=parts.recovery(),
-            uplink=UplinkState(connects=uplink.connects),
+            uplink=parts.uplink(),
             devices=tuple(self._device(session) for session in parts.fleet.sessions),
             nearby=parts.fleet.nearby.listed(now_s=self._now_s()),
             now_s=self._now_s(),
