@@ -33,6 +33,7 @@ from gateway.status import OFFLINE, UplinkState
 from gateway.status_file import StatusFile, status_path
 from gateway.surroundings import Surroundings
 from gateway.uplink import Listener, Uplink
+from gateway.watchdog import Evidence, Systemd, Watchdog
 from vitals.clock import ClinicalClock
 from vitals.topics import Leaf
 
@@ -150,6 +151,9 @@ class Gateway:
             will=OFFLINE,
         )
         self.courier.uplink = self.uplink
+        self.watchdog = Watchdog(
+            Systemd.from_environment(), Evidence(ask_outbox=self._depth, intake=self.intake.progress)
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until told to stop, or until a part that must not end does."""
@@ -164,6 +168,7 @@ class Gateway:
             asyncio.create_task(self.claims.run(self.fleet.apply, self._on_changed), name="claims"),
             asyncio.create_task(self.courier.run(), name="courier"),
             asyncio.create_task(self.heartbeat.run(self.uplink), name="heartbeat"),
+            asyncio.create_task(self.watchdog.run(), name="watchdog"),
             asyncio.create_task(
                 StatusFile(status_path(self._settings.outbox_path, self._settings.status_file)).run(
                     self.heartbeat.payload, changed=self._changed
@@ -179,6 +184,7 @@ class Gateway:
                 raise RuntimeError(f"{task.get_name()} ended")
         finally:
             log.info("gateway stops")
+            self.watchdog.stopping()
             await self._take_down(radio, intake, [*senders, stopped])
 
     async def _tell(self) -> None:
@@ -190,6 +196,9 @@ class Gateway:
         """Tell at once what somebody may be looking for just now."""
         self.heartbeat.beat_now()
         self._changed.set()
+
+    async def _depth(self) -> int:
+        return (await self._door.account()).depth
 
     def _on_connected(self) -> None:
         self.courier.connected()

@@ -1,13 +1,16 @@
 """From notifications to accepted readings: what waited during one commit is decoded and committed by the next.
 
 Bound: at most `WAITING_MAX` notifications wait; at the bound the oldest is dropped and counted (never the newest).
+While the disk takes nothing, what comes is read all the same: whoever listens to readings (the alarm at home) must not
+be deaf because a disk is full.
 A finished measurement that its device sends again is one row (`repeats`); what comes out of a device's memory a second
 time after a restart is the outbox's to know.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -15,6 +18,7 @@ import structlog
 from gateway.drivers import DRIVER_BY_NAME
 from gateway.floor import Floor
 from gateway.gatt.decoded import Decoded, DecodeError
+from gateway.health import Progress
 from gateway.instants import Instants
 from gateway.outbox import OutboxFull, Undecoded
 from gateway.outbox_door import OutboxDoor
@@ -55,16 +59,28 @@ class IntakeCounts:
     undecoded: int = 0
     repeats: int = 0
     accepted: int = 0
+    groups: int = 0
     disk_full: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Notifications taken apart; `repeats` counts those that only said again what is known."""
+    """So many notifications taken apart; `repeats` counts those that only said again what is known.
 
+    `telling` are the rows that may raise an alarm by themselves: a wellness wearable's may not (CLINICAL 2.4).
+    """
+
+    taken: int = 0
     rows: list[Stamped] = field(default_factory=list)
+    telling: list[Stamped] = field(default_factory=list)
     undecoded: list[Undecoded] = field(default_factory=list)
     repeats: int = 0
+
+    def joined(self, later: "Batch") -> "Batch":
+        """Give both as one; to be used instead of either."""
+        self.rows.extend(later.rows)
+        self.undecoded.extend(later.undecoded)
+        return replace(self, taken=self.taken + later.taken, repeats=self.repeats + later.repeats)
 
 
 class Memory:
@@ -79,14 +95,24 @@ class Memory:
 class Intake:
     """Takes notifications from the sessions at once, and brings them to the outbox in groups."""
 
-    def __init__(self, door: OutboxDoor, *, where: Place, floor: Floor, on_accepted: Callable[[bool], None]) -> None:
+    def __init__(
+        self,
+        door: OutboxDoor,
+        *,
+        where: Place,
+        floor: Floor,
+        on_accepted: Callable[[bool], None],
+        on_read: Callable[[Sequence[Stamped]], None] = lambda rows: None,  # noqa: ARG005
+    ) -> None:
         self.counts = IntakeCounts()
         self._door = door
         self._place = where
         self._memory = Memory()
         self._floor = floor
         self._on_accepted = on_accepted
+        self._on_read = on_read
         self._waiting: deque[Notification] = deque(maxlen=WAITING_MAX)
+        self._read: deque[Batch] = deque()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -105,14 +131,18 @@ class Intake:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._waiting:
-                group = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH_MAX))]
-                await self._accept(taken_apart(group, self._place, self._memory))
+            while self._read or self._waiting:
+                await self._accept(self._read.popleft() if self._read else self._next_batch())
             self._idle.set()
 
     def battery_percent(self, device: str) -> float | None:
         """Say what a device last told of its battery."""
         return self._memory.battery_percent.get(device)
+
+    def progress(self) -> Progress:
+        """Say how far it is: what waits counts the group that is being accepted."""
+        waiting = 0 if self._idle.is_set() else max(1, len(self._waiting))
+        return Progress(waiting=waiting, groups=self.counts.groups, is_disk_full=self.counts.disk_full)
 
     async def drained(self) -> None:
         """Wait until everything taken so far is accepted."""
@@ -129,13 +159,38 @@ class Intake:
                 self.counts.disk_full = True
                 delay_s = RETRY_S[min(attempt, len(RETRY_S) - 1)]
                 log.error("outbox takes nothing, readings wait in memory", error=str(exc), retry_s=delay_s)
-                await asyncio.sleep(delay_s)
+                await self._read_on(delay_s)
         self.counts.disk_full = False
         self.counts.accepted += len(batch.rows)
         self.counts.undecoded += len(batch.undecoded)
         self.counts.repeats += batch.repeats
+        self.counts.groups += 1
         if batch.rows:
             self._on_accepted(any(self._breaches(row) for row in batch.rows))
+
+    def _next_batch(self) -> Batch:
+        group = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH_MAX))]
+        batch = taken_apart(group, self._place, self._memory)
+        self._on_read(batch.telling)
+        return batch
+
+    async def _read_on(self, seconds: float) -> None:
+        """Wait so long for the disk, and read what comes meanwhile."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while True:
+                    self._wake.clear()
+                    while self._waiting:
+                        self._keep_for_later(self._next_batch())
+                    await self._wake.wait()
+
+    def _keep_for_later(self, batch: Batch) -> None:
+        """Put a batch behind those that are read and not accepted, in as few groups as may be."""
+        if self._read and self._read[-1].taken + batch.taken <= BATCH_MAX:
+            batch = self._read.pop().joined(batch)
+        self._read.append(batch)
+        if len(self._read) > WAITING_MAX // BATCH_MAX:
+            self.counts.overrun += self._read.popleft().taken
 
     def _breaches(self, row: Stamped) -> bool:
         return self._floor.is_breached(row.reading.signal, row.reading.value, row.reading.quality)
@@ -144,6 +199,7 @@ class Intake:
 def taken_apart(group: list[Notification], where: Place, memory: Memory) -> Batch:
     """Decode and place a group; records from a memory come last, so that they and live rows pack tightly."""
     rows: list[Stamped] = []
+    telling: list[Stamped] = []
     undecoded: list[Undecoded] = []
     repeats = 0
     for item in group:
@@ -158,12 +214,15 @@ def taken_apart(group: list[Notification], where: Place, memory: Memory) -> Batc
             repeats += 1
             continue
         placed = place(decoded, device=item.device, stamp=item.stamp, place=where, clock_offset_s=item.clock_offset_s)
-        rows.extend(memory.instants.beats_apart(placed))
+        placed = memory.instants.beats_apart(placed)
+        rows.extend(placed)
+        if not DRIVER_BY_NAME[item.driver].wellness:
+            telling.extend(placed)
         for measured in decoded.measurements:
             if measured.signal is Signal.BATTERY and measured.value is not None:
                 memory.battery_percent[item.device] = unscaled(Signal.BATTERY, measured.value)
     rows.sort(key=lambda row: row.reading.acquisition is Acquisition.STORED)
-    return Batch(rows=rows, undecoded=undecoded, repeats=repeats)
+    return Batch(taken=len(group), rows=rows, telling=telling, undecoded=undecoded, repeats=repeats)
 
 
 def _decoded(item: Notification) -> Decoded:
