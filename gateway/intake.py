@@ -141,7 +141,8 @@ class Intake:
 
     def progress(self) -> Progress:
         """Say how far it is: what waits counts the group that is being accepted."""
-        waiting = 0 if self._idle.is_set() else max(1, len(self._waiting))
+        read = sum(batch.taken for batch in self._read)
+        waiting = 0 if self._idle.is_set() else max(1, len(self._waiting) + read)
         return Progress(waiting=waiting, groups=self.counts.groups, is_disk_full=self.counts.disk_full)
 
     async def drained(self) -> None:

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from gateway.floor import Floor
-from gateway.intake import WAITING_MAX, Intake, Memory, Notification, taken_apart
+from gateway.intake import BATCH_MAX, WAITING_MAX, Intake, Memory, Notification, taken_apart
 from gateway.machine import ClockTrust, LinuxMachine, Timekeeper
 from gateway.outbox_door import OutboxDoor
 from gateway.placing import Place, Stamp, Stamped
 from gateway.rows import ROW_END, RowRange
+from gateway.vendor import viatom
+from gateway.vendor.checksums import crc8
 from tests.gateway.waiting import eventually
 from vitals.clock import ClinicalClock
 from vitals.reading import Acquisition
@@ -41,7 +43,8 @@ class Rig:
     def __init__(self, door: OutboxDoor) -> None:
         self.door = door
         self.urgent: list[bool] = []
-        self.intake = Intake(door, where=WHERE, floor=FLOOR, on_accepted=self.urgent.append)
+        self.read: list[Stamped] = []
+        self.intake = Intake(door, where=WHERE, floor=FLOOR, on_accepted=self.urgent.append, on_read=self.read.extend)
 
 
 @pytest.fixture
@@ -106,6 +109,50 @@ async def test_a_full_disk_is_waited_for_and_nothing_waiting_is_lost(rig: Rig) -
     rows = await rig.door.read(RowRange(0, ROW_END), limit=10_000)
     assert [row.row_no for row in rows] == list(range(1, 1003))
     assert rows[-2].value == 8000
+
+
+async def test_while_the_disk_is_full_readings_are_read_all_the_same(rig: Rig) -> None:
+    db = rig.door._outbox._db
+    await rig.door._call(lambda: db.execute("PRAGMA max_page_count = 1"))
+    for _ in range(500):
+        rig.intake.take(notification(SPO2_97))
+    await eventually(lambda: rig.intake.counts.disk_full)
+    for number in range(1, 4):
+        rig.intake.take(notification(SPO2_80))
+        await eventually(lambda number=number: len(rig.read) == 1000 + 2 * number)  # type: ignore[misc]
+    assert rig.read[-2].reading.value == 8000
+    assert rig.intake.counts.accepted == 0
+    await rig.door._call(lambda: db.execute("PRAGMA max_page_count = 1000000"))
+    await rig.intake.drained()
+    assert rig.intake.counts.accepted == len(rig.read) == 1006  # read once, accepted once
+    assert rig.urgent == [False, True]  # what waited is one group
+
+
+async def test_while_the_disk_is_full_no_more_than_its_bound_is_kept(rig: Rig) -> None:
+    db = rig.door._outbox._db
+    await rig.door._call(lambda: db.execute("PRAGMA max_page_count = 1"))
+    for _ in range(500):
+        rig.intake.take(notification(SPO2_97))
+    await eventually(lambda: rig.intake.counts.disk_full)
+    for _ in range(11):
+        for _ in range(BATCH_MAX):
+            rig.intake.take(notification(SPO2_97))
+        await eventually(lambda: not rig.intake._waiting)
+    assert rig.intake.counts.overrun == BATCH_MAX
+    await rig.door._call(lambda: db.execute("PRAGMA max_page_count = 1000000"))
+    await rig.intake.drained()
+    assert rig.intake.counts.accepted == 2 * (10 * BATCH_MAX + 500)
+
+
+async def test_a_wellness_wearable_is_kept_and_raises_nothing_by_itself(rig: Rig) -> None:
+    head = bytes((0x55, 0, 0xFF, 0, 0, 13, 0)) + bytes.fromhex("504200000000006100920a0100")  # a ring: worn, 80 %
+    frame = head + bytes((crc8(head),))
+    ring = replace(notification(SPO2_80), driver=viatom.DRIVER.name, characteristic=viatom.NOTIFY, payload=frame)
+    assert viatom.DRIVER.wellness
+    rig.intake.take(ring)
+    await rig.intake.drained()
+    assert rig.intake.counts.accepted == 3
+    assert rig.read == []
 
 
 async def test_at_the_bound_the_oldest_waiting_is_dropped_and_counted(tmp_path: Path) -> None:
