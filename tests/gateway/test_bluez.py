@@ -1,0 +1,152 @@
+"""What we ask of BlueZ ourselves, on a bluetoothd of our own: watch it, pair, end links, cycle power, restart, reboot."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+from bleak import BleakClient, BleakScanner
+
+from firmware_stubs.clock import ClinicalClock
+from firmware_stubs.oximeter import Oximeter
+from firmware_stubs.peripheral import Identity
+from gateway.bluez import BlueZ
+from gateway.stack import AdapterFound, StackError, StackListener
+from tests.gateway.fleet_rig import WELL
+from tests.gateway.waiting import eventually
+from tests.rigs import Rig2
+
+ADDRESS = "C0:00:00:00:00:01"
+
+
+class Watch:
+    """A BlueZ that is watched, and what it said."""
+
+    def __init__(self) -> None:
+        self.bluez = BlueZ()
+        self.said: list[str] = []
+        self.asked: list[str] = []
+        self.claimed = {ADDRESS}
+
+    def may_pair(self, address: str) -> bool:
+        self.asked.append(address)
+        return address in self.claimed
+
+
+@pytest.fixture
+async def watch(rig2: Rig2) -> AsyncIterator[Watch]:  # noqa: ARG001 - it sets the bus
+    watch = Watch()
+    listener = StackListener(
+        on_gone=lambda: watch.said.append("gone"),
+        on_ready=lambda: watch.said.append("ready"),
+        may_pair=watch.may_pair,
+    )
+    task = asyncio.create_task(watch.bluez.run(listener))
+    await eventually(lambda: watch.said == ["ready"])
+    yield watch
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture
+async def oximeter(rig2: Rig2) -> Oximeter:
+    device = Oximeter(
+        air=rig2.air,
+        identity=Identity(name="p1", address=ADDRESS, advertising_interval_ms=30.0),
+        clock=ClinicalClock(origin=datetime.now(UTC), speed=20.0),
+        course=lambda _: WELL,
+    )
+    await rig2.switch_on(device)
+    return device
+
+
+async def connected(address: str = ADDRESS) -> BleakClient:
+    """Connect as another program, or a former life, would."""
+    device = await BleakScanner.find_device_by_address(address, timeout=20)
+    assert device is not None
+    client = BleakClient(device)
+    await client.connect()
+    return client
+
+
+async def test_adapters_are_listed_in_order(watch: Watch) -> None:
+    assert await watch.bluez.adapters() == (
+        AdapterFound(name="hci0", powered=True),
+        AdapterFound(name="hci1", powered=True),
+    )
+
+
+async def test_the_death_of_bluetoothd_and_its_return_are_told_at_once(rig2: Rig2, watch: Watch) -> None:
+    for round_number in (1, 2):
+        await rig2.bluez.kill()
+        await eventually(lambda n=round_number: watch.said.count("gone") == n)
+        assert (watch.bluez.is_up, watch.bluez.has_bus) == (False, True)
+        with pytest.raises(StackError, match="GetManagedObjects"):
+            await watch.bluez.adapters()
+        await rig2.bluez.start()
+        await eventually(lambda n=round_number: watch.said.count("ready") == n + 1)
+        assert len(await watch.bluez.adapters()) == 2
+
+
+async def test_the_death_of_the_bus_and_its_return_are_told(rig2: Rig2, watch: Watch) -> None:
+    await rig2.bus.kill()
+    await eventually(lambda: watch.said == ["ready", "gone"])
+    assert (watch.bluez.is_up, watch.bluez.has_bus) == (False, False)
+    await rig2.restart_bus()
+    await eventually(lambda: watch.said == ["ready", "gone", "ready"])
+
+
+async def test_a_link_of_a_former_life_is_seen_and_ended(watch: Watch, oximeter: Oximeter) -> None:
+    client = await connected()
+    (linked,) = await watch.bluez.linked()
+    assert (linked.adapter, linked.address) in {("hci0", ADDRESS), ("hci1", ADDRESS)}
+    assert "1822" in linked.services
+    await watch.bluez.hang_up(linked.adapter, ADDRESS)
+    await oximeter.disconnected.wait()
+    assert await watch.bluez.linked() == ()
+    await client.disconnect()
+
+
+async def test_a_device_is_forgotten_with_all_its_services(watch: Watch, oximeter: Oximeter) -> None:
+    client = await connected()
+    (linked,) = await watch.bluez.linked()
+    await client.disconnect()
+    await watch.bluez.forget(linked.adapter, ADDRESS)
+    with pytest.raises(StackError):
+        await watch.bluez.forget(linked.adapter, ADDRESS)
+    again = await connected()
+    assert oximeter.is_connected
+    await again.disconnect()
+
+
+async def test_an_adapter_is_switched_off_and_on(watch: Watch, oximeter: Oximeter) -> None:
+    client = await connected()
+    (linked,) = await watch.bluez.linked()
+    await watch.bluez.power_cycle(linked.adapter)
+    await oximeter.disconnected.wait()
+    assert all(adapter.powered for adapter in await watch.bluez.adapters())
+    assert not client.is_connected
+    await client.disconnect()
+    with pytest.raises(StackError, match="hci7|UnknownObject|doesn't exist"):
+        await watch.bluez.power_cycle("hci7")
+
+
+async def test_bluetoothd_is_restarted_through_systemd(rig2: Rig2, watch: Watch) -> None:
+    await watch.bluez.restart()
+    await eventually(lambda: watch.said == ["ready", "gone", "ready"])
+    assert rig2.init_system.restarts == ["bluetooth.service"]
+
+
+async def test_what_the_machine_does_not_allow_is_refused_by_name(rig2: Rig2, watch: Watch) -> None:
+    rig2.init_system.is_allowed = False
+    with pytest.raises(StackError, match="RestartUnit: .*InteractiveAuthorizationRequired"):
+        await watch.bluez.restart()
+    with pytest.raises(StackError, match="Reboot: .*InteractiveAuthorizationRequired"):
+        await watch.bluez.reboot()
+    assert (rig2.init_system.restarts, rig2.init_system.reboots) == ([], 0)
+
+
+async def test_the_machine_is_rebooted_through_logind(rig2: Rig2, watch: Watch) -> None:
+    await watch.bluez.reboot()
+    await eventually(lambda: watch.said == ["ready", "gone", "ready"])
+    assert rig2.init_system.reboots == 1
