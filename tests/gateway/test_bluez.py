@@ -1,4 +1,4 @@
-"""What we ask of BlueZ ourselves, on a bluetoothd of our own: watch it, pair, end links, cycle power, restart, reboot."""
+"""What we ask of BlueZ ourselves, on a bluetoothd of our own: watch it, end links, cycle power, restart, reboot."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -127,7 +127,7 @@ async def test_an_adapter_is_switched_off_and_on(watch: Watch, oximeter: Oximete
     assert all(adapter.powered for adapter in await watch.bluez.adapters())
     assert not client.is_connected
     await client.disconnect()
-    with pytest.raises(StackError, match="hci7|UnknownObject|doesn't exist"):
+    with pytest.raises(StackError, match="Set: "):
         await watch.bluez.power_cycle("hci7")
 
 
@@ -139,9 +139,9 @@ async def test_bluetoothd_is_restarted_through_systemd(rig2: Rig2, watch: Watch)
 
 async def test_what_the_machine_does_not_allow_is_refused_by_name(rig2: Rig2, watch: Watch) -> None:
     rig2.init_system.is_allowed = False
-    with pytest.raises(StackError, match="RestartUnit: .*InteractiveAuthorizationRequired"):
+    with pytest.raises(StackError, match=r"RestartUnit: .*InteractiveAuthorizationRequired"):
         await watch.bluez.restart()
-    with pytest.raises(StackError, match="Reboot: .*InteractiveAuthorizationRequired"):
+    with pytest.raises(StackError, match=r"Reboot: .*InteractiveAuthorizationRequired"):
         await watch.bluez.reboot()
     assert (rig2.init_system.restarts, rig2.init_system.reboots) == ([], 0)
 
