@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -11,16 +12,22 @@ from bleak.backends.client import BaseBleakClient
 from bleak.backends.scanner import BaseBleakScanner
 
 from gateway.adapter import Bluetooth
+from gateway.alarm_files import AlarmFiles
+from gateway.bell import Bell
 from gateway.bluez import BlueZ
+from gateway.boots import Boots
+from gateway.centre import Facts as CentreFacts
 from gateway.claim_book import ClaimBook, book_path
 from gateway.claim_desk import ClaimDesk
+from gateway.claims import Claim
 from gateway.courier import Courier
 from gateway.fleet import Fleet
 from gateway.heartbeat import Heartbeat, Parts
 from gateway.intake import Intake
 from gateway.lookout import Watched
 from gateway.machine import LinuxMachine, Machine, Timekeeper
-from gateway.outbox import set_aside_count
+from gateway.outbox import OutboxError, set_aside_count
+from gateway.outbox_boots import read_boots
 from gateway.outbox_door import OutboxDoor
 from gateway.plans import broker_address, courier_plan, floor_of, place_of, radios_of, session_plan, shares_of
 from gateway.radio import Radio
@@ -64,12 +71,14 @@ async def run(
     )
     if door.set_aside:
         log.error("unreadable outbox put aside, its readings are not sent", file=str(door.set_aside))
+    timekeeper = Timekeeper(clock, machine or LinuxMachine(settings.clock_trust))
     try:
         gateway = Gateway(
             settings,
             door=door,
-            timekeeper=Timekeeper(clock, machine or LinuxMachine(settings.clock_trust)),
+            timekeeper=timekeeper,
             radios=radios or radios_of(settings, scanner_class, client_class),
+            boots=await asyncio.to_thread(_earlier_boots, settings, timekeeper),
         )
         await gateway.run(stop or asyncio.Event())
     finally:
@@ -80,20 +89,35 @@ class Gateway:
     """All parts of one gateway; construct on the event loop."""
 
     def __init__(
-        self, settings: GatewaySettings, *, door: OutboxDoor, timekeeper: Timekeeper, radios: tuple[Bluetooth, ...]
+        self,
+        settings: GatewaySettings,
+        *,
+        door: OutboxDoor,
+        timekeeper: Timekeeper,
+        radios: tuple[Bluetooth, ...],
+        boots: Boots,
     ) -> None:
         clock, floor = timekeeper.clock, floor_of(settings)
         is_bluez = all(radio.scanner_class is None for radio in radios)
         self._settings = settings
         self._door = door
+        self._timekeeper = timekeeper
         self._changed = asyncio.Event()
         self.stack: Stack = BlueZ() if is_bluez else NoStack()
-        self.courier = Courier(door, timekeeper, courier_plan(settings, clock, floor))
+        self.courier = Courier(door, timekeeper, courier_plan(settings, clock, floor), boots=boots)
+        self.bell = Bell(
+            settings.local_alarm,
+            timekeeper=timekeeper,
+            files=AlarmFiles(settings.outbox_path),
+            facts=self._centre_facts,
+            on_change=self._on_changed,
+        )
         self.intake = Intake(
             door,
             where=place_of(settings, clock),
             floor=floor,
             on_accepted=self.courier.accepted,
+            on_read=self.bell.heard,
         )
         self.fleet = Fleet(claim_all=settings.claim_all, devices_max=settings.devices_max)
         self.radio = Radio(radios, self.stack, self.fleet.seen)
@@ -140,8 +164,9 @@ class Gateway:
                 timekeeper=timekeeper,
                 set_aside=lambda: set_aside_count(settings.outbox_path),
                 recovery=lambda: self.recovery.state,
-                uplink=lambda: UplinkState(connects=self.uplink.connects),
+                uplink=self._uplink_state,
                 claims=self.claims.report,
+                local_alarm=self.bell.report,
             ),
             every_s=clock.machine_s(timedelta(seconds=settings.heartbeat_s)),
         )
@@ -165,7 +190,8 @@ class Gateway:
         senders = [
             asyncio.create_task(self.stack.run(self.recovery.listener()), name="stack"),
             asyncio.create_task(self.recovery.run(), name="recovery"),
-            asyncio.create_task(self.claims.run(self.fleet.apply, self._on_changed), name="claims"),
+            asyncio.create_task(self.bell.run(), name="bell"),
+            asyncio.create_task(self.claims.run(self._claimed, self._on_changed), name="claims"),
             asyncio.create_task(self.courier.run(), name="courier"),
             asyncio.create_task(self.heartbeat.run(self.uplink), name="heartbeat"),
             asyncio.create_task(self.watchdog.run(), name="watchdog"),
@@ -197,6 +223,31 @@ class Gateway:
         self.heartbeat.beat_now()
         self._changed.set()
 
+    def _claimed(self, claims: Iterable[Claim]) -> None:
+        """Read exactly these devices; what people have taken away rings no more."""
+        before = {session.device.address for session in self.fleet.sessions}
+        self.fleet.apply(claims)
+        for address in before - {session.device.address for session in self.fleet.sessions}:
+            self.bell.released(address)
+
+    def _uplink_state(self) -> UplinkState:
+        centre = self.bell.centre
+        now_ms = self._timekeeper.elapsed_ms(self._timekeeper.stamp().mono_ms)
+
+        def age_s(then_ms: int | None) -> float | None:
+            return None if then_ms is None else (now_ms - then_ms) / 1000
+
+        return UplinkState(
+            connects=self.uplink.connects,
+            stored_age_s=age_s(centre.stored_at_ms),
+            centre_reachable=centre.is_reachable,
+            unreachable_for_s=age_s(centre.unreachable_since_ms),
+        )
+
+    async def _centre_facts(self) -> CentreFacts:
+        account = await self._door.account()
+        return CentreFacts(connected=self.uplink.connected, stored=account.stored, waiting=account.depth)
+
     async def _depth(self) -> int:
         return (await self._door.account()).depth
 
@@ -224,6 +275,15 @@ class Gateway:
         await self.uplink.settled(timeout_s=1.0)
         await self.uplink.stop()
         log.info("gateway stopped")
+
+
+def _earlier_boots(settings: GatewaySettings, timekeeper: Timekeeper) -> Boots:
+    """Read what dates the rows that earlier boots left; without it they go as they were stamped."""
+    try:
+        return read_boots(settings.outbox_path, present=timekeeper.boot_id)
+    except OutboxError as exc:
+        log.error("nothing known of earlier boots", error=str(exc))
+        return Boots()
 
 
 async def _ended(*tasks: asyncio.Task[Any]) -> None:

@@ -26,6 +26,9 @@ from gateway.sounder import Outputs, Sounder
 
 TICK_S_MAX = 1.0
 TICK_S_MIN = 0.05
+CENTRE_S_MAX = 5.0
+CENTRE_LOOKS = 20
+"""So often the centre is looked at within its patience, and every 5 s at least."""
 
 log = structlog.get_logger()
 
@@ -61,6 +64,9 @@ class Bell:
         self._unkept = 0
         self._quiet_until_ms = 0
         self._wake = asyncio.Event()
+        self._now_s = asyncio.get_running_loop().time
+        self._next_facts_s = float("-inf")
+        self._facts_s = min(CENTRE_S_MAX, timekeeper.clock.machine_s(settings.patience) / CENTRE_LOOKS)
         self._tick_s = max(TICK_S_MIN, min(TICK_S_MAX, timekeeper.clock.machine_s(timedelta(seconds=1))))
 
     @property
@@ -83,9 +89,13 @@ class Bell:
         """Watch for ever. Going on where the last run ended: silence while we were away ended nothing."""
         self._take_up(await asyncio.to_thread(self._files.read))
         await asyncio.to_thread(self._files.take_quiet)  # left before we began: for an alarm of its time
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._sounder.run())
-            tasks.create_task(self._watch())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._sounder.run())
+                tasks.create_task(self._watch())
+        finally:
+            if self._account is not self._kept:
+                self._files.keep(self._account)
 
     def report(self, now: Stamp) -> dict[str, object]:
         """Give the status's `local_alarm` (docs/wire-format.md)."""
@@ -117,11 +127,7 @@ class Bell:
 
     async def _look(self) -> None:
         quiet = await asyncio.to_thread(self._files.take_quiet)
-        try:
-            facts = await self._facts()
-        except OutboxError as exc:  # no news of the centre is not its absence; the outbox says itself what it lacks
-            log.warning("nothing known of what is stored", error=str(exc))
-            facts = None
+        facts = await self._centre_facts()
         now = self._timekeeper.stamp()
         now_ms = self._timekeeper.elapsed_ms(now.mono_ms)
         if facts is not None:
@@ -130,6 +136,17 @@ class Bell:
             self._pause(quiet, now_ms)
         self._alarm.pass_time(now_ms)
         self._show(now)
+
+    async def _centre_facts(self) -> Facts | None:
+        """Look at the centre where it is time to; None for no news, which is not the centre's absence."""
+        if self._now_s() < self._next_facts_s:
+            return None
+        self._next_facts_s = self._now_s() + self._facts_s
+        try:
+            return await self._facts()
+        except OutboxError as exc:  # the outbox says itself what it lacks
+            log.warning("nothing known of what is stored", error=str(exc))
+            return None
 
     def _show(self, now: Stamp, *, gone: EndedBy = EndedBy.WELL) -> None:
         moment, conditions = self._moment(now), self._alarm.conditions

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import structlog
 
 from gateway.ack import Ack, AckError, parse_ack
+from gateway.boots import Boots
 from gateway.floor import Floor
 from gateway.machine import Timekeeper
 from gateway.outbox import OutboxFull
 from gateway.outbox_door import OutboxDoor
-from gateway.packing import pack_front
+from gateway.packing import NO_BOOTS, pack_front
 from gateway.rows import OutboxRow, RowRange, merged
 from gateway.uplink import Uplink
 from gateway.window import Bounds, Lane, Window
@@ -50,13 +51,14 @@ class CourierCounts:
 class Courier:
     """One task on the event loop; `uplink` is set once, after both exist."""
 
-    def __init__(self, door: OutboxDoor, timekeeper: Timekeeper, plan: CourierPlan) -> None:
+    def __init__(self, door: OutboxDoor, timekeeper: Timekeeper, plan: CourierPlan, *, boots: Boots = NO_BOOTS) -> None:
         self.counts = CourierCounts()
         self.window = Window(plan.bounds)
         self.uplink: Uplink | None = None
         self._door = door
         self._timekeeper = timekeeper
         self._plan = plan
+        self._boots = boots
         self._now_s: Callable[[], float] = asyncio.get_running_loop().time
         self._wake = asyncio.Event()
         self._acks: deque[bytes] = deque(maxlen=ACKS_WAITING_MAX)
@@ -161,6 +163,7 @@ class Courier:
             speed=self._timekeeper.clock.speed,
             backlog=lane is Lane.BACKLOG,
             rows_max=self._plan.rows_max,
+            boots=self._boots,
         )
         count = packed.rows.end - packed.rows.first
         urgent = lane is Lane.LIVE and any(

@@ -2,7 +2,7 @@
 
 import asyncio
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
@@ -13,6 +13,7 @@ from gateway.intake import Intake
 from gateway.known_device import DeviceInformation
 from gateway.machine import Timekeeper
 from gateway.outbox_door import OutboxDoor
+from gateway.placing import Stamp
 from gateway.radio import Radio
 from gateway.session import Session
 from gateway.slots import Slots
@@ -36,6 +37,7 @@ class Parts:
     recovery: Callable[[], RecoveryState]
     uplink: Callable[[], UplinkState]
     claims: Callable[[], ClaimReport]
+    local_alarm: Callable[[Stamp], Mapping[str, object]]
 
 
 class Heartbeat:
@@ -87,7 +89,9 @@ class Heartbeat:
             in_flight=parts.courier.window.in_flight,
             versions=self._versions,
             config=parts.claims(),
+            local_alarm=parts.local_alarm(stamp),
             clock_jumps=watch.jumps,
+            clock_jumps_synchronised=watch.jumps_synchronised,
             clock_last_jump_s=None if watch.last_jump_ms is None else watch.last_jump_ms / 1000,
         )
         return status_payload(facts, stamp)

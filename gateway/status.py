@@ -77,6 +77,7 @@ class UplinkState:
     connects: int = 0
     stored_age_s: float | None = None
     centre_reachable: bool | None = None
+    unreachable_for_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +99,9 @@ class Facts:
     versions: dict[str, str]
     config: ClaimReport | None = None
     clock_jumps: int = 0
+    clock_jumps_synchronised: int = 0
     clock_last_jump_s: float | None = None
+    local_alarm: Mapping[str, object] = field(default_factory=dict)
 
 
 def status_payload(facts: Facts, now: Stamp) -> bytes:
@@ -110,6 +113,7 @@ def status_payload(facts: Facts, now: Stamp) -> bytes:
         "clock": {
             "synchronised": now.synchronised,
             "jumps": facts.clock_jumps,
+            "jumps_synchronised": facts.clock_jumps_synchronised,
             "last_jump_s": facts.clock_last_jump_s,
         },
         "adapters": [_adapter(adapter) for adapter in facts.adapters],
@@ -118,7 +122,9 @@ def status_payload(facts: Facts, now: Stamp) -> bytes:
             "connects": facts.uplink.connects,
             "stored_age_s": _rounded(facts.uplink.stored_age_s),
             "centre_reachable": facts.uplink.centre_reachable,
+            "unreachable_for_s": _rounded(facts.uplink.unreachable_for_s),
         },
+        "local_alarm": facts.local_alarm,
         "outbox": _outbox(facts),
         "undecoded": facts.account.undecoded,
         "overrun": facts.overrun,
