@@ -156,3 +156,53 @@ SELECT signal,
    AND signal = ANY (%(signals)s)
  GROUP BY 1, 2
  ORDER BY 1, 2;
+
+-- name: fleet
+-- The gateways in scope with their newest words, those that are not there first; by place, id or organisation.
+SELECT g.gateway_id, g.place, g.organisation_id, g.organisation_name, g.organisation_name_en, o.time_zone,
+       s.online, s.received_at, s.heartbeat_at, s.heartbeat
+  FROM care_gateway g JOIN care_organisation o USING (organisation_id)
+  LEFT JOIN gateway_status s USING (gateway_id)
+ WHERE g.organisation_id = ANY (%(organisations)s)
+   AND (%(gateway_id)s::text IS NULL OR g.gateway_id = %(gateway_id)s)
+   AND strpos(lower(concat_ws(' ', g.place, g.gateway_id, g.organisation_name, g.organisation_name_en)),
+              lower(%(wanted)s)) > 0
+ ORDER BY coalesce(s.online AND s.heartbeat_at >= %(fresh_since)s, false), g.place, g.gateway_id
+ LIMIT %(most)s;
+
+-- name: fleet_counts
+-- How many gateways in scope are there, silent, gone, and never heard of.
+SELECT count(*) FILTER (WHERE s.online AND s.heartbeat_at >= %(fresh_since)s) AS online,
+       count(*) FILTER (WHERE s.online AND coalesce(s.heartbeat_at < %(fresh_since)s, true)) AS silent,
+       count(*) FILTER (WHERE NOT s.online) AS offline,
+       count(*) FILTER (WHERE s.online IS NULL) AS never
+  FROM care_gateway g LEFT JOIN gateway_status s USING (gateway_id)
+ WHERE g.organisation_id = ANY (%(organisations)s);
+
+-- name: fleet_claims
+-- What these gateways are to read.
+SELECT gateway_id, device_key, kind, driver, claimed_at FROM care_claim
+ WHERE gateway_id = ANY (%(gateways)s) AND released_at IS NULL ORDER BY claimed_at, device_key;
+
+-- name: fleet_devices
+-- These devices as the registry knows them: who wears them now, their newest readings, which gateways read them.
+SELECT d.device_key, d.kind, p.key AS patient_key, p.name AS patient_name, p.bed, p.organisation_id,
+       (SELECT max(l.measured_at) FROM latest l
+         WHERE l.patient_id = b.patient_id AND l.device_id = d.device_id) AS measured_at,
+       ARRAY(SELECT c.gateway_id FROM care_claim c
+              WHERE c.device_id = d.device_id AND c.released_at IS NULL ORDER BY c.gateway_id) AS read_by
+  FROM care_device d
+  LEFT JOIN care_binding b ON b.device_id = d.device_id AND tstzrange(b.valid_from, b.valid_until) @> %(now)s::timestamptz
+  LEFT JOIN care_patient p USING (patient_id)
+ WHERE d.device_key = ANY (%(devices)s);
+
+-- name: wearers
+-- Patients in scope who may be given a device, those of the gateway's own organisation first; with what they wear.
+SELECT p.key, p.name, p.initials, p.bed, p.organisation_name, p.organisation_name_en,
+       ARRAY(SELECT DISTINCT b.kind FROM care_binding b WHERE b.patient_id = p.patient_id
+                AND tstzrange(b.valid_from, b.valid_until) @> %(now)s::timestamptz ORDER BY b.kind) AS wears
+  FROM care_patient p
+ WHERE p.organisation_id = ANY (%(organisations)s)
+   AND strpos(lower(concat_ws(' ', p.name, p.initials, p.bed, p.key)), lower(%(wanted)s)) > 0
+ ORDER BY p.organisation_id <> %(organisation_id)s, p.bed, p.key
+ LIMIT %(most)s;

@@ -14,6 +14,9 @@ Scope = NewType("Scope", list[int])
 COUNTY_WIDE = frozenset({"county_expert", "operations"})
 """Roles that see the whole county, wherever in it they are employed."""
 
+MAY_CLAIM = frozenset({"nurse", "technician", "family_doctor", "admin"})
+"""Roles that say which gateway reads which device, and who wears it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Onlooker:
@@ -21,6 +24,11 @@ class Onlooker:
 
     organisation_id: int
     role: str | None = None
+
+    @property
+    def may_claim(self) -> bool:
+        """Whether devices may be claimed and released."""
+        return self.role in MAY_CLAIM
 
 
 def scope_of(connection: Connection, onlooker: Onlooker) -> Scope:

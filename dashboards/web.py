@@ -71,7 +71,9 @@ class Visit:
         """Give whose patients the signed-in person may see."""
         return scope_of(self.connection, self.person.onlooker)
 
-    def render(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    def render(
+        self, template: str, status: int = 200, *, headers: dict[str, str] | None = None, **values: Any
+    ) -> HTMLResponse:
         """Render a template in the reader's language."""
         page = self.site.templates.get_template(template).render(
             _=self.words.gettext,
@@ -82,7 +84,7 @@ class Visit:
             now=self.now,
             **values,
         )
-        return HTMLResponse(page, status_code=status)
+        return HTMLResponse(page, status_code=status, headers=headers)
 
     def name_of(self, person: Person | Viewer) -> str:
         """Write a person's name in the reader's script."""

@@ -25,6 +25,7 @@ class Language(StrEnum):
         return self.value.replace("_", "-")
 
 
+HOURS_MOST = 10 * 365 * 24
 _UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 
 
@@ -64,6 +65,10 @@ class Words:
     def span(self, length: timedelta) -> str:
         """Write a length of time ("5 min")."""
         return format_timedelta(length, threshold=1.5, format="short", locale=self.language.value)
+
+    def hours(self, count: float) -> str:
+        """Write a number of hours as a length of time ("13 days"); ten years are as long as it gets."""
+        return self.span(timedelta(hours=min(max(count, 0.0), HOURS_MOST)))
 
     def countdown(self, until: datetime, now: datetime) -> str:
         """Write the time left as m:ss or h:mm:ss; past it, how long ago, with a plus sign."""

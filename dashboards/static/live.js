@@ -106,6 +106,9 @@
     }
     for (const each of document.querySelectorAll("time[data-at]")) each.textContent = ago(now - Number(each.dataset.at));
     for (const each of document.querySelectorAll(".vital[data-stale-at]")) if (now >= Number(each.dataset.staleAt)) goStale(each);
+    // What is news only for a while goes by itself, and what stands for it afterwards comes.
+    for (const each of document.querySelectorAll("[data-gone-at]")) if (now >= Number(each.dataset.goneAt)) each.remove();
+    for (const each of document.querySelectorAll("[data-comes-at][hidden]")) if (now >= Number(each.dataset.comesAt)) each.hidden = false;
     for (const each of document.querySelectorAll("[data-clock]")) each.textContent = new Intl.DateTimeFormat(
       "en-GB", { timeZone: each.dataset.clock, hour: "2-digit", minute: "2-digit" }).format(now);
     const silent = silentFor();

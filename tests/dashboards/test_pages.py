@@ -6,7 +6,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.dashboards import county
+from tests.dashboards import county, homes
 from tests.dashboards.conftest import WALL, Console, OpenPage, api, enter, sign_in
 
 CJK = re.compile(r"[\u4e00-\u9fff]")
@@ -17,10 +17,12 @@ RAW_CODE = re.compile(r"\b(SPO2-|FEVER-|TECH-|t3_|unack|spo2_low|family_doctor|F
 def busy(console: Console) -> Console:
     with console.rows() as db:
         county.raise_all(db)
+        homes.settle(db)
     return console
 
 
 PAGES = ("/", "/patients/p-001", "/patients/p-002", "/patients/p-003", "/patients/p-004", "/patients/p-005")
+FLEET = ("/fleet", f"/fleet/{homes.HOME}/{homes.OXIMETER}/claim", f"/fleet/{homes.HOME}/{homes.FOREIGN}/claim")
 
 
 @pytest.mark.parametrize("language", ["zh-CN", "en-GB"])
@@ -29,7 +31,7 @@ def test_no_page_shows_a_code_or_the_other_language(busy: Console, open_page: Op
     page.goto(busy.url + "/sign-in")
     texts = [page.locator("main").inner_text()]
     enter(page, busy)
-    for path in PAGES:
+    for path in (*PAGES, *FLEET):
         page.goto(busy.url + path)
         texts.append(page.locator("main").inner_text())
     page.goto(busy.url + "/")
@@ -39,10 +41,11 @@ def test_no_page_shows_a_code_or_the_other_language(busy: Console, open_page: Op
     page.goto(busy.wall())
     texts.append(page.locator("body").inner_text())
     names = {part for patient in county.PATIENTS for part in (patient[2], patient[4])} | {p[2] for p in county.PEOPLE}
+    names |= {gateway[2] for gateway in homes.GATEWAYS}
     for text in texts:
         assert not RAW_CODE.search(text), text
         if language == "en-GB":
-            for name in names:
+            for name in sorted(names, key=len, reverse=True):
                 text = text.replace(name, "")
             assert not CJK.search(text), text
         else:
@@ -92,7 +95,7 @@ def test_no_page_holds_inline_script_or_style(busy: Console) -> None:
     with httpx.Client(base_url=busy.url) as client:
         pages = [client.get("/sign-in").text, client.get(busy.wall()).text]
     with api(busy) as client:
-        pages += [client.get(path).text for path in PAGES]
+        pages += [client.get(path).text for path in (*PAGES, *FLEET)]
     for text in pages:
         assert not re.search(r"<script(?![^>]*\bsrc=)|\sstyle=|\son\w+=|<style|https?://(?!127)", text)
 
@@ -117,4 +120,7 @@ def test_the_server_says_whether_it_is_well(console: Console) -> None:
         "/api/v1/episodes/{episode_id}",
         "/api/v1/episodes/{episode_id}/acknowledge",
         "/api/v1/episodes/{episode_id}/decide",
+        "/api/v1/fleet",
+        "/api/v1/fleet/{gateway_id}/devices/{address}/claim",
+        "/api/v1/fleet/{gateway_id}/devices/{address}/release",
     }

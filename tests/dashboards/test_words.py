@@ -13,15 +13,20 @@ from babel.messages.pofile import read_po
 from alerting.episodes import HUMAN_ACTS, Audience, State
 from alerting.profile import Priority, no_data_rule
 from alerting.profile_file import parse_profile, standard_adult
-from care.registry import SpecialGroup
+from care.claims import Obstacle
+from care.registry import DeviceKind, PersonRole, SpecialGroup
 from dashboards.board import SHOWN_SIGNALS
+from dashboards.gateways import Standing
 from dashboards.series import Span
 from dashboards.words import Language, age_years, load, negotiate
+from gateway.claims import ClaimedBy
+from gateway.recovery import Cause, Rung
+from gateway.session_states import State as SessionState
 from vitals.quality import Reason
 
 ROOM = Path(__file__).resolve().parents[2] / "dashboards"
 WORDS = load()
-ROLES = ("family_doctor", "duty", "county_expert", "operations", "nurse", "coordinator", "admin")
+ROLES = [role.value for role in PersonRole]
 
 CODES = {
     "rule": [*parse_profile(standard_adult()).consequences, no_data_rule(Priority.LOW), no_data_rule(Priority.MEDIUM)],
@@ -59,6 +64,15 @@ CODES = {
         "note",
     ],
     "span": [span.value for span in Span],
+    "standing": [standing.value for standing in Standing],
+    "signal_strength": ["0", "1", "2", "3", "4"],
+    "device_kind": [*(kind.value for kind in DeviceKind), "unknown"],
+    "device_state": [state.value for state in SessionState],
+    "adapter_state": ["starting", "scanning", "stopped", "unavailable"],
+    "rung": [rung.value for rung in Rung],
+    "because": [cause.value for cause in Cause],
+    "claimed_by": [by.value for by in ClaimedBy],
+    "claim_refused": [obstacle.value for obstacle in Obstacle],
 }
 
 
