@@ -29,6 +29,7 @@ from gateway.machine import LinuxMachine, Machine, Timekeeper
 from gateway.outbox import OutboxError, set_aside_count
 from gateway.outbox_boots import read_boots
 from gateway.outbox_door import OutboxDoor
+from gateway.packing import NO_BOOTS
 from gateway.plans import broker_address, courier_plan, floor_of, place_of, radios_of, session_plan, shares_of
 from gateway.radio import Radio
 from gateway.recovery_log import RecoveryLog, recovery_path
@@ -95,7 +96,7 @@ class Gateway:
         door: OutboxDoor,
         timekeeper: Timekeeper,
         radios: tuple[Bluetooth, ...],
-        boots: Boots,
+        boots: Boots = NO_BOOTS,
     ) -> None:
         clock, floor = timekeeper.clock, floor_of(settings)
         is_bluez = all(radio.scanner_class is None for radio in radios)
