@@ -2,7 +2,8 @@
 
 A request is an op code, an operator and an operand. The device answers by an indication: a number of records, or the
 outcome of a procedure; the records themselves come as notifications of the measurement, oldest first, before the
-outcome. Nothing is ever deleted: a device's memory is the last copy until the centre has stored the readings, and a
+outcome. A write is refused by ATT error 0xFD where the answer or the records are not listened to, by 0xFE while a
+procedure runs. Nothing is ever deleted: a device's memory is the last copy until the centre has stored the readings, and a
 record that is sent twice is one reading to the centre (same device, signal and time).
 """
 
@@ -16,10 +17,6 @@ from gateway.gatt.decoded import Decoded, DecodeError, Mode
 from gateway.gatt.fields import Fields
 
 CONTROL_POINT_UUID = "2a52"
-
-# ATT application errors of a write to the control point (Core Specification Supplement, part B).
-IMPROPERLY_CONFIGURED = 0xFD
-IN_PROGRESS = 0xFE
 
 
 class OpCode(IntEnum):
