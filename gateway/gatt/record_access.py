@@ -3,8 +3,8 @@
 A request is an op code, an operator and an operand. The device answers by an indication: a number of records, or the
 outcome of a procedure; the records themselves come as notifications of the measurement, oldest first, before the
 outcome. A write is refused by ATT error 0xFD where the answer or the records are not listened to, by 0xFE while a
-procedure runs. Nothing is ever deleted: a device's memory is the last copy until the centre has stored the readings, and a
-record that is sent twice is one reading to the centre (same device, signal and time).
+procedure runs. Nothing is ever deleted: a device's memory is the last copy until the centre has stored the readings,
+and a record that is sent twice is one reading to the centre (same device, signal and time).
 """
 
 from collections.abc import Sequence
