@@ -40,18 +40,13 @@ class AlarmFiles:
         replace_file(self._door, quiet_text(quiet), durable=False)
 
     def take_quiet(self) -> Quiet | None:
-        """Take the word that was left, if one was; what can not be read is taken away and said."""
+        """Take the word that was left, if one was. One that can not be taken away would hold for ever: it is none."""
         try:
             text = self._door.read_bytes()
+            self._door.unlink()
+            return parse_quiet(text)
         except FileNotFoundError:
             return None
-        except OSError as exc:
-            log.error("a pause can not be read", error=str(exc))
-            return None
-        with suppress(OSError):
-            self._door.unlink()
-        try:
-            return parse_quiet(text)
-        except QuietError as exc:
-            log.error("a pause can not be read", error=str(exc))
+        except (OSError, QuietError) as exc:
+            log.error("a pause can not be taken", error=str(exc))
             return None

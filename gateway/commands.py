@@ -17,6 +17,7 @@ from gateway.decode_command import decode
 from gateway.devices_command import devices_app
 from gateway.enrol_command import enrol
 from gateway.outbox import OutboxError, read_account
+from gateway.quiet_command import quiet
 from gateway.settings import GatewaySettings, SettingsError, load_settings
 from gateway.tls import client_context
 from vitals.clock import ClinicalClock
@@ -24,6 +25,7 @@ from vitals.clock import ClinicalClock
 app = typer.Typer(no_args_is_help=True, help="The gateway: reads devices, keeps readings, sends them until stored.")
 app.command()(decode)
 app.command()(enrol)
+app.command()(quiet)
 app.add_typer(devices_app, name="devices")
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="settings file (TOML)")]

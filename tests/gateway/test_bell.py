@@ -326,3 +326,14 @@ def test_a_pause_is_taken_once_and_nonsense_is_thrown_away(tmp_path: Path) -> No
     (tmp_path / "quiet.json").write_text("nonsense")
     assert files.take_quiet() is None
     assert not (tmp_path / "quiet.json").exists()
+
+
+def test_a_pause_that_can_not_be_taken_away_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = AlarmFiles(tmp_path / "outbox.sqlite")
+    files.ask_for_quiet(Quiet(minutes=1))
+
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    assert files.take_quiet() is None

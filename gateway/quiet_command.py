@@ -1,0 +1,34 @@
+"""`hearthwatch gateway quiet`: people in the home pause the sound of its alarm, always with an end."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.alarm_files import AlarmFiles
+from gateway.quiet import MINUTES_MAX, Quiet, QuietError, Reason
+from gateway.settings import SettingsError, load_settings
+
+
+def quiet(
+    minutes: Annotated[int, typer.Option(help="how long; more than 2 only with a reason")] = MINUTES_MAX[None],
+    reason: Annotated[
+        Reason | None, typer.Option(help="why it may be long, at most 12 h: somebody is there and knows")
+    ] = None,
+    config: Annotated[Path | None, typer.Option("--config", help="settings file (TOML)")] = None,
+) -> None:
+    """Pause the sound of the alarm at home for some minutes.
+
+    The light stays, sending and everything at the centre go on, and a new danger ends the pause.
+    """
+    try:
+        asked = Quiet(minutes=minutes, reason=reason)
+        files = AlarmFiles(load_settings(config).outbox_path)
+        files.ask_for_quiet(asked)
+    except (QuietError, SettingsError) as exc:
+        typer.echo(str(exc), err=True)
+        raise typer.Exit(2) from exc
+    except OSError as exc:
+        typer.echo(f"{exc.filename}: {exc.strerror}", err=True)
+        raise typer.Exit(1) from exc
+    typer.echo(f"quiet for {asked.minutes} min; a new danger sounds all the same")
