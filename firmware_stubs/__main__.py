@@ -14,13 +14,20 @@ from pathlib import Path
 
 from firmware_stubs.bluez.command import add_bluez
 from firmware_stubs.bluez.daemon import NameTaken
+from firmware_stubs.catalogue import Kind
 from firmware_stubs.clock import ClinicalClock, utc_now
-from firmware_stubs.county import ZONE, Kind, Scenario, ScenarioError, build, household_six, read_scenario
+from firmware_stubs.county import ZONE, Scenario, ScenarioError, build, household_six, read_scenario
 from firmware_stubs.courses import COURSES
 from firmware_stubs.hub import Hub, open_hub
 from firmware_stubs.physiology import Course
 from firmware_stubs.radio import Air, quieten_bumble
 from firmware_stubs.recording import Columns, RecordingError, read_recording
+
+
+def _listed(names: Sequence[str], *, a_line: int) -> str:
+    lines = [", ".join(names[at : at + a_line]) for at in range(0, len(names), a_line)]
+    return f",\n{' ' * 38}# ".join(lines)
+
 
 EPILOG = f"""\
 what it does
@@ -34,8 +41,8 @@ what it prints (JSON, one line each)
   {{"event": "hushed", ...}}    after SIGUSR1: no device sends anything new, links stay up
   {{"event": "final", ...}}     after SIGTERM or Ctrl-C, then it ends with status 0
 
-  Per device: notifications (indications too), confirmed (indications), readings (values sent:
-  spo2, pulse, perfusion, temperature; NaN and the 0 of a probe off are none), stored.
+  Per device: notifications (indications too), confirmed (indications), readings (values sent;
+  NaN and the 0 of a probe off are none), stored, and the readings of each metric.
 
 time
   clinical now = origin + speed * (real now - origin): give the gateway the same two.
@@ -47,10 +54,11 @@ scenarios
     [[device]]
     name = "p3"
     address = "C0:00:00:00:00:03"     # random static; "00:11:22:33:44:55/P" is public
-    kind = "oximeter"                 # or "thermometer"
-    course = "sudden_fall"            # {", ".join(COURSES)}
+    kind = "oximeter"                 # {_listed(list(Kind), a_line=4)}
+    course = "sudden_fall"            # {_listed(list(COURSES), a_line=5)}
     seed = 3
     options = {{ begins_s = 30 }}       # of that course
+  More fields, and the script of a "scripted" device: firmware_stubs/catalogue.py.
 
 example
   python -m firmware_stubs hub --socket air.sock --speed 20 --json

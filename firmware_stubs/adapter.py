@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, TypeVar
+from typing import Any
 
 from bleak.exc import BleakDeviceNotFoundError, BleakError
 from bumble import core, hci
@@ -14,10 +14,10 @@ from bumble.host import Host
 from bumble.transport import open_transport
 from bumble.transport.common import Transport
 
+from firmware_stubs.commands import Commands
 from firmware_stubs.radio import LINK_LOST, Air, Radio, quieten_bumble
 
 Listener = Callable[[Advertisement], None]
-T = TypeVar("T")
 
 
 class Adapter:
@@ -40,7 +40,7 @@ class Adapter:
         self._scanning = asyncio.Lock()
         self._listeners: dict[Listener, bool] = {}
         self._known: dict[str, hci.Address] = {}
-        self._background: set[asyncio.Task[Any]] = set()
+        self._commands = Commands()
         self._closers: contextlib.AsyncExitStack = contextlib.AsyncExitStack()
 
     async def open(self) -> Device:
@@ -48,7 +48,7 @@ class Adapter:
         async with self._opening:
             if self._device is None:
                 try:
-                    self._device = await self._to_the_end(self._power_on())
+                    self._device = await self._commands.run(self._power_on())
                 except (OSError, core.BaseBumbleError) as exc:
                     raise BleakError(f"no Bluetooth adapter at {self._transport}: {exc}") from exc
             return self._device
@@ -64,7 +64,7 @@ class Adapter:
         self._listeners[listener] = active
         try:
             with _as_bleak_error("scanning failed"):
-                await self._to_the_end(self._rescan(device))
+                await self._commands.run(self._rescan(device))
         except BaseException:
             self._listeners.pop(listener, None)
             raise
@@ -74,7 +74,7 @@ class Adapter:
         self._listeners.pop(listener, None)
         if self._device is not None and not self._listeners:
             with _as_bleak_error("scanning did not stop"):
-                await self._to_the_end(self._rescan(self._device))
+                await self._commands.run(self._rescan(self._device))
 
     async def address_of(self, address: str) -> hci.Address:
         """Return the full address of a device, listening for it if it was not heard yet; never gives up."""
@@ -101,7 +101,7 @@ class Adapter:
                 return await asyncio.shield(attempt)
         except BaseException as exc:
             give_up.set()
-            self._keep(_abandon(attempt))
+            self._commands.keep(_abandon(attempt))
             if isinstance(exc, TimeoutError) and address not in self._known:
                 raise BleakDeviceNotFoundError(address, f"device {address} was not heard") from exc
             raise
@@ -173,21 +173,6 @@ class Adapter:
             for handle in list(device.connections):
                 device.on_disconnection(handle, LINK_LOST)
             device.host.emit("flush")
-
-    async def _to_the_end(self, commands: Coroutine[Any, Any, T]) -> T:
-        # A cancellation that meets a command under way is lost in bumble: whoever was told to stop would go on.
-        sending = asyncio.create_task(commands)
-        self._keep(sending)
-        return await asyncio.shield(sending)
-
-    def _keep(self, task: asyncio.Task[Any]) -> None:
-        self._background.add(task)
-        task.add_done_callback(self._drop)
-
-    def _drop(self, task: asyncio.Task[Any]) -> None:
-        self._background.discard(task)
-        if not task.cancelled():
-            task.exception()  # whoever waited has gone: nobody else would look at it
 
 
 @contextlib.contextmanager

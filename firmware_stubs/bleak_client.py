@@ -83,6 +83,7 @@ class BumbleClient(BaseBleakClient):
         connection.on(Connection.EVENT_DISCONNECTION, self._on_disconnection)
         try:
             async with asyncio.timeout_at(deadline_s):
+                await self._ask(_encrypt_if_bonded(connection))
                 await self._ask(connection.gatt_client.request_mtu(MTU_WANTED_BYTES))
                 if pair:
                     await self.pair()
@@ -215,6 +216,12 @@ class BumbleClient(BaseBleakClient):
         was_ready, self._is_ready = self._is_ready, False
         if was_ready and self._disconnected_callback is not None:
             self._disconnected_callback()
+
+
+async def _encrypt_if_bonded(connection: Connection) -> None:
+    keystore = connection.device.keystore
+    if keystore is not None and await keystore.get(str(connection.peer_address)) is not None:
+        await connection.encrypt()
 
 
 def full_uuid(uuid: core.UUID) -> str:

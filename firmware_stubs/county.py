@@ -5,55 +5,27 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from enum import StrEnum
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bumble import core, hci
 
+from firmware_stubs.catalogue import WITHOUT_COURSE, Description, Kind, Parts, assemble
 from firmware_stubs.clock import ClinicalClock
 from firmware_stubs.courses import COURSES
-from firmware_stubs.oximeter import Oximeter
 from firmware_stubs.peripheral import Identity, Peripheral
-from firmware_stubs.physiology import Course
+from firmware_stubs.physiology import Course, State
 from firmware_stubs.radio import Air
-from firmware_stubs.thermometer import History, Thermometer
 
 ZONE = "Asia/Shanghai"
+MODELS = {Kind.OXIMETER: "HS-OX", Kind.THERMOMETER: "HS-TH"}
 
 
 class ScenarioError(Exception):
     """A scenario that cannot be built; the message names the device and the offending value."""
-
-
-class Kind(StrEnum):
-    """Which device it is."""
-
-    OXIMETER = "oximeter"
-    THERMOMETER = "thermometer"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Description:
-    """One device to build.
-
-    `history_*` is a thermometer's memory; `every_s` and `spot_check_every_s` are an oximeter's beat.
-    """
-
-    name: str
-    address: str
-    kind: Kind
-    course: str
-    seed: int = 1
-    options: Mapping[str, Any] = field(default_factory=dict)
-    live_every_s: float = 60.0
-    history_first_h: float = 0.0
-    history_every_h: float = 4.0
-    every_s: float = 1.0
-    spot_check_every_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,44 +94,30 @@ def build(
     played = recordings or {}
     for name in played.keys() - {device.name for device in scenario.devices}:
         raise ScenarioError(f'no device "{name}" to play the recording')
-    return [_device(d, played.get(d.name) or _course(d), air, clock, zone, course_began_at) for d in scenario.devices]
-
-
-def _device(
-    description: Description,
-    course: Course,
-    air: Air,
-    clock: ClinicalClock,
-    zone: ZoneInfo,
-    course_began_at: datetime | None,
-) -> Peripheral:
-    identity = _identity(description)
-    match description.kind:
-        case Kind.OXIMETER:
-            return Oximeter(
+    return [
+        _device(
+            Parts(
+                description=description,
                 air=air,
-                identity=identity,
+                identity=_identity(description),
                 clock=clock,
-                course=course,
+                course=played.get(description.name) or _course(description),
                 course_began_at=course_began_at,
-                continuous_every_s=description.every_s,
-                spot_check_every_s=description.spot_check_every_s,
                 zone=zone,
             )
-        case Kind.THERMOMETER:
-            return Thermometer(
-                air=air,
-                identity=identity,
-                clock=clock,
-                course=course,
-                zone=zone,
-                history=_history(description),
-                live_every_s=description.live_every_s,
-            )
+        )
+        for description in scenario.devices
+    ]
+
+
+def _device(parts: Parts) -> Peripheral:
+    try:
+        return assemble(parts)
+    except (KeyError, TypeError, ValueError, core.BaseBumbleError) as exc:
+        raise ScenarioError(f"{parts.description.name}: {exc!r}") from exc
 
 
 def _identity(description: Description) -> Identity:
-    model = {Kind.OXIMETER: "HS-OX", Kind.THERMOMETER: "HS-TH"}[description.kind]
     try:
         hci.Address(description.address)
     except (ValueError, core.InvalidArgumentError) as exc:
@@ -167,21 +125,14 @@ def _identity(description: Description) -> Identity:
     return Identity(
         name=description.name,
         address=description.address,
-        model=model,
+        model=MODELS.get(description.kind, "HS-1"),
         serial=description.address.removesuffix("/P").replace(":", ""),
     )
 
 
-def _history(description: Description) -> History | None:
-    if not description.history_first_h:
-        return None
-    return History(
-        first_ago=timedelta(hours=description.history_first_h),
-        every=timedelta(hours=description.history_every_h),
-    )
-
-
 def _course(description: Description) -> Course:
+    if description.kind in WITHOUT_COURSE:
+        return lambda _: State()
     builder = COURSES.get(description.course)
     if builder is None:
         raise ScenarioError(f'{description.name}: no course "{description.course}" among {", ".join(COURSES)}')

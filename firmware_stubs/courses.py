@@ -116,6 +116,30 @@ def noise(*, seed: int = 1, flagged_share: float = 0.85, spike_max_s: float = 5.
     return course
 
 
+def blood_pressure(
+    *, seed: int = 1, systolic_mmhg: float = 131.0, diastolic_mmhg: float = 78.0, pulse_per_min: float = 72.0
+) -> Course:
+    """Build a blood pressure that wanders by some 8 mmHg over the day, and its pulse."""
+    systolic, diastolic, pulse = (_wander(seed, channel, HOURS_S) for channel in ("systolic", "diastolic", "pulse"))
+    return lambda seconds: State(
+        systolic_mmhg=systolic_mmhg + 8.0 * systolic(seconds),
+        diastolic_mmhg=diastolic_mmhg + 5.0 * diastolic(seconds),
+        pulse_per_min=pulse_per_min + 6.0 * pulse(seconds),
+    )
+
+
+def glucose(*, seed: int = 1, glucose_mmol_l: float = 7.2, amplitude_mmol_l: float = 2.1) -> Course:
+    """Build a blood glucose that wanders over the day."""
+    wander = _wander(seed, "glucose", HOURS_S)
+    return lambda seconds: State(glucose_mmol_l=glucose_mmol_l + amplitude_mmol_l * wander(seconds))
+
+
+def weight(*, seed: int = 1, weight_kg: float = 71.4, gain_kg_per_day: float = 0.0) -> Course:
+    """Build a weight that wanders by 400 g over the day and may rise from day to day."""
+    wander = _wander(seed, "weight", HOURS_S)
+    return lambda seconds: State(weight_kg=weight_kg + gain_kg_per_day * seconds / 86_400 + 0.4 * wander(seconds))
+
+
 COURSES: Mapping[str, Callable[..., Course]] = MappingProxyType(
     {
         "healthy": healthy,
@@ -125,6 +149,9 @@ COURSES: Mapping[str, Callable[..., Course]] = MappingProxyType(
         "fever": fever,
         "normal_temperature": normal_temperature,
         "noise": noise,
+        "blood_pressure": blood_pressure,
+        "glucose": glucose,
+        "weight": weight,
     }
 )
 

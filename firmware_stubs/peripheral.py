@@ -14,6 +14,7 @@ from bumble.gatt import Characteristic, Service
 from bumble.keys import MemoryKeyStore
 
 from firmware_stubs.announcement import Said, advertising_data, scan_response
+from firmware_stubs.commands import Commands
 from firmware_stubs.outlet import Outlet, Permissions, Properties, keep_secret, readable
 from firmware_stubs.radio import RSSI_DBM, Air, Radio, quieten_bumble
 from firmware_stubs.tally import Tally
@@ -61,7 +62,7 @@ class Peripheral:
         self._device: Device | None = None
         self._is_awake = False
         self._bonds = MemoryKeyStore()
-        self._advertising: asyncio.Task[None] | None = None
+        self._commands = Commands()
         self.life: asyncio.Task[None] | None = None
 
     @property
@@ -103,8 +104,7 @@ class Peripheral:
         self._is_awake = False
         self.life.cancel()
         await asyncio.wait({self.life})
-        if self._advertising is not None:
-            await asyncio.wait({self._advertising})
+        await self._commands.settle()
         await self._device.power_off()
         self._radio.unplug()
         self.life = self._radio = self._device = None
@@ -114,16 +114,12 @@ class Peripheral:
         """Advertise from now on, whenever nobody is connected."""
         self._is_awake = True
         if not self.is_connected:
-            await self._advertise()
+            await self._commands.run(self._advertise())
 
     async def sleep(self) -> None:
         """Hang up and advertise no more, until woken."""
         self._is_awake = False
-        if self.connection is not None:
-            with contextlib.suppress(core.BaseBumbleError, asyncio.CancelledError):
-                await self.connection.disconnect()
-        elif self._device is not None:
-            await self._device.stop_advertising()
+        await self._commands.run(self._retire())
 
     async def hush(self) -> None:
         """Stop sending new measurements, staying connected; return when nothing is in flight."""
@@ -151,6 +147,9 @@ class Peripheral:
     async def live(self) -> None:
         """Measure and send until cancelled."""
         raise NotImplementedError
+
+    def on_link_lost(self) -> None:
+        """Forget what belonged to the link."""
 
     # What a subclass uses.
 
@@ -220,6 +219,13 @@ class Peripheral:
             advertising_interval_max=self.identity.advertising_interval_ms,
         )
 
+    async def _retire(self) -> None:
+        if self.connection is not None:
+            with contextlib.suppress(core.BaseBumbleError):
+                await self.connection.disconnect()
+        elif self._device is not None:
+            await self._device.stop_advertising()
+
     def _on_connection(self, connection: Connection) -> None:
         self.connection = connection
         self.disconnected.clear()
@@ -231,10 +237,11 @@ class Peripheral:
         self.disconnect_reason = reason
         for outlet in self.outlets():
             outlet.listening.clear()
+        self.on_link_lost()
         self.connected.clear()
         self.disconnected.set()
         if self._is_awake:
-            self._advertising = asyncio.create_task(self._advertise())
+            self._commands.keep(asyncio.create_task(self._advertise()))
 
 
 def _random(address: hci.Address) -> hci.Address:

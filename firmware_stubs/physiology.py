@@ -20,6 +20,10 @@ class State:
     pulse_per_min: float | None = None
     perfusion_percent: float | None = None
     temperature_c: float | None = None
+    systolic_mmhg: float | None = None
+    diastolic_mmhg: float | None = None
+    glucose_mmol_l: float | None = None
+    weight_kg: float | None = None
     is_finger_in: bool = True
     measurement_status: MeasurementStatus = MEASURED_WELL
     sensor_status: SensorStatus = NO_COMPLAINT

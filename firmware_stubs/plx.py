@@ -80,9 +80,9 @@ def plx_spot_check(
     return bytes((flags,)) + sfloat(spo2_percent) + sfloat(pulse_per_min) + stamp + tail
 
 
-def plx_features(*, measurement_status: int, sensor_status: int, has_clock: bool) -> bytes:
-    """Encode 2A60 of a device with status masks and perfusion, without fast, slow or storage (PLXS 1.0, 3.3)."""
-    supported = 1 << 0 | 1 << 1 | has_clock << 3 | 1 << 6
+def plx_features(*, measurement_status: int, sensor_status: int, has_clock: bool, has_memory: bool = False) -> bytes:
+    """Encode 2A60 of a device with status masks and perfusion, without fast or slow (PLXS 1.0, 3.3)."""
+    supported = 1 << 0 | 1 << 1 | has_memory << 2 | has_clock << 3 | 1 << 6
     return (
         supported.to_bytes(2, "little") + measurement_status.to_bytes(2, "little") + sensor_status.to_bytes(3, "little")
     )

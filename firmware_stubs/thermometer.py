@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bumble.core import UUID
@@ -15,6 +15,7 @@ from bumble.gatt import Service
 from firmware_stubs.clock import ClinicalClock
 from firmware_stubs.hts import Site, temperature_measurement
 from firmware_stubs.medfloat import as_sent
+from firmware_stubs.memory import History
 from firmware_stubs.outlet import Outlet, Properties, readable
 from firmware_stubs.peripheral import Identity, Peripheral
 from firmware_stubs.physiology import Course
@@ -33,19 +34,6 @@ class Record:
 
     measured_at: datetime
     temperature_c: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
-    """What was measured before power-on: the first so long ago, then one every so often."""
-
-    first_ago: timedelta
-    every: timedelta
-
-    def moments(self, now: datetime) -> list[datetime]:
-        """List the moments of measuring, oldest first, all before `now`."""
-        count = -(-self.first_ago // self.every)
-        return [now - self.first_ago + number * self.every for number in range(count)]
 
 
 class Thermometer(Peripheral):

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from firmware_stubs.catalogue import Kind
 from firmware_stubs.clock import ClinicalClock
-from firmware_stubs.county import Kind, ScenarioError, build, household_six, read_scenario
+from firmware_stubs.county import ScenarioError, build, household_six, read_scenario
 from firmware_stubs.radio import Air
 
 WARD = """

@@ -1,7 +1,10 @@
-"""PLX and HTS layouts, written out by hand from the service specifications."""
+"""The layouts of measurements, written out by hand from the service specifications."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from firmware_stubs.bls import BloodPressureStatus, blood_pressure_measurement
+from firmware_stubs.gls import glucose_measurement
+from firmware_stubs.hrs import heart_rate_measurement, rr_units
 from firmware_stubs.hts import Site, temperature_measurement
 from firmware_stubs.plx import (
     ALL_MEASUREMENT_STATUS,
@@ -12,6 +15,7 @@ from firmware_stubs.plx import (
     plx_features,
     plx_spot_check,
 )
+from firmware_stubs.wss import weight_measurement
 
 EVENING = datetime(2026, 11, 21, 22, 8, 9)  # noqa: DTZ001 a device's civil time
 
@@ -70,3 +74,44 @@ def test_a_temperature_in_celsius_with_time_and_site() -> None:
 def test_a_bare_temperature_is_five_bytes() -> None:
     assert temperature_measurement(39.1) == bytes.fromhex("00 870100ff")
     assert temperature_measurement(None) == bytes.fromhex("00 ffff7f00")
+
+
+def test_a_blood_pressure_in_mmhg_with_time_pulse_and_status() -> None:
+    sent = blood_pressure_measurement(
+        systolic_mmhg=131,
+        diastolic_mmhg=78,
+        mean_mmhg=96,
+        civil=EVENING,
+        pulse_per_min=72,
+        status=BloodPressureStatus.IRREGULAR_PULSE,
+    )
+    assert sent == bytes.fromhex("16 8300 4e00 6000 ea070b15160809 4800 0400")
+
+
+def test_a_blood_pressure_that_could_not_be_measured_is_not_a_number() -> None:
+    sent = blood_pressure_measurement(systolic_mmhg=None, diastolic_mmhg=None, mean_mmhg=None, user=2)
+    assert sent == bytes.fromhex("08 ff07 ff07 ff07 02")
+
+
+def test_a_heart_rate_with_the_beats_in_it_oldest_first() -> None:
+    sent = heart_rate_measurement(pulse_per_min=72, is_skin_touched=True, rr=(rr_units(0.833), rr_units(0.85)))
+    assert sent == bytes.fromhex("16 48 5503 6603")
+
+
+def test_a_heart_rate_above_255_takes_two_bytes() -> None:
+    assert heart_rate_measurement(pulse_per_min=260) == bytes.fromhex("01 0401")
+
+
+def test_glucose_in_mol_per_litre_with_time_place_and_corrected_minutes() -> None:
+    sent = glucose_measurement(number=7, civil=EVENING, offset=timedelta(minutes=-30), glucose_mmol_l=6.1)
+    assert sent == bytes.fromhex("07 0700 ea070b15160809 e2ff 3dc0 11")
+
+
+def test_a_glucose_record_without_a_value_says_why() -> None:
+    sent = glucose_measurement(number=0x0102, civil=EVENING, glucose_mmol_l=None, status=1 << 2)
+    assert sent == bytes.fromhex("08 0201 ea070b15160809 0400")
+
+
+def test_a_weight_in_steps_of_five_grams() -> None:
+    assert weight_measurement(71.4, civil=EVENING, user=1) == bytes.fromhex("06 c837 ea070b15160809 01")
+    assert weight_measurement(None) == bytes.fromhex("00 ffff")

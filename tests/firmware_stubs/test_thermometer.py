@@ -11,11 +11,12 @@ from bleak import BleakClient
 from firmware_stubs.bleak_backend import Backend
 from firmware_stubs.clock import ClinicalClock
 from firmware_stubs.courses import fever
+from firmware_stubs.memory import History
 from firmware_stubs.outlet import Outlet
 from firmware_stubs.peripheral import Identity, Peripheral
 from firmware_stubs.radio import Air
 from firmware_stubs.tally import Metric
-from firmware_stubs.thermometer import RECORDS_MAX, History, Thermometer
+from firmware_stubs.thermometer import RECORDS_MAX, Thermometer
 from tests.firmware_stubs.inbox import Inbox
 
 ADDRESS = "C0:00:00:00:00:05"
