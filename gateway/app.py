@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -59,14 +59,22 @@ async def run(
     scanner_class: type[BaseBleakScanner] | None = None,
     client_class: type[BaseBleakClient] | None = None,
     machine: Machine | None = None,
-    radios: tuple[Bluetooth, ...] = (),
     stop: asyncio.Event | None = None,
 ) -> None:
     """Run until `stop` is set or the task is cancelled; both end cleanly. Raises what stopped it otherwise.
 
-    None classes mean the real BlueZ; `radios` are several adapters that are not BlueZ's. Raises OutboxError if the
-    outbox can not be opened.
+    None classes mean the real BlueZ. Raises OutboxError if the outbox can not be opened.
     """
+    radios = radios_of(settings, scanner_class, client_class)
+    async with built(settings, clock=clock, machine=machine, radios=radios) as gateway:
+        await gateway.run(stop or asyncio.Event())
+
+
+@asynccontextmanager
+async def built(
+    settings: GatewaySettings, *, clock: ClinicalClock, machine: Machine | None, radios: tuple[Bluetooth, ...]
+) -> "AsyncIterator[Gateway]":
+    """Open the outbox and build a gateway on it, for the block. Raises OutboxError."""
     door = await OutboxDoor.opened(
         settings.outbox_path, bytes_max=settings.outbox_bytes_max, undecoded_max=settings.undecoded_max
     )
@@ -74,14 +82,13 @@ async def run(
         log.error("unreadable outbox put aside, its readings are not sent", file=str(door.set_aside))
     timekeeper = Timekeeper(clock, machine or LinuxMachine(settings.clock_trust))
     try:
-        gateway = Gateway(
+        yield Gateway(
             settings,
             door=door,
             timekeeper=timekeeper,
-            radios=radios or radios_of(settings, scanner_class, client_class),
+            radios=radios,
             boots=await asyncio.to_thread(_earlier_boots, settings, timekeeper),
         )
-        await gateway.run(stop or asyncio.Event())
     finally:
         await door.close()
 
@@ -120,7 +127,11 @@ class Gateway:
             on_accepted=self.courier.accepted,
             on_read=self.bell.heard,
         )
-        self.fleet = Fleet(claim_all=settings.claim_all, devices_max=settings.devices_max)
+        self.fleet = Fleet(
+            claim_all=settings.claim_all,
+            devices_max=settings.devices_max,
+            on_neighbour=lambda: self.heartbeat.beat_soon(),
+        )
         self.radio = Radio(radios, self.stack, self.fleet.seen)
         self.slots = Slots(self.radio, links_max=settings.links_max, shares=shares_of(settings))
         self.fleet.start(

@@ -1,7 +1,7 @@
 """All sessions: which devices are ours, one task each; one session's bug never stops the others."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import structlog
 from bleak.backends.scanner import AdvertisementData
@@ -26,11 +26,12 @@ log = structlog.get_logger()
 class Fleet:
     """Makes a session for every claimed device and keeps it going; construct on the event loop."""
 
-    def __init__(self, *, claim_all: bool, devices_max: int) -> None:
+    def __init__(self, *, claim_all: bool, devices_max: int, on_neighbour: Callable[[], None] = lambda: None) -> None:
         self.crashes = 0
         self.nearby = Nearby()
         self._claim_all = claim_all
         self._devices_max = devices_max
+        self._on_neighbour = on_neighbour
         self._sessions: dict[str, Session] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._strangers: dict[str, tuple[Seen, Driver | None]] = {}
@@ -112,17 +113,17 @@ class Fleet:
             log.info("claimed", device=address, name=sighting.seen.name, driver=driver.name, rssi=sighting.rssi)
             self._begin(Claim(address=address, claimed_by=ClaimedBy.ALL))
             return
-        self.nearby.heard(
-            Neighbour(
-                address=address,
-                name=sighting.seen.name,
-                driver=driver.name,
-                product=driver.product,
-                kind=kind_seen(driver, sighting.seen.services),
-                rssi=sighting.rssi,
-                heard_s=self._now_s(),
-            )
+        neighbour = Neighbour(
+            address=address,
+            name=sighting.seen.name,
+            driver=driver.name,
+            product=driver.product,
+            kind=kind_seen(driver, sighting.seen.services),
+            rssi=sighting.rssi,
+            heard_s=self._now_s(),
         )
+        if self.nearby.heard(neighbour):
+            self._on_neighbour()
 
     def _driver_of(self, address: str, seen: Seen) -> Driver | None:
         """Recognise a stranger; asked again only when it shows something new."""

@@ -21,6 +21,9 @@ from gateway.status import AdapterState, DeviceState, Facts, RecoveryState, Upli
 from gateway.uplink import Uplink
 from vitals.topics import Leaf
 
+SOON_S = 10.0
+"""Between two beats that only say who has come near, machine seconds."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
@@ -48,11 +51,19 @@ class Heartbeat:
         self._every_s = every_s
         self._now_s = asyncio.get_running_loop().time
         self._wake = asyncio.Event()
+        self._beat_at_s = float("-inf")
+        self._soon: asyncio.TimerHandle | None = None
         self._versions = versions()
 
     def beat_now(self) -> None:
         """Beat at once."""
         self._wake.set()
+
+    def beat_soon(self) -> None:
+        """Beat out of turn, but not more often than every SOON_S: many news make one beat."""
+        if self._soon is None:
+            due_s = max(self._beat_at_s + SOON_S, self._now_s())
+            self._soon = asyncio.get_running_loop().call_at(due_s, self.beat_now)
 
     async def run(self, uplink: Uplink) -> None:
         """Beat for ever, while there is a broker to hear it."""
@@ -67,6 +78,9 @@ class Heartbeat:
 
     async def beat(self, uplink: Uplink) -> None:
         """Beat once, if there is a broker to hear it."""
+        if self._soon is not None:
+            self._soon.cancel()
+        self._soon, self._beat_at_s = None, self._now_s()
         if uplink.connected:
             uplink.publish(Leaf.STATUS, await self.payload(), retain=True)
 

@@ -6,6 +6,8 @@ from gateway.driver import Kind
 
 KEPT_MAX = 32
 KEPT_S = 600.0
+NEWS_S = 60.0
+"""A device that was quiet for so long has just been switched on, or has just come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +29,16 @@ class Nearby:
     def __init__(self) -> None:
         self._known: dict[str, Neighbour] = {}
 
-    def heard(self, neighbour: Neighbour) -> None:
-        """Note one that was heard just now; at the bound the one unheard for longest is forgotten."""
-        self._known.pop(neighbour.address, None)
+    def heard(self, neighbour: Neighbour) -> bool:
+        """Note one that was heard just now, and say whether that is news.
+
+        At the bound the one unheard for longest is forgotten.
+        """
+        before = self._known.pop(neighbour.address, None)
         self._known[neighbour.address] = neighbour
         if len(self._known) > KEPT_MAX:
             del self._known[next(iter(self._known))]
+        return before is None or neighbour.heard_s - before.heard_s > NEWS_S
 
     def forget(self, address: str) -> None:
         """Leave one out, as it is claimed now."""

@@ -1,7 +1,7 @@
 """Which unclaimed devices are offered."""
 
 from gateway.driver import Kind
-from gateway.nearby import KEPT_MAX, KEPT_S, Nearby, Neighbour
+from gateway.nearby import KEPT_MAX, KEPT_S, NEWS_S, Nearby, Neighbour
 
 
 def neighbour(address: str, *, heard_s: float = 0.0, rssi: int = -60) -> Neighbour:
@@ -42,3 +42,10 @@ def test_a_claimed_one_is_no_neighbour() -> None:
     nearby.heard(neighbour("a"))
     nearby.forget("a")
     assert addresses(nearby) == []
+
+
+def test_who_was_not_heard_for_a_while_is_news() -> None:
+    nearby = Nearby()
+    at = (0.0, 1.0, 1.0 + NEWS_S, 2.1 + 2 * NEWS_S)
+    assert [nearby.heard(neighbour("a", heard_s=heard_s)) for heard_s in at] == [True, False, False, True]
+    assert nearby.heard(neighbour("b", heard_s=at[-1]))
