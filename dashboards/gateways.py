@@ -108,6 +108,7 @@ class DeviceCard:
     connected: bool
     battery_percent: float | None
     reading_at: datetime | None
+    model: str
     signal: Signal | None
     wearer: Wearer | None
     registered: bool
@@ -231,6 +232,7 @@ class _Sight:
             connected=word is not None and fresh and word.connected,
             battery_percent=word.battery_percent if word else None,
             reading_at=self._reading_at(known, word),
+            model=word.model if word else "",
             signal=self._signal(word.rssi if word else None, self._fresh_until),
             wearer=self._wearer(known),
             registered=known is not None,

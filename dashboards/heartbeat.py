@@ -4,7 +4,7 @@ The form is docs/wire-format.md's; a gateway may be older or newer than the cent
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -27,9 +27,11 @@ class AdapterWord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryWord:
-    """How often each rung of the ladder was taken since the gateway began, and the last of them."""
+    """How often each rung was taken since the outbox was made, the last of them, and what is wrong now."""
 
     counts: Mapping[str, int]
+    refused: int
+    troubles: tuple[str, ...]
     last_rung: str | None
     last_because: str | None
     last_at: datetime | None
@@ -60,6 +62,7 @@ class DeviceWord:
     rssi: int | None
     battery_percent: float | None
     claimed_by: str | None
+    model: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +107,9 @@ def read_heartbeat(document: object) -> Heartbeat:
         clock_jumps=clock.whole("jumps") or 0,
         adapters=tuple(_adapter(entry) for entry in word.parts("adapters")),
         recovery=RecoveryWord(
-            counts=recovery.counts(),
+            counts=recovery.counts(but=("refused",)),
+            refused=recovery.whole("refused") or 0,
+            troubles=tuple(dict.fromkeys(each.text("cause") or "?" for each in recovery.parts("troubles"))),
             last_rung=last.text("rung"),
             last_because=last.text("because"),
             last_at=last.instant("at"),
@@ -155,6 +160,7 @@ def _device(entry: "_Word") -> DeviceWord:
         rssi=entry.whole("rssi"),
         battery_percent=entry.number("battery_percent"),
         claimed_by=entry.text("claimed_by"),
+        model=" ".join(part for part in (entry.text("manufacturer"), entry.text("model")) if part),
     )
 
 
@@ -184,8 +190,8 @@ class _Word:
         entries = value[:ENTRIES_MOST] if isinstance(value, list) else []
         return [_Word(entry) for entry in entries if isinstance(entry, dict)]
 
-    def counts(self) -> Mapping[str, int]:
-        counted = {name: self.whole(name) for name in list(self._fields)[:ENTRIES_MOST]}
+    def counts(self, *, but: Collection[str]) -> Mapping[str, int]:
+        counted = {name: self.whole(name) for name in list(self._fields)[:ENTRIES_MOST] if name not in but}
         return {name: count for name, count in counted.items() if count is not None}
 
     def text(self, name: str) -> str | None:

@@ -110,7 +110,7 @@ def test_a_heartbeat_is_read_whole() -> None:
     last = {"rung": "rescan", "because": "silent_air", "adapter": "hci0", "at": "2026-03-01T12:00:00+00:00"}
     said = read_heartbeat(
         heartbeat(
-            recovery={"rescan": 2, "last": last},
+            recovery={"rescan": 2, "refused": 3, "last": last, "troubles": [{"cause": "silent_air"}] * 2},
             adapters=[{"name": "hci0", "state": "unavailable: BleakError: no adapter", "links": 0, "links_max": 5}],
             config={"devices": 3, "refused": "why", "left_out": 1},
             certificate={"expires_at": "2027-03-01T00:00:00+08:00"},
@@ -118,6 +118,7 @@ def test_a_heartbeat_is_read_whole() -> None:
     )
     assert (said.synchronised, said.outbox.depth, said.outbox.hours_left, said.version) == (True, 10, 312.5, "0.1.0")
     assert (said.recovery.counts, said.recovery.last_rung, said.recovery.last_at) == ({"rescan": 2}, "rescan", NOW)
+    assert (said.recovery.refused, said.recovery.troubles) == (3, ("silent_air",))
     [adapter] = said.adapters
     assert (adapter.name, adapter.state, adapter.trouble) == ("hci0", "unavailable", "BleakError: no adapter")
     assert (said.config_refused, said.config_left_out) == ("why", 1)
