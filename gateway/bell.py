@@ -22,7 +22,7 @@ from gateway.outbox import OutboxError
 from gateway.packing import milliseconds
 from gateway.placing import Stamp, Stamped
 from gateway.quiet import Quiet
-from gateway.sounder import Outputs, Sounder
+from gateway.sounder import Sounder, outputs_of
 
 TICK_S_MAX = 1.0
 TICK_S_MIN = 0.05
@@ -53,9 +53,7 @@ class Bell:
         self._files = files
         self._facts = facts
         self._on_change = on_change
-        self._sounder = Sounder(
-            Outputs(command=settings.command, command_s_max=settings.command_s_max, led=settings.led)
-        )
+        self._sounder = Sounder(outputs_of(settings))
         self._alarm = LocalAlarm(settings.rules())
         self._centre = Centre(patience_ms=settings.patience // timedelta(milliseconds=1))
         self._handover_ms = settings.handover // timedelta(milliseconds=1)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import structlog
 
+from gateway.alarm_settings import LocalAlarmSettings
 from gateway.alarm_signal import DARK, PATTERNS, STEADY, Notice, Pattern, Shown
 
 LIGHT_AGAIN_S = 5.0
@@ -32,6 +33,11 @@ class Outputs:
     command: tuple[str, ...] = ()
     command_s_max: float = 5.0
     led: Path | None = None
+
+
+def outputs_of(settings: LocalAlarmSettings) -> Outputs:
+    """Give what a gateway's settings name."""
+    return Outputs(command=settings.command, command_s_max=settings.command_s_max, led=settings.led)
 
 
 @dataclass(slots=True, kw_only=True)
