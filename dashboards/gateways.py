@@ -223,15 +223,18 @@ class _Sight:
     def device(self, address: str, claim: ClaimRow | None, word: DeviceWord | None) -> DeviceCard:
         known = self._known.get(address)
         fresh = word is not None and self._fresh_until is not None
+        reading_at = self._reading_at(known, word)
+        # A reading that came after the gateway's word knows better than a word of "not connected".
+        outrun = reading_at is not None and self._heard_at is not None and reading_at > self._heard_at
         return DeviceCard(
             address=address,
             name=word.name if word else "",
             kind=(word.kind if word else None) or (known.kind if known else None),
             driver=(word.driver if word else None) or (claim.driver if claim else None),
-            state=word.state if word and fresh else None,
+            state=word.state if word and fresh and (word.connected or not outrun) else None,
             connected=word is not None and fresh and word.connected,
             battery_percent=word.battery_percent if word else None,
-            reading_at=self._reading_at(known, word),
+            reading_at=reading_at,
             model=word.model if word else "",
             signal=self._signal(word.rssi if word else None, self._fresh_until),
             wearer=self._wearer(known),

@@ -106,6 +106,14 @@ def test_the_newer_of_what_is_stored_and_what_is_said_is_the_newest_reading() ->
     assert card(heartbeat(devices=[read(WORN, "", "oximeter", last_reading_age_s=None)])).devices[0].reading_at is None
 
 
+def test_a_reading_newer_than_the_word_outruns_a_state_without_a_link() -> None:
+    def state(connected: bool, stored_s: int) -> str | None:
+        said = heartbeat(devices=[read(WORN, "", "oximeter", state="scan", connected=connected)])
+        return card(said, devices=(known(WORN, measured_at=NOW - stored_s * SECOND),)).devices[0].state
+
+    assert [state(False, 3), state(False, 6), state(True, 3)] == [None, "scan", "scan"]
+
+
 def test_a_heartbeat_is_read_whole() -> None:
     last = {"rung": "rescan", "because": "silent_air", "adapter": "hci0", "at": "2026-03-01T12:00:00+00:00"}
     said = read_heartbeat(
@@ -132,8 +140,10 @@ ANYTHING = st.recursive(
 )
 
 
-@given(st.dictionaries(st.sampled_from(NAMES), ANYTHING), st.sampled_from([True, False]))
-def test_a_heartbeat_of_another_form_breaks_nothing(said: dict[str, Any], online: bool) -> None:
-    sane = json.loads(json.dumps(heartbeat() | said))
-    shown = card(sane, online=online, devices=(known(WORN),), claims=(claim(WORN),))
+@given(
+    st.dictionaries(st.sampled_from(NAMES), ANYTHING), st.sampled_from([True, False]), st.sampled_from([None, SECOND])
+)
+def test_a_heartbeat_of_another_form_breaks_nothing(said: dict[str, Any], online: bool, age: timedelta | None) -> None:
+    sane = json.loads(json.dumps(heartbeat(devices=[read(WORN, "", "oximeter")]) | said))
+    shown = card(sane, online=online, age=age, devices=(known(WORN, measured_at=NOW),), claims=(claim(WORN),))
     assert shown.devices[0].address == WORN
