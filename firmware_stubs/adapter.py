@@ -11,11 +11,12 @@ from bleak.exc import BleakDeviceNotFoundError, BleakError
 from bumble import core, hci
 from bumble.device import Advertisement, Connection, Device, DeviceConfiguration
 from bumble.host import Host
+from bumble.pairing import PairingConfig
 from bumble.transport import open_transport
 from bumble.transport.common import Transport
 
 from firmware_stubs.commands import Commands
-from firmware_stubs.radio import LINK_LOST, Air, Radio, quieten_bumble
+from firmware_stubs.radio import LINK_LOST, Air, Radio, drop_failed_pairings, quieten_bumble
 
 Listener = Callable[[Advertisement], None]
 
@@ -132,7 +133,9 @@ class Adapter:
             config=DeviceConfiguration(name="gateway", address=self._address or hci.Address.generate_static_address()),
             host=host,
         )
+        device.pairing_config_factory = _pairing
         device.on(Device.EVENT_ADVERTISEMENT, self._on_advertisement)
+        device.on(Device.EVENT_CONNECTION, drop_failed_pairings)
         await device.power_on()
         return device
 
@@ -181,6 +184,11 @@ def _as_bleak_error(what: str) -> Iterator[None]:
         yield
     except core.BaseBumbleError as exc:
         raise BleakError(f"{what}: {exc}") from exc
+
+
+def _pairing(_connection: Connection) -> PairingConfig:
+    # Links are made with the random address: by another one the device would not know us again.
+    return PairingConfig(identity_address_type=PairingConfig.AddressType.RANDOM)
 
 
 def _moniker(transport: str) -> str:

@@ -16,7 +16,7 @@ from bumble.keys import MemoryKeyStore
 from firmware_stubs.announcement import Said, advertising_data, scan_response
 from firmware_stubs.commands import Commands
 from firmware_stubs.outlet import Outlet, Permissions, Properties, keep_secret, readable
-from firmware_stubs.radio import RSSI_DBM, Air, Radio, quieten_bumble
+from firmware_stubs.radio import RSSI_DBM, Air, Radio, drop_failed_pairings, quieten_bumble
 from firmware_stubs.tally import Tally
 
 LAST_WORD_S = 0.05
@@ -120,6 +120,10 @@ class Peripheral:
         """Hang up and advertise no more, until woken."""
         self._is_awake = False
         await self._commands.run(self._retire())
+
+    def forget_bonds(self) -> None:
+        """Lose every bond, as a reset by a pin does."""
+        self._bonds.all_keys.clear()
 
     async def hush(self) -> None:
         """Stop sending new measurements, staying connected; return when nothing is in flight."""
@@ -231,6 +235,7 @@ class Peripheral:
         self.disconnected.clear()
         self.connected.set()
         connection.on(Connection.EVENT_DISCONNECTION, self._on_disconnection)
+        drop_failed_pairings(connection)
 
     def _on_disconnection(self, reason: int) -> None:
         self.connection = None

@@ -7,6 +7,7 @@ import dataclasses
 import logging
 
 from bumble import controller, core, hci, link, ll
+from bumble.device import Connection
 from bumble.host import Host
 from bumble.transport.common import AsyncPipeSink
 
@@ -27,6 +28,16 @@ class Announcement(ll.AdvInd):
 
     scan_response: bytes
     rssi_dbm: int
+
+
+def drop_failed_pairings(connection: Connection) -> None:
+    """Let a pairing that failed be tried again on the same link: bumble would keep its dead session."""
+
+    def drop(_reason: int) -> None:
+        if session := connection.device.smp_manager.sessions.get(connection.handle):
+            session.on_disconnection(0)
+
+    connection.on(Connection.EVENT_PAIRING_FAILURE, drop)
 
 
 class Air(link.LocalLink):

@@ -6,9 +6,10 @@ then cut its link, carry it away (`rig.air`), read its tally.
 Rig 1 is quick: `scanner, client = rig1.backend`, for `BleakScanner(backend=…)` and `BleakClient(backend=…)`.
 
 Rig 2 is true: bleak's own BlueZ backend, on a private dbus-daemon (`rig2.bus`), with a stand-in for bluetoothd as a
-child process (`rig2.bluez`), which can be killed, restarted and given faults, and stand-ins for systemd and logind
-(`rig2.init_system`) that restart it when asked over the bus. DBUS_SYSTEM_BUS_ADDRESS is set, for this process and
-for children that are started from now on. See firmware_stubs/bluez/__init__.py for what is true to BlueZ.
+child process (`rig2.bluez`) that can be killed, restarted and given faults, and stand-ins for systemd and logind
+(`rig2.init_system`) that restart it when asked over the bus. It has two adapters; bleak takes either when it is not
+told which. DBUS_SYSTEM_BUS_ADDRESS is set, for this process and for children that are started from now on.
+See firmware_stubs/bluez/__init__.py for what is true to BlueZ.
 """
 
 import contextlib

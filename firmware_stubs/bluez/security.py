@@ -61,7 +61,11 @@ class Security:
 
     def config(self) -> PairingConfig:
         """Say how this side pairs: no display, no keys, an agent that is asked."""
-        return PairingConfig(mitm=False, delegate=_Delegate(self._authorise))
+        return PairingConfig(
+            mitm=False,
+            delegate=_Delegate(self._authorise),
+            identity_address_type=PairingConfig.AddressType.RANDOM,  # the one that links are made with
+        )
 
     async def _pair(self, link: Link) -> bool:
         try:
