@@ -97,6 +97,7 @@ class Heartbeat:
             nearby=parts.fleet.nearby.listed(now_s=self._now_s()),
             now_s=self._now_s(),
             overrun=parts.intake.counts.overrun,
+            durable_ms=parts.intake.waits.summary(),
             repeats=parts.intake.counts.repeats,
             disk_full=parts.intake.counts.disk_full,
             set_aside=parts.set_aside(),

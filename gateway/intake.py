@@ -25,6 +25,7 @@ from gateway.outbox_door import OutboxDoor
 from gateway.packing import milliseconds
 from gateway.placing import Place, Stamp, Stamped, place
 from gateway.repeats import Repeats
+from gateway.waits import Waits
 from vitals.reading import Acquisition, unscaled
 from vitals.signals import Signal
 
@@ -65,12 +66,15 @@ class IntakeCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """So many notifications taken apart; `repeats` counts those that only said again what is known.
+    """So many notifications taken apart, the oldest of which came at `since_s` (the event loop's time).
+
+    `repeats` counts those that only said again what is known.
 
     `telling` are the rows that may raise an alarm by themselves: a wellness wearable's may not (CLINICAL 2.4).
     """
 
     taken: int = 0
+    since_s: float = 0.0
     rows: list[Stamped] = field(default_factory=list)
     telling: list[Stamped] = field(default_factory=list)
     undecoded: list[Undecoded] = field(default_factory=list)
@@ -105,6 +109,9 @@ class Intake:
         on_read: Callable[[Sequence[Stamped]], None] = lambda rows: None,  # noqa: ARG005
     ) -> None:
         self.counts = IntakeCounts()
+        self.waits = Waits()
+        self._now_s = asyncio.get_running_loop().time
+        self._oldest_s = 0.0
         self._door = door
         self._place = where
         self._memory = Memory()
@@ -121,6 +128,8 @@ class Intake:
         """Queue one notification; never waits, never fails."""
         self.counts.notifications += 1
         self.counts.overrun += len(self._waiting) == WAITING_MAX
+        if not self._waiting:
+            self._oldest_s = self._now_s()
         stamp = self._memory.instants.distinct(notification.device, notification.stamp)
         self._waiting.append(replace(notification, stamp=stamp))
         self._idle.clear()
@@ -167,11 +176,12 @@ class Intake:
         self.counts.repeats += batch.repeats
         self.counts.groups += 1
         if batch.rows:
+            self.waits.note(1000 * (self._now_s() - batch.since_s))
             self._on_accepted(any(self._breaches(row) for row in batch.rows))
 
     def _next_batch(self) -> Batch:
         group = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH_MAX))]
-        batch = taken_apart(group, self._place, self._memory)
+        batch = replace(taken_apart(group, self._place, self._memory), since_s=self._oldest_s)
         self._on_read(batch.telling)
         return batch
 

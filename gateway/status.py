@@ -102,6 +102,7 @@ class Facts:
     clock_jumps_synchronised: int = 0
     clock_last_jump_s: float | None = None
     local_alarm: Mapping[str, object] = field(default_factory=dict)
+    durable_ms: Mapping[str, float] | None = None
 
 
 def status_payload(facts: Facts, now: Stamp) -> bytes:
@@ -127,6 +128,7 @@ def status_payload(facts: Facts, now: Stamp) -> bytes:
         "local_alarm": facts.local_alarm,
         "outbox": _outbox(facts),
         "undecoded": facts.account.undecoded,
+        "durable_ms": facts.durable_ms,
         "overrun": facts.overrun,
         "repeats": facts.repeats,
         "devices": [_device(device, now.wall) for device in facts.devices[:DEVICES_MAX]],
