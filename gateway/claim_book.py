@@ -4,10 +4,10 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from gateway.atomic_file import replace_file
+from gateway.atomic_file import READABLE_BY_ALL, replace_file
 from gateway.claims import Book, BookError, book_text, parse_book
 
 SET_ASIDE_MAX = 5
@@ -98,10 +98,12 @@ class ClaimBook:
         lock = self.path.with_name(f"{self.path.name}.lock")
         try:
             lock.parent.mkdir(parents=True, exist_ok=True)
-            handle = os.open(lock, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            handle = os.open(lock, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, READABLE_BY_ALL)
         except OSError as exc:
             raise BookUnavailable(f"{lock}: {exc.strerror or exc}") from exc
         try:
+            with suppress(PermissionError):  # somebody else's: its maker has seen to it
+                os.fchmod(handle, READABLE_BY_ALL)
             _take(handle, lock)
             yield
         finally:
