@@ -44,7 +44,7 @@ class Adapter:
 
     def __init__(self, bluetooth: Bluetooth, stack: Stack, on_advertisement: OnAdvertisement) -> None:
         self.name = bluetooth.adapter
-        self.state = "starting"
+        self._state = "starting"
         self.is_refused = False
         self.advertisement_s: float | None = None
         self.connecting = asyncio.Lock()
@@ -54,27 +54,32 @@ class Adapter:
         self._again = asyncio.Event()
         self._now_s = asyncio.get_running_loop().time
 
+    @property
+    def state(self) -> str:
+        """Say in a word how it is: SCANNING is well."""
+        if not self._stack.has_bus:
+            return "unavailable: no D-Bus"
+        return self._state if self._stack.is_up else "unavailable: no bluetoothd"
+
     async def run(self) -> None:
         """Scan for ever; what is missing is waited for."""
         attempt = 0
         while True:
             self._again.clear()
-            if not self._stack.is_up:
-                self.state = f"unavailable: no {'bluetoothd' if self._stack.has_bus else 'D-Bus'}"
             await self._stack.ready()
             scanner: BleakScanner | None = None
             try:
                 self.name = self._bluetooth.adapter or await self._first()
                 scanner = self._scanner()
                 await within(START_S_MAX, scanner.start())
-                self.state, self.is_refused, attempt = SCANNING, False, 0
+                self._state, self.is_refused, attempt = SCANNING, False, 0
                 log.info("scanning", adapter=self.name)
                 await self._again.wait()
             except (*RADIO_ERRORS, StackError) as exc:
-                self.state, self.is_refused = f"unavailable: {type(exc).__name__}: {exc}", True
+                self._state, self.is_refused = f"unavailable: {type(exc).__name__}: {exc}", True
                 delay_s = RETRY_S[min(attempt, len(RETRY_S) - 1)]
                 attempt += 1
-                log.error("not scanning (bluetoothd, adapter?), trying again", error=self.state, retry_s=delay_s)
+                log.error("not scanning (bluetoothd, adapter?), trying again", error=self._state, retry_s=delay_s)
                 await self._rest(delay_s)
             finally:
                 if scanner is not None:

@@ -16,6 +16,7 @@ T = TypeVar("T")
 async def within(bound_s: float, work: Coroutine[Any, Any, T]) -> T:
     """Give the work's result. Raises TimeoutError when the bound has passed, and what the work raises."""
     task = asyncio.ensure_future(work)
+    task.add_done_callback(_read_outcome)
     try:
         await asyncio.wait({task}, timeout=bound_s)
         if task.done():
@@ -24,15 +25,10 @@ async def within(bound_s: float, work: Coroutine[Any, Any, T]) -> T:
     finally:
         if not task.done():
             task.cancel()
-            await _let_go(task)
-
-
-async def _let_go(task: asyncio.Future[Any]) -> None:
-    """Give a cancelled task a moment to end; then forget it, its outcome read so that nobody complains."""
-    task.add_done_callback(_read_outcome)
-    await asyncio.wait({task}, timeout=LETTING_GO_S_MAX)
+            await asyncio.wait({task}, timeout=LETTING_GO_S_MAX)
 
 
 def _read_outcome(task: asyncio.Future[Any]) -> None:
+    """Look at how work ended that nobody waits for any more, so that asyncio does not complain."""
     if not task.cancelled():
         task.exception()

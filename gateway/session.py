@@ -157,7 +157,7 @@ class Session:
         await self._pause()
         wish = Wish(
             address=self.device.address,
-            streams=self.device.streams,
+            streams=lambda: self.device.streams,
             heard_after_s=began_s,
             on_asked_back=self._asked_back,
         )

@@ -15,11 +15,12 @@ LOOK_EVERY_S = 1.0
 class Wish:
     """What a session asks for: a link to its device, once that is heard again after `heard_after_s`.
 
-    `on_asked_back` is called when another device's turn has come: the link is to be ended and released soon.
+    `streams` is asked anew at each look: what a device is shows only when it is heard. `on_asked_back` is called when
+    another device's turn has come: the link is to be ended and released soon.
     """
 
     address: str
-    streams: bool
+    streams: Callable[[], bool]
     heard_after_s: float
     on_asked_back: Callable[[], None]
 
@@ -91,7 +92,7 @@ class Slots:
             return
         decision = decide(
             wanting,
-            [holding for _, _, holding in self._held.values()],
+            [replace(holding, streams=wish.streams()) for wish, _, holding in self._held.values()],
             links_max={self._key(adapter): self.links_max for adapter in self._radio.adapters},
             shares=self._shares,
             now_s=self._now_s(),
@@ -112,7 +113,7 @@ class Slots:
     def _grant(self, address: str, key: str) -> None:
         waiter = self._waiting.pop(address)
         adapter = self._radio.adapters[int(key)]
-        holding = Holding(address=address, adapter=key, streams=waiter.wish.streams, since_s=None)
+        holding = Holding(address=address, adapter=key, streams=waiter.wish.streams(), since_s=None)
         self._held[address] = waiter.wish, adapter, holding
         if waiter.granted.done():  # cancelled in this very moment
             self._held.pop(address)
@@ -126,7 +127,7 @@ class Slots:
             return None
         return Wanting(
             address=waiter.wish.address,
-            streams=waiter.wish.streams,
+            streams=waiter.wish.streams(),
             since_s=waiter.since_s,
             heard={self._key(heard.adapter): heard.rssi for heard in fresh},
         )

@@ -1,0 +1,201 @@
+"""Bluetooth's troubles on rig 2: after each of them data flow again, and the gateway was not restarted."""
+
+import os
+import signal
+from collections.abc import AsyncIterator
+from itertools import pairwise
+
+import pytest
+
+from firmware_stubs.bluez.faults import Cure, Deafness, LostService, Member, Refusal, Trouble
+from firmware_stubs.peripheral import Peripheral
+from gateway.recovery import Act, Cause, Rung
+from gateway.session_states import State
+from hearthwatch.services.mosquitto import Mosquitto
+from tests.firmware_stubs.bus_client import CHARACTERISTIC, BusClient
+from tests.gateway.conftest import MakeSettings
+from tests.gateway.gateway_rig import GatewayRig, oximeter, running
+from tests.gateway.waiting import eventually
+from tests.rigs import Rig2
+
+FIRST, SECOND = "C0:00:00:00:00:01", "C0:00:00:00:00:02"
+
+
+@pytest.fixture
+async def rig(rig2: Rig2, broker: Mosquitto, gateway_id: str, make_settings: MakeSettings) -> AsyncIterator[GatewayRig]:
+    """A gateway that reads two oximeters through one adapter."""
+    for address in (FIRST, SECOND):
+        await rig2.switch_on(oximeter(rig2, address))
+    settings = make_settings(broker, claim_all=False, devices=(FIRST, SECOND))
+    async with running(rig2, settings, gateway_id) as rig:
+        await rig.data_flow(FIRST, SECOND)
+        yield rig
+
+
+async def test_a_lost_link(rig: GatewayRig) -> None:
+    rig.rig2.air.cut(FIRST)
+    await eventually(lambda: rig.session(FIRST).counts.links_lost == 1)
+    await rig.data_flow(FIRST, SECOND)
+    assert rig.session(SECOND).counts.links == 1
+
+
+async def test_a_device_out_of_range_and_back(rig: GatewayRig) -> None:
+    rig.rig2.air.take_away(FIRST)
+    await eventually(lambda: rig.session(FIRST).progress.state is State.SCAN)
+    await rig.data_flow(SECOND)
+    rig.rig2.air.bring_back(FIRST)
+    await rig.data_flow(FIRST, SECOND)
+
+
+async def test_bluetoothd_killed_and_started_again(rig: GatewayRig) -> None:
+    await rig.rig2.bluez.kill()
+    await rig.ingest.until(lambda i: i.status["recovery"]["last"] is not None)
+    last = rig.ingest.status["recovery"]["last"]
+    assert (last["rung"], last["because"]) == ("rescan", "bluetoothd_gone")
+    assert {adapter["state"] for adapter in rig.ingest.status["adapters"]} == {"unavailable: no bluetoothd"}
+    await rig.rig2.bluez.start()
+    await rig.data_flow(FIRST, SECOND)
+    assert rig.session(FIRST).counts.failures == 0
+
+
+async def test_bluetoothd_killed_and_restarted_by_us(rig: GatewayRig) -> None:
+    await rig.rig2.bluez.kill()
+    await rig.data_flow(FIRST, SECOND)
+    assert rig.rig2.init_system.restarts == ["bluetooth.service"]
+    assert rig.taken() == {"rescan": 1, "restart_bluetoothd": 1}
+
+
+async def test_bluetoothd_that_hangs_is_waited_for_in_vain_by_nobody(rig: GatewayRig) -> None:
+    pid = rig.rig2.bluez.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        rig.gateway.fleet.drop_links()
+        await eventually(lambda: rig.session(FIRST).is_without_link and rig.session(SECOND).is_without_link)
+        await rig.gateway.recovery._take(Act(rung=Rung.RESTART_BLUETOOTHD, because=Cause.SILENT_AIR, adapter="hci0"))
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    await rig.data_flow(FIRST, SECOND)
+
+
+async def test_the_bus_killed_and_started_again(rig: GatewayRig) -> None:
+    await rig.rig2.bus.kill()
+    await eventually(lambda: rig.taken().get("rescan") == 1)
+    await rig.rig2.restart_bus()
+    await rig.data_flow(FIRST, SECOND)
+
+
+async def test_a_scan_and_connects_that_are_refused(rig: GatewayRig) -> None:
+    await rig.rig2.bluez.inject(Refusal(member=Member.START_DISCOVERY, trouble=Trouble.IN_PROGRESS, times=2))
+    await rig.rig2.bluez.inject(Refusal(member=Member.CONNECT, trouble=Trouble.IN_PROGRESS, times=2))
+    rig.gateway.radio.rescan()
+    rig.rig2.air.cut(FIRST)
+    await eventually(lambda: rig.taken().get("rescan") == 1)
+    await rig.data_flow(FIRST, SECOND)
+    assert rig.session(FIRST).counts.failures >= 2
+
+
+async def test_ten_seconds_of_radio_silence(rig: GatewayRig) -> None:
+    await rig.rig2.bluez.inject(Deafness(seconds=10))
+    rig.rig2.air.cut(FIRST)
+    await rig.data_flow(SECOND)
+    await rig.data_flow(FIRST, SECOND)
+    assert rig.taken() == {}
+
+
+async def test_a_second_subscriber_doubles_nothing(rig: GatewayRig) -> None:
+    async with BusClient(rig.rig2.bus.address) as other:
+        path = next(iter(p for p in await other.objects() if p.endswith(FIRST.replace(":", "_"))))
+        measurement = await other.path_of(path, "2a5f")
+        await other.bluez(measurement, CHARACTERISTIC, "StartNotify")
+        encounter = rig.session(FIRST).encounter
+        assert encounter is not None
+        assert encounter.conversation is not None
+        hearing = encounter.conversation.hearing
+        await eventually(lambda: hearing.echoes >= 5)
+        await rig.data_flow(FIRST, SECOND)
+    rows = [n for n, row in rig.ingest.rows.items() if row.signal_code == 1]
+    times = sorted(
+        rig.ingest.times_ms[n]
+        for n in rows
+        if rig.ingest.headers[n].devices[rig.ingest.rows[n].device_index].device == FIRST
+    )
+    assert all(later - earlier > 50 for earlier, later in pairwise(times))
+
+
+async def test_an_adapter_that_only_a_power_cycle_cures(rig: GatewayRig) -> None:
+    await rig.rig2.bluez.inject(Deafness(cure=Cure.POWER_CYCLE))
+    rig.rig2.air.cut(FIRST)
+    await eventually(lambda: rig.session(FIRST).progress.state is State.SCAN)
+    await rig.gateway.recovery._take(Act(rung=Rung.RESCAN, because=Cause.SILENT_AIR, adapter="hci0"))
+    await rig.data_flow(SECOND)
+    assert rig.session(FIRST).progress.state is State.SCAN
+    await rig.gateway.recovery._take(Act(rung=Rung.POWER_CYCLE, because=Cause.SILENT_AIR, adapter="hci0"))
+    await rig.data_flow(FIRST, SECOND)
+    assert rig.ingest.status["recovery"]["power_cycle"] == 1
+
+
+async def test_an_adapter_that_only_a_restart_of_bluetoothd_cures(rig: GatewayRig) -> None:
+    await rig.rig2.bluez.inject(Deafness(cure=Cure.RESTART))
+    rig.rig2.air.cut(FIRST)
+    await eventually(lambda: rig.session(FIRST).progress.state is State.SCAN)
+    await rig.gateway.recovery._take(Act(rung=Rung.RESTART_BLUETOOTHD, because=Cause.SILENT_AIR, adapter="hci0"))
+    await rig.data_flow(FIRST, SECOND)
+
+
+async def test_a_rung_that_the_machine_refuses_is_told_and_stops_nothing(rig: GatewayRig) -> None:
+    rig.rig2.init_system.is_allowed = False
+    await rig.gateway.recovery._take(Act(rung=Rung.RESTART_BLUETOOTHD, because=Cause.SILENT_AIR, adapter="hci0"))
+    await rig.ingest.until(lambda i: i.status["recovery"]["refused"] == 1)
+    await rig.data_flow(FIRST, SECOND)
+
+
+async def test_a_stale_memory_of_services_is_thrown_away(rig: GatewayRig) -> None:
+    await rig.rig2.bluez.inject(LostService(uuid="00001822-0000-1000-8000-00805f9b34fb"))
+    rig.rig2.air.cut(FIRST)
+    await eventually(lambda: rig.session(FIRST).counts.failures >= 1)
+    await rig.data_flow(FIRST, SECOND)
+
+
+async def test_an_adapter_switched_off_by_somebody_is_switched_on(rig: GatewayRig) -> None:
+    await rig.gateway.stack._power("hci0", False)  # type: ignore[attr-defined]
+    await eventually(lambda: rig.taken().get("power_cycle") == 1)
+    await rig.data_flow(FIRST, SECOND)
+
+
+async def test_a_link_of_a_former_life_is_closed_at_the_start(
+    rig2: Rig2, broker: Mosquitto, gateway_id: str, make_settings: MakeSettings
+) -> None:
+    device: Peripheral = oximeter(rig2, FIRST)
+    await rig2.switch_on(device)
+    async with BusClient(rig2.bus.address) as former_life:
+        await former_life.connect(FIRST)
+    assert device.is_connected  # so it does not advertise, and would never be heard
+    settings = make_settings(broker, claim_all=False, devices=(FIRST,))
+    async with running(rig2, settings, gateway_id) as rig:
+        await rig.data_flow(FIRST)
+
+
+async def test_more_devices_than_links_on_two_adapters(
+    rig2: Rig2, broker: Mosquitto, gateway_id: str, make_settings: MakeSettings
+) -> None:
+    devices = [oximeter(rig2, f"C0:00:00:00:00:0{number}") for number in range(1, 8)]
+    for device in devices:
+        await rig2.switch_on(device)
+    addresses = [device.identity.address for device in devices]
+    settings = make_settings(
+        broker, claim_all=False, devices=tuple(addresses), adapters=("hci0", "hci1"), links_max=3, share_s=2
+    )
+    async with running(rig2, settings, gateway_id) as rig:
+
+        def links() -> list[int]:
+            counted = [rig.gateway.slots.links(adapter) for adapter in rig.gateway.radio.adapters]
+            assert max(counted) <= 3
+            return counted
+
+        await eventually(lambda: links() == [3, 3])
+        for _ in range(2):
+            before = {address: rig.rows_of(address) for address in addresses}
+            await rig.ingest.until(
+                lambda _, seen=before: bool(links()) and all(rig.rows_of(a) > seen[a] for a in addresses)  # type: ignore[misc]
+            )
