@@ -5,7 +5,8 @@ minus the gateway's, as a link found it before it set that clock. Three things a
 
 - made just now, by the clock as it was found: its age by that clock is small;
 - made just now, by the clock as the link has set it: its time is our time. A clock that ran behind can not have shown
-  that time before; one that ran ahead can, when the record is as old as the clock was ahead: then nobody can tell;
+  that time before; one that ran ahead can, when the record is as old as the clock was ahead: then nobody can tell
+  (but no record is older than `OFFSET_MAX`: then our own clock was unset when the device's was read, and is right now);
 - from the memory. What a device sends once, and forgets, is moved by the offset when the clock was wrong. What can be
   fetched again keeps the device's time, wrong or not: it is the record's identity, and moved twice by two offsets it
   would be two fevers. An offset beyond `OFFSET_MAX` is a clock that was never set and says nothing of a memory.
@@ -68,7 +69,7 @@ def origin(
     if -WARN_AFTER <= own_age + timedelta(seconds=offset_s) <= live_within:
         return Origin.LIVE
     if may_be_set and -WARN_AFTER <= own_age <= live_within:
-        return Origin.LIVE if offset_s < 0 else Origin.UNKNOWN
+        return Origin.LIVE if offset_s < 0 or decide(offset_s) is Verdict.UNSET else Origin.UNKNOWN
     return Origin.MEMORY
 
 

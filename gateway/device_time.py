@@ -4,7 +4,7 @@ from datetime import datetime, tzinfo
 
 import structlog
 
-from gateway.device_clock import offset_s
+from gateway.device_clock import Verdict, decide, offset_s
 from gateway.driver import Write
 from gateway.gatt.current_time import (
     CURRENT_TIME_UUID,
@@ -39,7 +39,13 @@ async def read_offset_s(link: Link, timekeeper: Timekeeper, zone: tzinfo) -> flo
                 log.info("clock not read", device=link.address, error=str(exc))
                 continue
             if shown is not None:
-                return offset_s(shown, wall=timekeeper.stamp().wall, zone=zone)
+                now = timekeeper.stamp()
+                ahead_s = offset_s(shown, wall=now.wall, zone=zone)
+                if now.synchronised and ahead_s is not None and decide(ahead_s) is not Verdict.OK:
+                    log.warning(
+                        "a device's clock is off", device=link.address, ahead_s=ahead_s, verdict=decide(ahead_s).value
+                    )
+                return ahead_s
     return None
 
 

@@ -101,6 +101,11 @@ def test_now_or_as_old_as_the_clock_was_ahead_nobody_can_tell() -> None:
     assert (row.reading.quality, row.reading.reason) == (Quality.QUESTIONABLE, Reason.UNKNOWN)
 
 
+def test_our_own_clock_put_right_on_the_link_makes_no_doubt_of_what_is_live() -> None:
+    row = placed(NOW, offset=56 * 365 * DAY)  # the device's right clock was read while ours said 1970
+    assert (row.reading.acquisition, row.reading.quality) == (Acquisition.SPOT, Quality.GOOD)
+
+
 def test_a_clock_never_set_says_nothing_of_a_memory() -> None:
     row = placed(NOW - 26 * 365 * DAY - 3 * DAY, offset=-26 * 365 * DAY)
     assert (row.reading.acquisition, row.reading.quality) == (Acquisition.SPOT, Quality.QUESTIONABLE)
