@@ -126,6 +126,8 @@ class NeighbourCard:
     product: str | None
     kind: str | None
     driver: str | None
+    streams: bool | None
+    wellness: bool
     heard_at: datetime
     signal: Signal | None
     wearer: Wearer | None
@@ -174,6 +176,7 @@ def card_of(
     told = {word.address: word for word in said.devices} if said else {}
     claimed = {claim.device_key: claim for claim in claims}
     sight = _Sight(row.heartbeat_at, fresh_until, known, frozenset(scope))
+    heard = {word.address: word for word in said.nearby} if said else {}
     addresses = [*claimed, *(address for address in told if address not in claimed)]
     near = [word for word in said.nearby if word.address not in claimed] if said and row.heartbeat_at else []
     return GatewayCard(
@@ -182,7 +185,9 @@ def card_of(
         heard_at=row.heartbeat_at,
         fresh_until=fresh_until,
         said=said,
-        devices=[sight.device(address, claimed.get(address), told.get(address)) for address in addresses],
+        devices=[
+            sight.device(address, claimed.get(address), told.get(address), heard.get(address)) for address in addresses
+        ],
         nearby=[sight.neighbour(word, now) for word in near],
     )
 
@@ -220,7 +225,10 @@ class _Sight:
         self._known = known
         self._scope = scope
 
-    def device(self, address: str, claim: ClaimRow | None, word: DeviceWord | None) -> DeviceCard:
+    def device(
+        self, address: str, claim: ClaimRow | None, word: DeviceWord | None, near: NeighbourWord | None
+    ) -> DeviceCard:
+        """Put together what is known of a device; `near` is what it was heard as before it was claimed."""
         known = self._known.get(address)
         fresh = word is not None and self._fresh_until is not None
         reading_at = self._reading_at(known, word)
@@ -228,7 +236,7 @@ class _Sight:
         outrun = reading_at is not None and self._heard_at is not None and reading_at > self._heard_at
         return DeviceCard(
             address=address,
-            name=word.name if word else "",
+            name=word.name if word else near.name if near else "",
             kind=(word.kind if word else None) or (known.kind if known else None),
             driver=(word.driver if word else None) or (claim.driver if claim else None),
             state=word.state if word and fresh and (word.connected or not outrun) else None,
@@ -255,6 +263,8 @@ class _Sight:
             product=None if word.driver == _SAYS_NOTHING else word.product,
             kind=word.kind or (known.kind if known else None),
             driver=word.driver,
+            streams=word.streams,
+            wellness=word.wellness,
             heard_at=heard_at,
             signal=self._signal(word.rssi, until),
             wearer=self._wearer(known),

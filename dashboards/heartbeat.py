@@ -67,13 +67,15 @@ class DeviceWord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeighbourWord:
-    """One health device in reach that the gateway does not read."""
+    """One health device in reach that the gateway does not read; `streams`: worn all the time, None: not known."""
 
     address: str
     name: str
     driver: str | None
     product: str | None
     kind: str | None
+    streams: bool | None
+    wellness: bool
     rssi: int | None
     age_s: float
 
@@ -171,6 +173,8 @@ def _neighbour(entry: "_Word") -> NeighbourWord:
         driver=entry.text("driver"),
         product=entry.text("product"),
         kind=entry.text("kind"),
+        streams=entry.flag("streams"),
+        wellness=entry.flag("wellness") or False,
         rssi=entry.whole("rssi"),
         age_s=entry.age_s("age_s") or 0.0,
     )

@@ -56,3 +56,10 @@ DRIVER_BY_NAME: dict[str, Driver] = {driver.name: driver for driver in DRIVERS}
 def kind_seen(driver: Driver, services: Iterable[str]) -> Kind:
     """Say what a driver's device is: one that speaks the Bluetooth SIG's profiles is told by those it offers."""
     return (kind_of(services) if driver is BLUETOOTH_SIG else None) or driver.kind
+
+
+def streams_seen(driver: Driver, services: Iterable[str]) -> bool:
+    """Say whether a driver's device speaks all the time while worn, as far as its advertisement tells."""
+    if driver is not BLUETOOTH_SIG:
+        return bool(driver.streams)
+    return any(PROFILES[uuid].streams for uuid in services if uuid in PROFILES)

@@ -8,7 +8,7 @@ from bleak.backends.scanner import AdvertisementData
 
 from gateway.claims import Claim, ClaimedBy
 from gateway.driver import Driver, Seen, driver_for
-from gateway.drivers import DRIVERS, kind_seen
+from gateway.drivers import DRIVERS, kind_seen, streams_seen
 from gateway.gatt.decoders import short_uuid
 from gateway.known_device import KnownDevice
 from gateway.nearby import Nearby, Neighbour
@@ -119,6 +119,8 @@ class Fleet:
             driver=driver.name,
             product=driver.product,
             kind=kind_seen(driver, sighting.seen.services),
+            streams=streams_seen(driver, sighting.seen.services),
+            wellness=driver.wellness,
             rssi=sighting.rssi,
             heard_s=self._now_s(),
         )

@@ -12,13 +12,15 @@ NEWS_S = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Neighbour:
-    """One unclaimed device as it was last heard; `heard_s` is machine time."""
+    """One unclaimed device as it was last heard; `streams`: worn all the time. `heard_s` is machine time."""
 
     address: str
     name: str
     driver: str
     product: str
     kind: Kind
+    streams: bool
+    wellness: bool
     rssi: int
     heard_s: float
 

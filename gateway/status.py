@@ -214,6 +214,8 @@ def _neighbour(neighbour: Neighbour, now_s: float) -> dict[str, object]:
         "driver": neighbour.driver,
         "product": neighbour.product,
         "kind": neighbour.kind.value,
+        "streams": neighbour.streams,
+        "wellness": neighbour.wellness,
         "rssi": neighbour.rssi,
         "age_s": _rounded(now_s - neighbour.heard_s),
     }

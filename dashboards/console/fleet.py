@@ -35,8 +35,15 @@ class Offer:
 
     @property
     def continuous(self) -> bool:
-        """Whether such a device is mostly worn all the time."""
-        return usually_continuous(self.kind)
+        """Whether the device is worn all the time, as far as the gateway knows its make; else as most of its kind."""
+        streams = self.seen.streams if isinstance(self.seen, NeighbourCard) else None
+        return usually_continuous(self.kind) if streams is None else streams
+
+    @property
+    def wellness(self) -> bool:
+        """Whether it is a consumer's device, that may prompt and never raise high by itself."""
+        known = isinstance(self.seen, NeighbourCard) and self.seen.wellness
+        return known or self.kind is DeviceKind.WEARABLE
 
 
 @router.get("/fleet")
@@ -133,7 +140,7 @@ def claim_offer(visit: Visit, offer: Offer, wearer: str, *, continuous: bool, dr
         driver=driver,
         kind=offer.kind,
         continuous=continuous,
-        wellness=offer.kind is DeviceKind.WEARABLE,
+        wellness=offer.wellness,
         wearer=_new_wearer(wearer),
     )
     claim(visit.connection, wish, person_id=visit.person.person_id, now=visit.now)

@@ -131,6 +131,18 @@ def test_a_device_is_claimed_for_a_patient_with_a_few_taps(settled: Console, ope
     expect(device(page, HOME, OXIMETER)).to_contain_text("等待网关接管")
 
 
+@pytest.mark.parametrize(("streams", "every_s", "wellness"), [(True, 1, True), (False, None, False)])
+def test_what_the_gateway_knows_of_a_make_is_what_is_proposed(
+    settled: Console, streams: bool, every_s: int | None, wellness: bool
+) -> None:
+    with settled.rows() as db:
+        nearby = [homes.near(OXIMETER, "PO60", "oximeter", streams=streams, wellness=wellness)]
+        homes.hear(db, HOME, homes.heartbeat(nearby=nearby))
+    claimed(settled)
+    found = rows(settled, "SELECT expected_every_s, wellness FROM device WHERE device_id > 1000")
+    assert found == [(every_s, wellness)]
+
+
 def test_everything_can_be_done_by_keyboard(settled: Console, open_page: OpenPage) -> None:
     page = opened(open_page(), settled)
     device(page, HOME, THERMOMETER).locator("a.button").focus()

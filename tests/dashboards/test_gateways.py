@@ -83,7 +83,8 @@ def test_strength_is_drawn_as_bars(dbm: int, bars: int) -> None:
 def test_a_claim_stands_before_the_gateway_has_taken_it_up_and_is_near_no_more() -> None:
     said = heartbeat(nearby=[near(OXIMETER, "ox", "oximeter")])
     shown = card(said, claims=(claim(OXIMETER),), devices=(known(OXIMETER),))
-    assert [(device.address, device.claimed, device.taken) for device in shown.devices] == [(OXIMETER, True, False)]
+    [device] = shown.devices
+    assert (device.address, device.name, device.claimed, device.taken) == (OXIMETER, "ox", True, False)
     assert shown.nearby == []
     taken = card(heartbeat(devices=[read(OXIMETER, "ox", "oximeter")]), claims=(claim(OXIMETER),))
     assert [(device.name, device.claimed, device.taken) for device in taken.devices] == [("ox", True, True)]

@@ -1,11 +1,17 @@
 """Which unclaimed devices are offered."""
 
+import pytest
+
 from gateway.driver import Kind
+from gateway.drivers import DRIVER_BY_NAME, streams_seen
 from gateway.nearby import KEPT_MAX, KEPT_S, NEWS_S, Nearby, Neighbour
 
 
 def neighbour(address: str, *, heard_s: float = 0.0, rssi: int = -60) -> Neighbour:
-    return Neighbour(address=address, name="", driver="d", product="p", kind=Kind.OXIMETER, rssi=rssi, heard_s=heard_s)
+    return Neighbour(
+        address=address, name="", driver="d", product="p", kind=Kind.OXIMETER, streams=True, wellness=False, rssi=rssi,
+        heard_s=heard_s,
+    )  # fmt: skip
 
 
 def addresses(nearby: Nearby, now_s: float = 0.0) -> list[str]:
@@ -49,3 +55,19 @@ def test_who_was_not_heard_for_a_while_is_news() -> None:
     at = (0.0, 1.0, 1.0 + NEWS_S, 2.1 + 2 * NEWS_S)
     assert [nearby.heard(neighbour("a", heard_s=heard_s)) for heard_s in at] == [True, False, False, True]
     assert nearby.heard(neighbour("b", heard_s=at[-1]))
+
+
+@pytest.mark.parametrize(
+    ("driver", "services", "streams"),
+    [
+        ("bluetooth_sig", {"1822"}, True),
+        ("bluetooth_sig", {"1809"}, False),
+        ("bluetooth_sig", {"1809", "1822"}, True),
+        ("jumper", set(), True),
+        ("viatom", set(), True),
+        ("beurer_po60", set(), False),
+        ("and_cuff", {"1810"}, False),
+    ],
+)
+def test_which_devices_are_worn_all_the_time(driver: str, services: set[str], streams: bool) -> None:
+    assert streams_seen(DRIVER_BY_NAME[driver], services) is streams

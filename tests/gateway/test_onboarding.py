@@ -81,6 +81,7 @@ async def test_who_is_near_is_told_within_seconds_then_claimed_and_read_and_stil
             await centre.until(lambda c: near(c) == [ADDRESS])
             [each] = centre.status["nearby"]
             assert (each["name"], each["driver"], each["kind"]) == ("Oxi-1", "bluetooth_sig", "oximeter")
+            assert (each["streams"], each["wellness"]) == (True, False)
             assert (each["rssi"] < 0, each["age_s"] < 60) == (True, True)
             assert (centre.rows, reading(centre)) == ({}, {})
             await say(own_broker, gateway_id, config(ADDRESS))
