@@ -18,6 +18,7 @@ from gateway.devices_command import devices_app
 from gateway.enrol_command import enrol
 from gateway.outbox import OutboxError, read_account
 from gateway.quiet_command import quiet
+from gateway.selftest_command import selftest
 from gateway.settings import GatewaySettings, SettingsError, load_settings
 from gateway.tls import client_context
 from vitals.clock import ClinicalClock
@@ -25,6 +26,7 @@ from vitals.clock import ClinicalClock
 app = typer.Typer(no_args_is_help=True, help="The gateway: reads devices, keeps readings, sends them until stored.")
 app.command()(decode)
 app.command()(enrol)
+app.command()(selftest)
 app.command()(quiet)
 app.add_typer(devices_app, name="devices")
 

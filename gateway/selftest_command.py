@@ -1,0 +1,68 @@
+"""`hearthwatch gateway selftest`: what a technician runs beside the box; English and Chinese, line by line."""
+
+import asyncio
+import json
+import os
+import pwd
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.selftest_findings import as_document, as_lines
+from gateway.selftest_findings import settings as settings_finding
+from gateway.settings import CONFIG, GatewaySettings, SettingsError, load_settings
+from vitals.finding import Finding, is_broken
+
+LISTEN_S = 20.0
+
+
+def selftest(
+    config: Annotated[Path | None, typer.Option("--config", help="settings file (TOML)", show_default=False)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON list, for programs")] = False,
+    listen_s: Annotated[float, typer.Option(min=0.1, max=600, help="how long to listen to the air, s")] = LISTEN_S,
+) -> None:
+    """Try everything this box needs, and say what to do where it fails; exit code 1 on a FAIL.
+
+    As root it goes on as the user to whom the outbox's folder belongs: what that user can not do counts. A running
+    gateway is not disturbed.
+    """
+    findings: list[Finding] = []
+
+    def take(finding: Finding) -> None:
+        findings.append(finding)
+        if not as_json:
+            typer.echo("\n".join(as_lines([finding])))
+
+    asyncio.run(_all(config, take=take, listen_s=listen_s))
+    if as_json:
+        typer.echo(json.dumps(as_document(findings), ensure_ascii=False))
+    raise typer.Exit(1 if is_broken(findings) else 0)
+
+
+async def _all(config: Path | None, *, take: Callable[[Finding], None], listen_s: float) -> None:
+    try:
+        settings = load_settings(config)
+    except SettingsError as exc:
+        take(settings_finding(str(exc), gateway_id="", file=""))
+        return
+    named = str(config or os.environ.get(CONFIG, ""))
+    take(settings_finding(None, gateway_id=settings.gateway_id, file=named))
+    from gateway.selftest import selftest as tried  # the radio's libraries: late, and before the rights are given away
+
+    _go_on_as_the_service(settings)
+
+    async for finding in tried(settings, listen_s=listen_s):
+        take(finding)
+
+
+def _go_on_as_the_service(settings: GatewaySettings) -> None:
+    """Give root's rights away for good, where the outbox's folder belongs to another user."""
+    folder = settings.outbox_path.absolute().parent
+    if os.geteuid() != 0 or not folder.exists() or folder.stat().st_uid == 0:
+        return
+    user = pwd.getpwuid(folder.stat().st_uid)
+    os.initgroups(user.pw_name, user.pw_gid)
+    os.setgid(user.pw_gid)
+    os.setuid(user.pw_uid)
