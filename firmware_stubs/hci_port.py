@@ -19,19 +19,30 @@ UNREAD_BYTES_MAX = 4 * 1024 * 1024
 log = logging.getLogger(__name__)
 
 
+class HciPort:
+    """The controllers that are plugged in."""
+
+    def __init__(self) -> None:
+        self.connected: set[_Gateway] = set()
+
+    def pull_all(self) -> None:
+        """Pull every controller out, as a dongle; who wants one may connect again."""
+        for gateway in list(self.connected):
+            gateway.drop()
+
+
 @contextlib.asynccontextmanager
-async def open_hci_port(air: Air, path: Path) -> AsyncIterator[None]:
+async def open_hci_port(air: Air, path: Path) -> AsyncIterator[HciPort]:
     """Listen at a unix socket, taking the place of one left by a hub that died; at the end drop everybody."""
     numbers = itertools.count(1)
-    connected: set[_Gateway] = set()
+    port = HciPort()
     loop = asyncio.get_running_loop()
-    server = await loop.create_unix_server(lambda: _Gateway(air, next(numbers), connected), str(path))
+    server = await loop.create_unix_server(lambda: _Gateway(air, next(numbers), port.connected), str(path))
     try:
-        yield
+        yield port
     finally:
         server.close()
-        for gateway in list(connected):
-            gateway.drop()
+        port.pull_all()
         path.unlink(missing_ok=True)  # noqa: ASYNC240 one system call
 
 

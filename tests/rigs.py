@@ -1,7 +1,7 @@
 """Two ways to test a gateway without a radio: rig 1 swaps bleak's backend, rig 2 leaves bleak as it is.
 
 Both have devices of `firmware_stubs` on a virtual radio in the test's own process: `await rig.switch_on(device)`, and
-then cut its link, carry it away (`rig.air`), read its tally.
+then cut its link, carry it away (`rig.air`), read its tally; on rig 2 also pull the adapters out (`rig2.port`).
 
 Rig 1 is quick: `scanner, client = rig1.backend`, for `BleakScanner(backend=…)` and `BleakClient(backend=…)`.
 
@@ -25,7 +25,7 @@ from firmware_stubs.bleak_backend import Backend, backend
 from firmware_stubs.bluez.bus import PrivateBus, private_bus
 from firmware_stubs.bluez.init_system import InitSystem
 from firmware_stubs.bluez.process import BluezProcess, bluez_process
-from firmware_stubs.hci_port import open_hci_port
+from firmware_stubs.hci_port import HciPort, open_hci_port
 from firmware_stubs.peripheral import Peripheral
 from firmware_stubs.radio import Air
 
@@ -51,8 +51,17 @@ class Rig1:
 class Rig2:
     """Devices on the air, a private bus, and a bluetoothd on it with the adapters hci0 and hci1."""
 
-    def __init__(self, devices: contextlib.AsyncExitStack, *, air: Air, bus: PrivateBus, bluez: BluezProcess) -> None:
+    def __init__(
+        self,
+        devices: contextlib.AsyncExitStack,
+        *,
+        air: Air,
+        port: HciPort,
+        bus: PrivateBus,
+        bluez: BluezProcess,
+    ) -> None:
         self.air = air
+        self.port = port
         self.bus = bus
         self.bluez = bluez
         self.init_system = InitSystem(units={"bluetooth.service": bluez.restart}, reboot=bluez.reboot)
@@ -101,12 +110,12 @@ async def rig2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     air, hci, memory = Air(), tmp_path / "hci", ("--storage", str(tmp_path / "bluetooth"))
     async with (
         private_bus(tmp_path) as bus,
-        open_hci_port(air, hci),
+        open_hci_port(air, hci) as port,
         contextlib.AsyncExitStack() as devices,
         bluez_process(bus.address, transports=[f"unix:{hci}"] * ADAPTERS, options=(*QUICK, *memory)) as bluez,
     ):
         monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bus.address)
-        rig = Rig2(devices, air=air, bus=bus, bluez=bluez)
+        rig = Rig2(devices, air=air, port=port, bus=bus, bluez=bluez)
         await rig.start_services()
         yield rig
         await rig.stop_services()

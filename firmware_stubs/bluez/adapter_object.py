@@ -18,6 +18,7 @@ from firmware_stubs.bluez.discovery import Discovery
 from firmware_stubs.bluez.errors import bluez_error, not_ready
 from firmware_stubs.bluez.faults import Cure, Member
 from firmware_stubs.bluez.ground import Ground
+from firmware_stubs.bluez.monitors import Monitors
 from firmware_stubs.bluez.object_tree import Call, Handler, Interface, Reply
 
 ADAPTER = "org.bluez.Adapter1"
@@ -36,7 +37,8 @@ class AdapterObject:
         self._keystore: KeyStore = ground.storage.keystore(name)
         self._devices: dict[str, DeviceObject] = {}
         self._heard: set[DeviceObject] = set()
-        self._discovery = Discovery(ground.faults, adapter=name, switch=self._switch_discovery)
+        self._discovery = Discovery(ground.faults, adapter=name, switch=self._switch_scan)
+        self._monitors = Monitors(ground.tree, switch=self._switch_scan)
         self._central = Central(
             transport,
             address=address,
@@ -49,7 +51,7 @@ class AdapterObject:
     async def appear(self) -> None:
         """Power on, show the adapter and what it knows; raise NoController if its controller is not there."""
         await self._power_on()
-        self._tree.add(self.path, self._shown())
+        self._tree.add(self.path, self._shown(), self._monitors.shown())
         for known in self._ground.storage.read_devices(self._name):
             kind = hci.Address.PUBLIC_DEVICE_ADDRESS if known.is_public else hci.Address.RANDOM_DEVICE_ADDRESS
             device = self._add(hci.Address(known.address, kind))
@@ -65,7 +67,10 @@ class AdapterObject:
 
     async def forget_client(self, client: str) -> None:
         """End what a client that left the bus had asked for; its links stay."""
+        if not self._tree.has(self.path):
+            return
         await self._discovery.forget_client(client)
+        await self._monitors.forget_client(client)
         for device in list(self._devices.values()):
             await device.link.forget_client(client)
 
@@ -125,9 +130,10 @@ class AdapterObject:
         await self._central.power_off()
         self._show_discovering(False)
 
-    async def _switch_discovery(self, wanted: bool) -> None:
-        await self._central.discover(wanted)
-        self._show_discovering(wanted)
+    async def _switch_scan(self) -> None:
+        is_active = self._discovery.is_on
+        await self._central.discover(is_active or self._monitors.are_active, active=is_active)
+        self._show_discovering(is_active)
 
     def _show_discovering(self, wanted: bool) -> None:
         if not wanted:
@@ -150,7 +156,7 @@ class AdapterObject:
 
     def _on_advertisement(self, advertisement: Advertisement) -> None:
         said = advertisement_data(advertisement)
-        if self._discovery.wants(said.service_uuids):
+        if self._discovery.wants(said.service_uuids) or self._monitors.want(_structures(advertisement)):
             device = self._devices.get(str(advertisement.address)) or self._add(advertisement.address)
             self._heard.add(device)
             device.hear(said, heard_s=asyncio.get_running_loop().time())
@@ -182,3 +188,7 @@ class AdapterObject:
 
     def _pairing(self, connection: Connection) -> PairingConfig:
         return self._devices[str(connection.peer_address)].link.security.config()
+
+
+def _structures(advertisement: Advertisement) -> list[tuple[int, bytes]]:
+    return [(int(kind), content) for kind, content in advertisement.data.ad_structures]

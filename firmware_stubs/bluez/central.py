@@ -46,7 +46,7 @@ class Central:
         self._adapter = Adapter(transport, address=address, on_lost=on_lost)
         self._timings = timings
         self._on_advertisement = on_advertisement
-        self._is_discovering = False
+        self._is_discovering = self._is_active = False
         self._awaited: dict[str, list[asyncio.Event]] = {}
 
     async def power_on(self, *, keystore: KeyStore, pairing: PairingOf) -> Device:
@@ -63,12 +63,12 @@ class Central:
 
     async def power_off(self) -> None:
         """Switch the controller off; every link goes down."""
-        self._is_on = self._is_discovering = False
+        self._is_on = self._is_discovering = self._is_active = False
         await self._adapter.close()
 
-    async def discover(self, wanted: bool) -> None:
-        """Report advertisements from now on, or no more."""
-        self._is_discovering = wanted
+    async def discover(self, wanted: bool, *, active: bool) -> None:
+        """Report advertisements from now on, or no more; ask for scan responses if `active`."""
+        self._is_discovering, self._is_active = wanted, active
         await self._listen()
 
     async def connect(self, address: str) -> Connection:
@@ -97,7 +97,7 @@ class Central:
         # A controller that has just been lost hears nothing; whoever waits is told by the end of the links.
         with contextlib.suppress(BleakError):
             if self._is_discovering or self._awaited:
-                await self._adapter.listen(self._notice, active=self._is_discovering)
+                await self._adapter.listen(self._notice, active=self._is_active)
             else:
                 await self._adapter.stop_listening(self._notice)
 

@@ -16,7 +16,8 @@ from firmware_stubs.bleak_client import full_uuid
 from firmware_stubs.bluez.central import Central
 from firmware_stubs.bluez.errors import bluez_error, failed
 from firmware_stubs.bluez.faults import Member
-from firmware_stubs.bluez.gatt_objects import CharacteristicObject, GattObjects
+from firmware_stubs.bluez.gatt_attributes import CharacteristicObject
+from firmware_stubs.bluez.gatt_objects import GattObjects
 from firmware_stubs.bluez.ground import Ground
 from firmware_stubs.bluez.link import Link
 from firmware_stubs.bluez.object_tree import Call, Interface
@@ -49,7 +50,6 @@ class DeviceLink:
 
     async def connect(self, _call: Call) -> None:
         """Connect: answer when the link is up, before the services are known."""
-        await self._ground.faults.meet(Member.CONNECT)
         if self._linking is not None:
             raise failed("Operation already in progress")
         if self._link is None:
@@ -91,7 +91,7 @@ class DeviceLink:
 
     async def _link_up(self) -> Link:
         self._on_kept()
-        self._linking = asyncio.create_task(self._central.connect(self._address))
+        self._linking = asyncio.create_task(self._make_link())
         try:
             connection = await self._linking
         except asyncio.CancelledError:
@@ -112,10 +112,13 @@ class DeviceLink:
         self._resolving = asyncio.create_task(self._resolve(link))
         return link
 
+    async def _make_link(self) -> Connection:
+        await self._ground.faults.meet(Member.CONNECT)
+        return await self._central.connect(self._address)
+
     async def _cut(self) -> None:
         if self._link is not None:
-            with contextlib.suppress(core.BaseBumbleError, asyncio.CancelledError):
-                await self._link.connection.disconnect()
+            await self._link.cut()
             await self._is_down.wait()
 
     async def _resolve(self, link: Link) -> None:

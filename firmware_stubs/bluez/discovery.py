@@ -8,7 +8,7 @@ from firmware_stubs.bluez.errors import failed, in_progress
 from firmware_stubs.bluez.faults import Cure, Faults, Member
 from firmware_stubs.bluez.object_tree import Call
 
-Switch = Callable[[bool], Awaitable[None]]
+Switch = Callable[[], Awaitable[None]]
 
 
 class Discovery:
@@ -45,7 +45,7 @@ class Discovery:
         self._sessions.add(call.sender)
         if len(self._sessions) == 1:
             self._faults.cure(self._adapter, Cure.RESCAN)
-            await self._switch(True)
+            await self._switch()
 
     async def stop(self, call: Call) -> None:
         """StopDiscovery."""
@@ -67,4 +67,4 @@ class Discovery:
     async def _end(self, client: str) -> None:
         self._sessions.discard(client)
         if not self._sessions:
-            await self._switch(False)
+            await self._switch()

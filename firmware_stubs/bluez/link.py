@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ from bumble.device import Connection
 from bumble.gatt_client import CharacteristicProxy, ServiceProxy
 
 from firmware_stubs.bluez.errors import att_error, failed
+from firmware_stubs.commands import Commands
 
 MTU_WANTED_BYTES = 517
 _NEEDS_SECURITY = {
@@ -28,6 +30,7 @@ class Link:
     ) -> None:
         self.connection = connection
         self._secure = secure
+        self._commands = Commands()
         self._ended = asyncio.Event()
         self._on_end = on_end
         connection.on(Connection.EVENT_DISCONNECTION, self._end)
@@ -68,6 +71,10 @@ class Link:
                 await self._ask(characteristic.discover_descriptors)
         return services
 
+    async def cut(self) -> None:
+        """Disconnect; return when it was asked for, be it in vain because the link has gone."""
+        await self._commands.run(_hang_up(self.connection))
+
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Await something that may hang when the link goes down; then raise "Not connected"."""
         # bumble leaves a request that begins just after the link was lost waiting for its 30 s timeout.
@@ -100,3 +107,8 @@ class Link:
     def _end(self, reason: int) -> None:
         self._ended.set()
         self._on_end(reason)
+
+
+async def _hang_up(connection: Connection) -> None:
+    with contextlib.suppress(core.BaseBumbleError, asyncio.CancelledError):  # bumble cancels when its host has gone
+        await connection.disconnect()

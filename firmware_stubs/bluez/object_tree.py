@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,7 +30,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What a method returns, beyond nothing."""
+    """What a method returns, beyond nothing. File descriptors are closed here when they have been passed."""
 
     signature: str
     body: Sequence[Any]
@@ -56,13 +57,17 @@ class ObjectTree:
     def __init__(self, bus: MessageBus) -> None:
         self.bus = bus
         self._objects: dict[str, dict[str, Interface]] = {}
-        self._answering: set[asyncio.Task[None]] = set()
+        self._answering: set[asyncio.Future[None]] = set()
         self._gone_listeners: list[Callable[[str], None]] = []
+        self._export_listeners: list[Callable[[Message], Awaitable[None]]] = []
         bus.add_message_handler(self._on_message)
 
     async def watch_peers(self) -> None:
         """Ask the bus to say who leaves it; `when_gone` listeners are told."""
-        rule = "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged'"
+        await self.add_match("type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged'")
+
+    async def add_match(self, rule: str) -> None:
+        """Ask the bus for signals of others."""
         await self.bus.call(
             Message(
                 destination="org.freedesktop.DBus",
@@ -77,6 +82,10 @@ class ObjectTree:
     def when_gone(self, listener: Callable[[str], None]) -> None:
         """Tell `listener` the unique name of every client that leaves the bus."""
         self._gone_listeners.append(listener)
+
+    def when_exported(self, listener: Callable[[Message], Awaitable[None]]) -> None:
+        """Tell `listener` what others export, as far as the bus was asked for it."""
+        self._export_listeners.append(listener)
 
     def add(self, path: str, *interfaces: Interface) -> None:
         """Export an object, or more interfaces of one that is there; tell everybody."""
@@ -130,17 +139,26 @@ class ObjectTree:
             self.bus.send(signal)
 
     def _on_message(self, message: Message) -> bool:
-        if message.message_type is MessageType.SIGNAL and message.member == "NameOwnerChanged":
-            name, _, new_owner = message.body
-            if not new_owner:
-                for listener in self._gone_listeners:
-                    listener(name)
+        if message.message_type is MessageType.SIGNAL:
+            self._on_signal(message)
         if message.message_type is not MessageType.METHOD_CALL or message.interface in _OF_THE_LIBRARY:
             return False
-        answer = asyncio.create_task(self._answer(message))
-        self._answering.add(answer)
-        answer.add_done_callback(self._answering.discard)
+        self._begin(self._answer(message))
         return True
+
+    def _on_signal(self, signal: Message) -> None:
+        if signal.member == "NameOwnerChanged":
+            name, _, new_owner = signal.body
+            for listener in () if new_owner else self._gone_listeners:
+                listener(name)
+        elif signal.member == "InterfacesAdded":
+            for told in self._export_listeners:
+                self._begin(told(signal))
+
+    def _begin(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
 
     async def _answer(self, message: Message) -> None:
         call = Call(sender=message.sender or "", path=message.path or "", body=message.body)
@@ -159,8 +177,12 @@ class ObjectTree:
             )
 
     def _send(self, asked: Message, answer: Message) -> None:
+        def close_passed(_sent: object) -> None:
+            for descriptor in answer.unix_fds:
+                os.close(descriptor)
+
         if self.bus.connected and not asked.flags & MessageFlag.NO_REPLY_EXPECTED:
-            self.bus.send(answer)
+            self.bus.send(answer).add_done_callback(close_passed)
 
     def _handler(self, message: Message) -> Handler:
         path, name, member = message.path or "", message.interface or "", message.member or ""

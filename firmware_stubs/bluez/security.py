@@ -30,11 +30,12 @@ class Security:
         return self._securing.locked()
 
     async def secure(self, link: Link) -> bool:
-        """Encrypt the link by its bond, or pair; tell whether it is more secure than before."""
+        """Encrypt the link by its bond, or pair; tell whether it is more secure than when it was asked."""
+        was_encrypted = link.connection.is_encrypted
         async with self._securing:
             if link.connection.is_encrypted:
-                return False
-            return await self._pair(link) if not await self.is_bonded(link) else await self.encrypt(link)
+                return not was_encrypted  # somebody else's request has done it in the meantime
+            return await self.encrypt(link) if await self.is_bonded(link) else await self._pair(link)
 
     async def pair(self, link: Link, *, client: str) -> None:
         """Pair because a client asked for it; raise org.bluez.Error.AuthenticationFailed."""

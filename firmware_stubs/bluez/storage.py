@@ -46,7 +46,9 @@ class Storage:
     def write_devices(self, adapter: str, devices: list[KnownDevice]) -> None:
         """Keep the devices that an adapter knows."""
         if path := self._path(adapter):
-            path.write_text(json.dumps([dataclasses.asdict(device) for device in devices]), encoding="utf-8")
+            written = path.with_suffix(".new")
+            written.write_text(json.dumps([dataclasses.asdict(device) for device in devices]), encoding="utf-8")
+            written.replace(path)
 
     def _path(self, adapter: str) -> Path | None:
         return None if self._folder is None else self._folder / f"{adapter}.json"

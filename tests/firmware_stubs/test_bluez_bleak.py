@@ -12,6 +12,7 @@ from bleak import BleakClient, BleakScanner
 from bleak.exc import BleakDeviceNotFoundError
 from dbus_fast import Message
 
+from firmware_stubs.bleak_backend import backend
 from firmware_stubs.bluez.bus import NoDaemon, connect, private_bus
 from firmware_stubs.clock import ClinicalClock
 from firmware_stubs.courses import healthy
@@ -20,7 +21,7 @@ from firmware_stubs.oximeter import Oximeter
 from firmware_stubs.peripheral import Identity
 from firmware_stubs.physiology import State
 from firmware_stubs.spot_oximeter import SpotOximeter
-from tests.firmware_stubs.bus_client import DEVICE, BusClient
+from tests.firmware_stubs.bus_client import CHARACTERISTIC, DEVICE, BusClient, Refused
 from tests.firmware_stubs.inbox import Inbox
 from tests.gateway.waiting import eventually
 from tests.rigs import Rig2
@@ -140,3 +141,49 @@ async def test_without_a_daemon_there_is_no_bus(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(NoDaemon, match="dbus-daemon"):
         async with private_bus(tmp_path):
             pass
+
+
+async def test_values_may_come_through_a_pipe_of_their_own(client: BusClient, bluez_oximeter: Oximeter) -> None:
+    inbox = Inbox()
+    async with asyncio.timeout(20):
+        found = await BleakScanner.find_device_by_address(ADDRESS)
+        assert found is not None
+        async with BleakClient(found) as linked:
+            await linked.start_notify("2a5f", inbox, bluez={"use_start_notify": False})
+            await inbox.holds(3)
+            path = found.details["path"]
+            continuous = await client.path_of(path, "2a5f")
+            with pytest.raises(Refused, match="Notify acquired"):
+                await client.bluez(continuous, CHARACTERISTIC, "StartNotify")
+            assert not [heard for heard in client.heard if heard.sets(CHARACTERISTIC, "Value")]
+            await linked.stop_notify("2a5f")
+            await eventually(lambda: not bluez_oximeter.continuous.listening.is_set())
+            await linked.start_notify("2a5f", inbox)
+            await bluez_oximeter.continuous.listening.wait()
+
+
+async def test_a_passive_scan_hears_what_fits_its_patterns(rig2: Rig2, bluez_oximeter: Oximeter) -> None:
+    lists_16_bit_services, plx, thermometer = 0x03, b"\x22\x18", b"\x09\x18"
+    async with asyncio.timeout(20):
+        for service, is_heard in ((thermometer, False), (plx, True)):
+            patterns = [(0, lists_16_bit_services, service)]
+            async with BleakScanner(scanning_mode="passive", bluez={"or_patterns": patterns}) as scanner:
+                if is_heard:
+                    await eventually(lambda scanner=scanner: bool(scanner.discovered_devices))
+                    (device,) = scanner.discovered_devices
+                    assert (device.address, device.name) == (ADDRESS, None)  # the name is in the scan response
+                else:
+                    await advertisements(rig2, bluez_oximeter, count=3)
+                    assert not scanner.discovered_devices
+
+
+async def advertisements(rig2: Rig2, device: Oximeter, *, count: int) -> None:
+    """Wait until a device has said so many advertisements, heard by a listener of our own."""
+    scanner, _ = made = backend(rig2.air)
+    heard = 0
+    async with BleakScanner(backend=scanner) as listening:
+        async for found, _ in listening.advertisement_data():
+            heard += found.address == device.identity.address
+            if heard == count:
+                break
+    await made.close()

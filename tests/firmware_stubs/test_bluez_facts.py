@@ -270,6 +270,22 @@ async def test_what_was_connected_once_is_known_after_a_restart_and_not_connecte
         ]
 
 
+async def test_an_adapter_that_is_pulled_out_and_put_back_has_lost_its_links(
+    rig2: Rig2, client: BusClient, bluez_oximeter: Oximeter
+) -> None:
+    async with asyncio.timeout(20):
+        path = await client.connect(ADDRESS)
+        rig2.port.pull_all()
+        await client.until(
+            lambda heard: any(one.member == "InterfacesRemoved" and one.body[0] == HCI0 for one in heard)
+        )
+        await client.until_set(path, DEVICE, "Connected", False)
+        await bluez_oximeter.disconnected.wait()
+        await client.until(lambda heard: any(one.member == "InterfacesAdded" and one.body[0] == HCI0 for one in heard))
+        client.heard.clear()
+        await client.connect(ADDRESS)
+
+
 async def test_each_adapter_has_devices_and_links_of_its_own(client: BusClient, bluez_oximeter: Oximeter) -> None:
     async with asyncio.timeout(20):
         other = await client.discover(ADDRESS, adapter="/org/bluez/hci1")

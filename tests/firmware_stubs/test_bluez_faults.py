@@ -69,8 +69,9 @@ async def test_a_slow_connect_can_be_cancelled(rig2: Rig2, bluez_oximeter: Oxime
     async with asyncio.timeout(20):
         device = await found()
         await rig2.bluez.inject(Delay(member=Member.CONNECT, seconds=3600.0))
+        client = BleakClient(device, timeout=0.3)
         with pytest.raises(TimeoutError):
-            await BleakClient(device, timeout=0.3).connect()
+            await client.connect()
         assert not bluez_oximeter.is_connected
         async with BleakClient(device):
             assert bluez_oximeter.is_connected
