@@ -88,7 +88,7 @@ _PAUSE_S: dict[Rung, tuple[float, float]] = {  # the first pause, and the longes
     Rung.REBOOT: (DAY_S, DAY_S),
 }
 _SETTLING_S: dict[Rung, float] = {
-    Rung.RESCAN: 20,
+    Rung.RESCAN: 10,
     Rung.POWER_CYCLE: 30,
     Rung.RESTART_BLUETOOTHD: 45,
     Rung.REBOOT: 600,

@@ -91,7 +91,7 @@ def test_another_adapter_s_data_hold_back_what_is_the_whole_machine_s_only() -> 
 
 
 def test_a_gone_bluetoothd_is_answered_at_once_and_restarted_soon() -> None:
-    assert lived(replace(ALL_WELL, bluetoothd=False), until_s=30) == [(0, Rung.RESCAN), (20, Rung.RESTART_BLUETOOTHD)]
+    assert lived(replace(ALL_WELL, bluetoothd=False), until_s=30) == [(0, Rung.RESCAN), (10, Rung.RESTART_BLUETOOTHD)]
 
 
 @pytest.mark.parametrize("cause", [cause for cause in Cause if LADDERS[cause]])
@@ -168,7 +168,7 @@ def test_however_troubles_come_and_go_every_rung_has_its_rate(spells: list[tuple
     for now_s, facts in enumerate(lived_through):
         act = ladder.next(replace(facts, up_s=DAY_S + 5 * now_s), now_s=5.0 * now_s)
         acts += [(5 * now_s, act.rung)] if act else []
-    least_s = {Rung.RESCAN: 20, Rung.POWER_CYCLE: 300, Rung.RESTART_BLUETOOTHD: 900, Rung.REBOOT: DAY_S}
+    least_s = {Rung.RESCAN: 10, Rung.POWER_CYCLE: 300, Rung.RESTART_BLUETOOTHD: 900, Rung.REBOOT: DAY_S}
     for rung, gap_s in least_s.items():
         times_s = [at_s for at_s, taken in acts if taken is rung]
         assert all(later - earlier >= gap_s for earlier, later in pairwise(times_s)), (rung, times_s)
