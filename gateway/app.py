@@ -40,6 +40,7 @@ from gateway.stack import NoStack, Stack
 from gateway.status import OFFLINE, UplinkState
 from gateway.status_file import StatusFile, status_path
 from gateway.surroundings import Surroundings
+from gateway.tls import certificate_end
 from gateway.uplink import Listener, Uplink
 from gateway.watchdog import Evidence, Systemd, Watchdog
 from vitals.clock import ClinicalClock
@@ -179,6 +180,7 @@ class Gateway:
                 uplink=self._uplink_state,
                 claims=self.claims.report,
                 local_alarm=self.bell.report,
+                certificate_end=certificate_end(settings.broker_certificate_file),
             ),
             every_s=clock.machine_s(timedelta(seconds=settings.heartbeat_s)),
         )

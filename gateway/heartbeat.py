@@ -4,6 +4,7 @@ import asyncio
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 
 from gateway.claims import ClaimReport
@@ -41,6 +42,7 @@ class Parts:
     uplink: Callable[[], UplinkState]
     claims: Callable[[], ClaimReport]
     local_alarm: Callable[[Stamp], Mapping[str, object]]
+    certificate_end: datetime | None = None
 
 
 class Heartbeat:
@@ -103,6 +105,7 @@ class Heartbeat:
             set_aside=parts.set_aside(),
             in_flight=parts.courier.window.in_flight,
             versions=self._versions,
+            certificate_end=parts.certificate_end,
             config=parts.claims(),
             local_alarm=parts.local_alarm(stamp),
             clock_jumps=watch.jumps,

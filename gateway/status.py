@@ -102,6 +102,7 @@ class Facts:
     clock_jumps_synchronised: int = 0
     clock_last_jump_s: float | None = None
     local_alarm: Mapping[str, object] = field(default_factory=dict)
+    certificate_end: datetime | None = None
     durable_ms: Mapping[str, float] | None = None
 
 
@@ -134,6 +135,7 @@ def status_payload(facts: Facts, now: Stamp) -> bytes:
         "devices": [_device(device, now.wall) for device in facts.devices[:DEVICES_MAX]],
         "nearby": [_neighbour(neighbour, facts.now_s) for neighbour in facts.nearby],
         "config": _config(facts.config),
+        "certificate": facts.certificate_end and {"expires_at": facts.certificate_end.isoformat()},
         "versions": facts.versions,
     }
     return json.dumps(document, separators=(",", ":")).encode()

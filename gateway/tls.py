@@ -19,6 +19,16 @@ def certificate_expiry(path: Path) -> datetime:
         raise TlsFileError(f"{path}: {_why(exc)}") from exc
 
 
+def certificate_end(path: Path | None) -> datetime | None:
+    """Answer the same for who only tells of it: None where there is no certificate, or none that can be read."""
+    if path is None:
+        return None
+    try:
+        return certificate_expiry(path)
+    except TlsFileError:
+        return None
+
+
 def client_context(ca_file: Path, certificate_file: Path | None, key_file: Path | None) -> ssl.SSLContext:
     """Make the context with which this gateway meets its broker. Raises TlsFileError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
