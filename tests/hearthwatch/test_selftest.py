@@ -14,6 +14,7 @@ import pytest
 
 from gateway.selftest_uplink import is_running, running
 from gateway.settings import load_settings
+from gateway.tls import certificate_expiry
 from hearthwatch.services.ports import free_port
 from tests.gateway.gateway_rig import oximeter
 from tests.hearthwatch.site_rig import INGEST, Guest, Site
@@ -146,7 +147,10 @@ def test_a_running_gateway_is_asked_and_not_cut_off(site: Site) -> None:
         with Guest(site, site.ingest, INGEST) as ingest:
             ingest.subscribe(f"{ROOT}/st-running/status")
             wait_until(lambda: ingest.heard, "its retained status")
-            assert json.loads(ingest.heard[-1][1])["uplink"]["connects"] == 1
+            status = json.loads(ingest.heard[-1][1])
+            assert status["uplink"]["connects"] == 1
+            ends = certificate_expiry(box / "gateway.pem")
+            assert status["certificate"] == {"expires_at": ends.isoformat()}
     assert not is_running(settings)
 
 
