@@ -23,6 +23,11 @@ def trust(outcome: Decoded, signal: Signal = Signal.SPO2) -> tuple[Quality, Reas
     return measurement.quality, measurement.reason
 
 
+def whys(outcome: Decoded) -> set[tuple[Reason, ...]]:
+    """All reasons of each measurement, as a set: one where all are alike."""
+    return {m.reasons for m in outcome.measurements}
+
+
 def error_of(driver: Driver, hexadecimal: str, uuid: str = "") -> DecodeError:
     try:
         outcome = decoded(driver, hexadecimal, uuid)

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.vendor.berrymed import DRIVER
-from tests.gateway.vendor.outcomes import GOOD, decoded, error_of, frames, in_pieces, trust, values
+from tests.gateway.vendor.outcomes import GOOD, decoded, error_of, frames, in_pieces, trust, values, whys
 from vitals.quality import Quality, Reason
 from vitals.signals import Signal
 
@@ -42,11 +42,11 @@ def test_a_status_bit_takes_trust_and_never_the_number(
 def test_no_finger_and_no_values() -> None:
     outcome = decoded(DRIVER, "8000507f7f")  # PR 255, SpO2 127
     assert values(outcome) == {Signal.SPO2: None, Signal.PULSE: None}
-    assert trust(outcome) == (Quality.INVALID, Reason.FINGER_OUT)
+    assert whys(outcome) == {(Reason.FINGER_OUT, Reason.UNAVAILABLE)}
 
 
 def test_no_value_without_a_word_why() -> None:
-    assert trust(decoded(DRIVER, "8032050000")) == (Quality.INVALID, Reason.UNAVAILABLE)
+    assert whys(decoded(DRIVER, "8032050000")) == {(Reason.UNAVAILABLE,)}
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,10 @@ def test_a_malformed_frame_names_its_byte(frame: str, offset: int) -> None:
 
 def test_a_link_taken_up_in_the_middle_of_a_frame_finds_the_next() -> None:
     assert frames(DRIVER, [STREAM[3:]]) == in_pieces(STREAM[5:], 5)
+
+
+def test_a_stray_first_byte_before_a_frame_is_no_frame() -> None:
+    assert frames(DRIVER, [STREAM[:5] + STREAM[:1] + STREAM[5:]])[-3:] == in_pieces(STREAM[5:], 5)
 
 
 def test_a_lost_byte_costs_one_frame_and_is_told() -> None:

@@ -7,7 +7,7 @@ import pytest
 from gateway.gatt.decoded import Mode
 from gateway.vendor.beurer_po60 import DRIVER, NOTIFY
 from gateway.vendor.checksums import sum7
-from tests.gateway.vendor.outcomes import GOOD, decoded, error_of, frames, in_pieces, trust, values
+from tests.gateway.vendor.outcomes import GOOD, decoded, error_of, frames, in_pieces, trust, values, whys
 from vitals.quality import Quality, Reason
 from vitals.signals import Signal
 
@@ -35,15 +35,19 @@ def test_the_makers_record() -> None:
 
 
 def test_a_fast_pulse_has_its_highest_bits_in_another_byte() -> None:
-    outcome = decoded(DRIVER, record(byte_14=0x38, byte_20=0x20, byte_21=0x08, byte_22=0x10))
-    assert values(outcome)[Signal.PULSE] == 14400
-    assert outcome.status[1] == "pulse_136_to_160"
+    slow = {"byte_17": 0x62, "byte_18": 0x5A, "byte_20": 0x20, "byte_21": 0x08, "byte_22": 0x10}
+    all_fast = decoded(DRIVER, record(byte_14=0x38, **slow))
+    assert values(all_fast)[Signal.PULSE] == 14400
+    assert all_fast.status == ("spo2_90_to_98", "pulse_136_to_160")
+    assert decoded(DRIVER, record(byte_14=0x20, **slow)).status[1] == "pulse_8_to_160"
+    assert decoded(DRIVER, record(byte_14=0x10, **slow)).status[1] == "pulse_136_to_32"
 
 
 def test_a_record_without_values() -> None:
     outcome = decoded(DRIVER, record(byte_19=0x7F, byte_22=0))
     assert values(outcome) == {Signal.SPO2: None, Signal.PULSE: None}
-    assert trust(outcome) == (Quality.INVALID, Reason.UNAVAILABLE)
+    assert whys(outcome) == {(Reason.UNAVAILABLE,)}
+    assert whys(decoded(DRIVER, record(byte_14=0x08, byte_19=0, byte_22=0x7F))) == {(Reason.UNAVAILABLE,)}
 
 
 def test_a_record_of_a_clock_that_was_never_set_is_not_placed() -> None:
@@ -68,8 +72,9 @@ def test_a_malformed_record_names_its_byte(frame: str, offset: int) -> None:
 
 
 def test_answers_measure_nothing() -> None:
-    outcome = decoded(DRIVER, "e0050100000066")
-    assert (outcome.measurements, outcome.status) == ((), ("answer_e0",))
+    for frame, status in (("e0050100000066", "answer_e0"), ("f30073", "answer_f3")):
+        outcome = decoded(DRIVER, frame)
+        assert (outcome.measurements, outcome.status) == ((), (status,))
 
 
 def test_records_come_in_pieces_of_20_and_4_bytes() -> None:

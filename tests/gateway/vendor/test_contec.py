@@ -4,7 +4,7 @@ import pytest
 
 from gateway.vendor.checksums import sum7
 from gateway.vendor.contec import DRIVER, NOTIFY, WRITE
-from tests.gateway.vendor.outcomes import GOOD, decoded, error_of, frames, trust, values
+from tests.gateway.vendor.outcomes import GOOD, decoded, error_of, frames, trust, values, whys
 from vitals.quality import Quality, Reason
 from vitals.signals import Signal
 
@@ -34,6 +34,8 @@ def test_a_fast_pulse_has_its_highest_bit_in_the_flags() -> None:
         ("003c600000", None),
         ("003c607f01", None),  # byte 6 in use: an old firmware's packing
         ("043c607f00", None),  # 255
+        ("043c605c00", 2200),
+        ("043c605d00", None),
         ("013c602e00", None),
     ],
 )
@@ -49,12 +51,16 @@ def test_the_finger_is_out(pulse: str) -> None:
     # rico132/PulsoximeterGraphs: SpO2 7F
     outcome = decoded(DRIVER, closed(f"eb0105{pulse}7f7f00"))
     assert values(outcome) == {Signal.SPO2: None, Signal.PULSE: None}
-    assert trust(outcome) == trust(outcome, Signal.PULSE) == (Quality.INVALID, Reason.FINGER_OUT)
+    assert whys(outcome) == {(Reason.FINGER_OUT, Reason.UNAVAILABLE)}
 
 
 def test_no_value_without_a_word_why() -> None:
-    assert trust(decoded(DRIVER, closed("eb010500007f00"))) == (Quality.INVALID, Reason.UNAVAILABLE)
-    assert values(decoded(DRIVER, closed("eb01077f627f00"))) == {Signal.SPO2: 9800, Signal.PULSE: None}
+    for frame in ("eb010500007f00", "eb01077f007f00", "eb01057f007f00"):
+        assert whys(decoded(DRIVER, closed(frame))) == {(Reason.UNAVAILABLE,)}
+    for frame in ("eb01077f627f00", "eb010500627f00"):
+        outcome = decoded(DRIVER, closed(frame))
+        assert values(outcome) == {Signal.SPO2: 9800, Signal.PULSE: None}
+        assert trust(outcome, Signal.PULSE) == (Quality.INVALID, Reason.UNAVAILABLE)
 
 
 def test_a_pulse_of_127_beside_a_good_saturation_is_a_pulse() -> None:
@@ -68,6 +74,18 @@ def test_a_pulse_of_127_beside_a_good_saturation_is_a_pulse() -> None:
 def test_what_measures_nothing(body: str, status: tuple[str, ...]) -> None:
     outcome = decoded(DRIVER, closed(body))
     assert (outcome.measurements, outcome.status) == ((), status)
+
+
+# SemenKeyzer/oscar-sql contec_ble_protocol.cpp
+ANSWERS = """f0:2 f3:3 f4:3 f5:3 f6:3 fa:3 fb:3 ff:3 d1:4 e0:7 ef:8 e3:9 cf:10 f1:10 e1:11 e2:11 ea:13 d0:14 e4:17 e6:17
+e5:18 d2:20 d3:20 d7:20 ec:21"""
+
+
+@pytest.mark.parametrize("answer", ANSWERS.split())
+def test_an_answer_of_published_length_measures_nothing(answer: str) -> None:
+    first, length = answer.split(":")
+    outcome = decoded(DRIVER, closed(first + "00" * (int(length) - 2)))
+    assert (outcome.measurements, outcome.status) == ((), (f"answer_{first}",))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.vendor.checksums import crc8
 from gateway.vendor.masimo import DRIVER, WRITE
-from tests.gateway.vendor.outcomes import GOOD, decoded, error_of, frames, in_pieces, trust, values
+from tests.gateway.vendor.outcomes import GOOD, decoded, error_of, frames, in_pieces, trust, values, whys
 from vitals.quality import Quality, Reason
 from vitals.signals import Signal
 
@@ -35,21 +35,26 @@ def test_all_values() -> None:
 
 
 @pytest.mark.parametrize(
-    ("frame", "rate", "expected"),
+    ("frame", "perfusion", "rate", "expected"),
     [
-        ("771105000000000062004a101600580204ff5b", None, (Quality.INVALID, Reason.DEVICE_INVALID)),
-        ("7711050000000000630046001200c201010d76", 1300, (Quality.QUESTIONABLE, Reason.DEVICE_QUESTIONABLE)),
-        ("771105000000000062004a10092071021014c5", 2000, (Quality.PROVISIONAL, Reason.EARLY_ESTIMATE)),
-        (STARTING, 2000, (Quality.QUESTIONABLE, Reason.DEVICE_QUESTIONABLE)),
+        ("771105000000000062004a101600580204ff5b", 600, None, (Quality.INVALID, Reason.DEVICE_INVALID)),
+        ("7711050000000000630046001200c201010d76", 450, 1300, (Quality.QUESTIONABLE, Reason.DEVICE_QUESTIONABLE)),
+        ("771105000000000062004a10092071021014c5", 625, 2000, (Quality.PROVISIONAL, Reason.EARLY_ESTIMATE)),
+        (STARTING, 625, 2000, (Quality.QUESTIONABLE, Reason.DEVICE_QUESTIONABLE)),
     ],
 )
 def test_a_values_own_exception_is_said_of_it_alone(
-    frame: str, rate: int | None, expected: tuple[Quality, Reason]
+    frame: str, perfusion: int, rate: int | None, expected: tuple[Quality, Reason]
 ) -> None:
     outcome = decoded(DRIVER, frame)
-    assert values(outcome)[Signal.RESPIRATORY_RATE] == rate
+    assert (values(outcome)[Signal.PERFUSION_INDEX], values(outcome)[Signal.RESPIRATORY_RATE]) == (perfusion, rate)
     assert trust(outcome, Signal.RESPIRATORY_RATE) == expected
     assert trust(outcome) == trust(outcome, Signal.PULSE) == GOOD
+
+
+@pytest.mark.parametrize("numbers", ["00ff00ff00ff00ffff00ff", "0000000000ff0000000000"])
+def test_no_value_of_any_kind_is_no_number(numbers: str) -> None:
+    assert whys(decoded(DRIVER, closed("0500000000" + numbers))) == {(Reason.UNAVAILABLE,)}
 
 
 def test_the_finger_is_out() -> None:

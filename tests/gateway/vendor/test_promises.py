@@ -75,6 +75,15 @@ def test_the_frames_of_a_stream_are_frames(name: str) -> None:
         assert isinstance(judge(driver, driver.subscribe[0], bytes.fromhex(frame)), Decoded)
 
 
+@pytest.mark.parametrize("name", sorted(set(STREAMED) - {"berrymed"}))  # which has no checksum
+def test_a_wrong_checksum_is_told_beside_the_right_one(name: str) -> None:
+    driver = DRIVER_BY_NAME[name]
+    for octets in map(bytes.fromhex, STREAMED[name]):
+        error = judge(driver, driver.subscribe[0], octets[:-1] + bytes((octets[-1] ^ 1,)))
+        assert isinstance(error, DecodeError)
+        assert error.message.endswith(f"the frame's sum is {octets[-1]:#04x}")
+
+
 def cut(stream: bytes, data: st.DataObject) -> list[bytes]:
     borders = sorted(data.draw(st.sets(st.integers(0, len(stream)), max_size=12)))
     return [stream[a:b] for a, b in zip([0, *borders], [*borders, len(stream)], strict=True)]

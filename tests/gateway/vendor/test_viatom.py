@@ -31,6 +31,7 @@ def test_worn() -> None:
     [
         ("ffffff00000000600005000000", 9600, ("not_worn", "motion_5")),
         ("ffffff00000000620100000000", 9800, ("not_worn", "motion_0", "charging")),
+        ("ffffff00000000640200000000", 10000, ("not_worn", "motion_0", "charged")),
     ],
 )
 def test_not_worn(recorded: str, battery: int, status: tuple[str, ...]) -> None:
@@ -52,6 +53,7 @@ def test_worn_without_one_value() -> None:
     outcome = decoded(DRIVER, answer("ff4200000000005000000a0100"))
     assert trust(outcome) == (Quality.INVALID, Reason.UNAVAILABLE)
     assert values(outcome)[Signal.PULSE] == 6600
+    assert trust(decoded(DRIVER, answer("620000000000005000000a0100")), Signal.PULSE)[1] is Reason.UNAVAILABLE
 
 
 def test_an_answer_without_values_measures_nothing() -> None:
@@ -85,3 +87,8 @@ def test_it_is_asked_for_its_values_every_two_seconds() -> None:
     (ask,) = DRIVER.poll.writes
     # ecostech/viatom-ble viatom-ble.py
     assert (DRIVER.poll.every_s, ask.uuid, ask.payload.hex()) == (2.0, WRITE, "aa17e8000000001b")
+    assert not ask.response
+
+
+def test_a_ring_raises_no_alarm_by_itself() -> None:
+    assert DRIVER.wellness

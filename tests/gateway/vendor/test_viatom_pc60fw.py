@@ -5,7 +5,7 @@ import pytest
 from gateway.gatt.decoded import Mode
 from gateway.vendor.checksums import crc8_maxim
 from gateway.vendor.viatom_pc60fw import DRIVER
-from tests.gateway.vendor.outcomes import GOOD, decoded, error_of, frames, in_pieces, trust, values
+from tests.gateway.vendor.outcomes import GOOD, decoded, error_of, frames, in_pieces, trust, values, whys
 from vitals.quality import Quality, Reason
 from vitals.signals import Signal
 
@@ -56,11 +56,11 @@ def test_a_state_bit_takes_trust_and_never_the_number(bit: int, name: str, expec
     assert outcome.status == (name, "battery_3_of_3")
 
 
-@pytest.mark.parametrize("numbers", ["00000000", "7fff0100", "ffffffff", "7fff0000"])
+@pytest.mark.parametrize("numbers", ["00000000", "7fff0100", "ffffffff", "7fff0000", "00ff00ff"])
 def test_no_value_of_any_kind_is_no_number(numbers: str) -> None:
     outcome = decoded(DRIVER, closed(f"aa550f0801{numbers}02c0"))
     assert set(values(outcome).values()) == {None}
-    assert trust(outcome) == (Quality.INVALID, Reason.FINGER_OUT)
+    assert whys(outcome) == {(Reason.FINGER_OUT, Reason.UNAVAILABLE)}
 
 
 def test_a_spot_checks_result() -> None:
@@ -77,6 +77,8 @@ def test_a_spot_checks_result() -> None:
         ("aa550f07026e5fcc3722ed", ("pleth",)),
         ("aa550f06210200000045", ("mode_2", "step_0")),
         ("aa55f0030303f6", ("battery_3_of_3",)),
+        (closed("aa55f0060150433630"), ("device",)),
+        (closed("aa55f0060250433630"), ("device",)),
     ],
 )
 def test_what_measures_nothing(frame: str, status: tuple[str, ...]) -> None:

@@ -98,6 +98,7 @@ def test_what_measures_nothing(frame: str) -> None:
         ("7022db006fc16f", 7, "address"),
         (T201 + "09002004c60d630d", 14, "4 bytes, not 5"),
         (T201 + "09002005c60d", 17, "outer side"),
+        (T201 + "090a0000", 14, "0 bytes, not 2"),
         (T201 + "09041009d200", 17, "needs 9 bytes"),
     ],
 )

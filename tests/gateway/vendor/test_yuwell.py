@@ -4,8 +4,8 @@ import pytest
 
 from gateway.vendor.checksums import sum8
 from gateway.vendor.yuwell import DRIVER
-from tests.gateway.vendor.outcomes import GOOD, decoded, error_of, frames, trust, values
-from vitals.quality import Quality, Reason
+from tests.gateway.vendor.outcomes import GOOD, decoded, error_of, frames, trust, values, whys
+from vitals.quality import Reason
 from vitals.signals import Signal
 
 # Two notifications of 20 and 6 bytes as an FS20F sent them: roger-/FS20F sample_raw_data.hex.
@@ -51,13 +51,14 @@ def test_frames_across_notification_borders() -> None:
 def test_no_value_of_any_kind_is_no_number(numbers: str) -> None:
     outcome = decoded(DRIVER, closed("fe0a55" + numbers + "01"))
     assert set(values(outcome).values()) == {None}
-    assert trust(outcome) == (Quality.INVALID, Reason.UNAVAILABLE)
+    assert whys(outcome) == {(Reason.UNAVAILABLE,)}
 
 
 def test_a_pleth_frame_measures_nothing_and_says_whether_the_sensor_is_off() -> None:
     on, off = decoded(DRIVER, "fe08561f000522a4"), decoded(DRIVER, closed("fe085600020000"))
     assert (on.measurements, on.status) == ((), ())
     assert (off.measurements, off.status) == ((), ("sensor_off",))
+    assert decoded(DRIVER, closed("fe085600050000")).status == ()
 
 
 @pytest.mark.parametrize(
