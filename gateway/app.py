@@ -29,6 +29,7 @@ from gateway.machine import LinuxMachine, Machine, Timekeeper
 from gateway.outbox import OutboxError, set_aside_count
 from gateway.outbox_boots import read_boots
 from gateway.outbox_door import OutboxDoor
+from gateway.outbox_pair import stand_in_path
 from gateway.packing import NO_BOOTS
 from gateway.plans import broker_address, courier_plan, floor_of, place_of, radios_of, session_plan, shares_of
 from gateway.radio import Radio
@@ -77,10 +78,12 @@ async def built(
 ) -> "AsyncIterator[Gateway]":
     """Open the outbox and build a gateway on it, for the block. Raises OutboxError."""
     door = await OutboxDoor.opened(
-        settings.outbox_path, bytes_max=settings.outbox_bytes_max, undecoded_max=settings.undecoded_max
+        settings.outbox_path,
+        bytes_max=settings.outbox_bytes_max,
+        undecoded_max=settings.undecoded_max,
+        floor=floor_of(settings),
+        stand_in=stand_in_path(settings.outbox_path),
     )
-    if door.set_aside:
-        log.error("unreadable outbox put aside, its readings are not sent", file=str(door.set_aside))
     timekeeper = Timekeeper(clock, machine or LinuxMachine(settings.clock_trust))
     try:
         yield Gateway(

@@ -16,7 +16,7 @@ import typer
 from gateway.decode_command import decode
 from gateway.devices_command import devices_app
 from gateway.enrol_command import enrol
-from gateway.outbox import OutboxError, read_account
+from gateway.outbox import OutboxError, read_account, set_aside_count
 from gateway.quiet_command import quiet
 from gateway.selftest_command import selftest
 from gateway.settings import GatewaySettings, SettingsError, load_settings
@@ -68,7 +68,8 @@ def run(
 def status(config: ConfigOption = None) -> None:
     """Print as JSON what lies in the outbox, also while the gateway runs."""
     try:
-        account, undecoded = read_account(load_settings(config).outbox_path)
+        settings = load_settings(config)
+        account, undecoded = read_account(settings.outbox_path, bytes_max=settings.outbox_bytes_max)
     except (SettingsError, OutboxError) as exc:
         _fail(str(exc), code=2)
     document = {
@@ -77,11 +78,17 @@ def status(config: ConfigOption = None) -> None:
         "stored": account.stored,
         "thinned": account.thinned,
         "depth": account.depth,
+        "salvaged": account.salvaged,
+        "repeated": account.repeated,
         "undecoded": account.undecoded,
         "first_row": account.first_row,
         "end_row": account.end_row,
         "used_bytes": account.used_bytes,
-        "thinned_rows": [[r.first, r.end] for r in account.thinned_rows],
+        "bytes_max": account.bytes_max,
+        "hours_left": account.hours_left,
+        "set_aside": set_aside_count(settings.outbox_path),
+        "thinned_kinds": account.thinned_kinds,
+        "thinned_rows": [[r.first, r.end, r.rows] for r in account.thinned_rows],
         "newest_undecoded": [
             {"device": u.device, "characteristic": u.characteristic, "payload": u.payload.hex(), "error": u.error}
             for u in undecoded

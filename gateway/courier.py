@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -11,12 +11,15 @@ from gateway.ack import Ack, AckError, parse_ack
 from gateway.boots import Boots
 from gateway.floor import Floor
 from gateway.machine import Timekeeper
-from gateway.outbox import OutboxFull
+from gateway.outbox import OutboxError
 from gateway.outbox_door import OutboxDoor
-from gateway.packing import NO_BOOTS, pack_front
-from gateway.rows import OutboxRow, RowRange, merged
+from gateway.packing import NO_BOOTS, Moment, pack_front
+from gateway.rows import Excerpt, Row, RowRange, merged
+from gateway.throttle import Throttle
 from gateway.uplink import Uplink
 from gateway.window import Bounds, Lane, Window
+from vitals.quality import Quality
+from vitals.signals import SIGNAL_BY_CODE
 from vitals.topics import Leaf
 
 ACKS_WAITING_MAX = 1_000
@@ -62,6 +65,8 @@ class Courier:
         self._now_s: Callable[[], float] = asyncio.get_running_loop().time
         self._wake = asyncio.Event()
         self._acks: deque[bytes] = deque(maxlen=ACKS_WAITING_MAX)
+        self._throttle = Throttle(rows_max=plan.rows_max)
+        self._outbox_id = door.outbox_id
         self._is_new_connection = False
         self._urgent = False
         self._live_due = False
@@ -88,7 +93,6 @@ class Courier:
 
     async def run(self) -> None:
         """Work for ever."""
-        self._known_end = (await self._door.account()).end_row
         while True:
             try:
                 async with asyncio.timeout(self._wait_s()):
@@ -96,25 +100,28 @@ class Courier:
             except TimeoutError:
                 pass
             self._wake.clear()
-            await self.step()
+            try:
+                await self.step()
+            except OutboxError as exc:
+                log.error("outbox can not be used now, trying again", error=str(exc))
 
     async def step(self) -> None:
-        """Take in acknowledgements, then send what is due and fits."""
-        await self._take_acks()
+        """Take in acknowledgements, then send what is due and fits. Raises OutboxError while the disk refuses."""
         if self.uplink is None or not self.uplink.connected:
             return
-        if self._is_new_connection:
-            account = await self._door.account()
-            self.window.restart(first=account.first_row or account.end_row, end=account.end_row)
-            self._is_new_connection = False
+        await self._begin_again_if_needed()
+        await self._take_acks()
+        self.uplink.cut_if_hung()
+        self.window.returned(self._door.take_salvaged())
         again = self.window.return_silent(now_s=self._now_s())
         if again:
             self.counts.sent_again += again
             log.warning("ingest is silent, sending again", messages=again, next_wait_s=self.window.silence_s())
         self._decide_flush()
         if self._live_due:
-            self._live_due = await self._send_lane(Lane.LIVE)
-        await self._send_lane(Lane.BACKLOG)
+            self._live_due = await self._send_live()
+        if not self._live_due:
+            await self._send_backlog()
 
     async def flush(self) -> None:
         """Send what can be sent now, whether its time has come or not (at a clean stop)."""
@@ -141,40 +148,75 @@ class Courier:
             self._next_flush_s = now_s + self._plan.flush_s
             self._live_due = True
 
-    async def _send_lane(self, lane: Lane) -> bool:
-        """Send a lane's rows until none are left or no slot is free; say whether some are left."""
-        while (wanted := self.window.next_range(lane)) is not None:
-            rows = await self._door.read(wanted, limit=self._plan.rows_max)
-            if not rows:
-                if lane is Lane.BACKLOG:
-                    self.window.passed(lane, wanted.end)
-                    continue
+    async def _begin_again_if_needed(self) -> None:
+        """Send all that lies in the outbox, from the front: the connection is new, or the outbox is (it broke)."""
+        if not self._is_new_connection and self._outbox_id == self._door.outbox_id:
+            return
+        account = await self._door.account()
+        self.window.restart(first=account.first_row or account.end_row, end=account.end_row)
+        self._throttle.restart()
+        self._outbox_id, self._known_end = account.outbox_id, max(self._known_end, account.end_row)
+        self._is_new_connection = False
+
+    async def _send_live(self) -> bool:
+        """Send new rows until none are left or no slot is free; say whether some are left."""
+        while (wanted := self.window.next_range(Lane.LIVE)) is not None:
+            excerpt = await self._door.read(wanted, limit=self._plan.rows_max)
+            if not excerpt.rows:
                 return False
-            if not self._publish(lane, rows):
+            if not self._publish(Lane.LIVE, excerpt, rows_max=self._plan.rows_max):
                 return True
         return True
 
-    def _publish(self, lane: Lane, rows: list[OutboxRow]) -> bool:
-        assert self.uplink is not None
-        packed = pack_front(
-            rows,
-            outbox_id=self._door.outbox_id,
-            now=self._timekeeper.stamp(),
-            speed=self._timekeeper.clock.speed,
-            backlog=lane is Lane.BACKLOG,
-            rows_max=self._plan.rows_max,
-            boots=self._boots,
-        )
-        count = packed.rows.end - packed.rows.first
-        urgent = lane is Lane.LIVE and any(
-            self._plan.floor.is_breached(r.signal, r.value, r.quality) for r in rows[:count]
-        )
-        if not self.uplink.publish(Leaf.READINGS, packed.payload, urgent=urgent):
+    async def _send_backlog(self) -> None:
+        """Send old rows until none are left, no slot is free, the line is busy or new rows are due."""
+        while self._throttle.is_open and (wanted := self.window.next_range(Lane.BACKLOG)) is not None:
+            rows_max = self._throttle.rows
+            excerpt = await self._door.read(wanted, limit=rows_max)
+            if not excerpt.rows:
+                self.window.passed(Lane.BACKLOG, wanted.end)
+            elif not self._publish(Lane.BACKLOG, excerpt, rows_max=rows_max):
+                return
+            self._decide_flush()
+            if self._live_due:
+                self._wake.set()
+                return
+
+    def _publish(self, lane: Lane, excerpt: Excerpt, *, rows_max: int) -> bool:
+        if self.uplink is None or excerpt.outbox_id != self._outbox_id:
+            self._wake.set()
             return False
+        packed = pack_front(
+            excerpt,
+            Moment(stamp=self._timekeeper.stamp(), speed=self._timekeeper.clock.speed, boots=self._boots),
+            backlog=lane is Lane.BACKLOG,
+            rows_max=rows_max,
+        )
+        urgent = lane is Lane.LIVE and self._is_urgent(excerpt.rows[: packed.rows.end - packed.rows.first])
+        on_answer = self._backlog_answered if lane is Lane.BACKLOG else self._live_answered
+        if not self.uplink.publish(Leaf.READINGS, packed.payload, urgent=urgent, on_answer=on_answer):
+            return False
+        if lane is Lane.BACKLOG:
+            self._throttle.sent()
         self.window.sent(lane, packed.rows, now_s=self._now_s())
         self._known_end = max(self._known_end, packed.rows.end)
         self.counts.published += 1
         return True
+
+    def _is_urgent(self, rows: Sequence[Row]) -> bool:
+        is_breached = self._plan.floor.is_breached
+        return any(
+            is_breached(SIGNAL_BY_CODE[signal], value, Quality(quality))
+            for _, _, _, _, signal, value, quality, _, _ in rows
+        )
+
+    def _backlog_answered(self, after_s: float) -> None:
+        self._throttle.answered(after_s)
+        self._wake.set()
+
+    def _live_answered(self, _after_s: float) -> None:
+        if self._live_due:
+            self._wake.set()
 
     async def _take_acks(self) -> None:
         ranges: list[RowRange] = []
@@ -187,7 +229,7 @@ class Courier:
             return
         try:
             await self._door.stored(known)
-        except OutboxFull as exc:  # the rows stay, are sent again after the silence, and acknowledged again
+        except OutboxError as exc:  # the rows stay, are sent again after the silence, and acknowledged again
             log.error("outbox can not forget what is stored, sending it again later", error=str(exc))
             return
         self.window.acknowledged(known)
@@ -200,7 +242,7 @@ class Courier:
             self.counts.acks_unreadable += 1
             log.error("unreadable acknowledgement", error=str(exc))
             return None
-        if ack.outbox_id != self._door.outbox_id:
+        if ack.outbox_id != self._outbox_id:
             self.counts.acks_foreign += 1
             return None
         self.counts.acks += 1

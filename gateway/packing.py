@@ -1,28 +1,29 @@
-"""Packs outbox rows into one message: a contiguous run of one boot and one trust of the clock, within the format."""
+"""Packs outbox rows into one message: a contiguous run of one boot and one trust of the clock, within the format.
 
-from collections.abc import Sequence
+Plain loops over plain tuples: a week's backlog passes through here.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
 from gateway.boots import Boots
 from gateway.clock_watch import JUMP_MS_MIN
 from gateway.placing import Stamp
-from gateway.rows import OutboxRow, RowRange
+from gateway.rows import Excerpt, Row, RowRange, Source
 from vitals.reading import NO_VALUE, Acquisition
-from vitals.signals import SIGNALS
-from vitals.wire import DEVICES_MAX, DeviceEntry, Header, Row, pack
+from vitals.wire import DEVICES_MAX, DeviceEntry, Header, pack_block, pack_row
 
 OFFSET_MAX = 0xFFFF
 NO_BOOTS = Boots()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Timed:
-    """A row with the time it will be sent with, and whether a synchronised clock vouches for it."""
+class Moment:
+    """When a message is made, how fast clinical time runs (1 but in a drill), and what is known of earlier boots."""
 
-    row: OutboxRow
-    measured_ms: int
-    synchronised: bool
+    stamp: Stamp
+    speed: float = 1.0
+    boots: Boots = NO_BOOTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,66 +34,69 @@ class Packed:
     rows: RowRange
 
 
-def pack_front(
-    rows: Sequence[OutboxRow],
-    *,
-    outbox_id: UUID,
-    now: Stamp,
-    speed: float,
-    backlog: bool,
-    rows_max: int,
-    boots: Boots = NO_BOOTS,
-) -> Packed:
-    """Pack as many rows from the front as one message may hold (at least one); rows are in order of number."""
-    if not rows:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dating:
+    """How rows of one source get their time, and whether a synchronised clock vouches for it.
+
+    `zero_ms`: the wall time at which the boot's monotonic clock stood at 0; None: rows go as stamped. A stamp that is
+    no further than `jump_ms` from what `zero_ms` says stands.
+    """
+
+    is_vouched: bool
+    zero_ms: int | None = None
+    jump_ms: float = 0
+
+
+def pack_front(excerpt: Excerpt, now: Moment, *, backlog: bool, rows_max: int) -> Packed:
+    """Pack as many rows from the front as one message may hold (at least one)."""
+    if not excerpt.rows:
         raise ValueError("no rows to pack")
-    timed, unit_ms = _front([timed_row(row, now, speed=speed, boots=boots) for row in rows[:rows_max]])
-    devices = list(dict.fromkeys((t.row.device, t.row.acquisition) for t in timed))
-    index = {device: number for number, device in enumerate(devices)}
-    t0_ms = min(t.measured_ms for t in timed)
+    sources = excerpt.sources
+    datings = {key: _dating(sources[key], now) for key in {row[1] for row in excerpt.rows}}
+    alike = _alike(excerpt.rows[:rows_max], sources, datings)
+    times = [_time_ms(datings[row[1]], row[2], row[3], now.speed) for row in alike]
+    count, unit_ms = _front(times)
+    rows, times = alike[:count], times[:count]
+    used = list(dict.fromkeys(row[1] for row in rows))
+    index_of = {entry: index for index, entry in enumerate(dict.fromkeys(_entry(sources[key]) for key in used))}
+    index = {key: index_of[_entry(sources[key])] for key in used}
+    t0_ms = min(times)
     header = Header(
-        outbox_id=outbox_id,
-        first_row=timed[0].row.row_no,
-        boot_id=timed[0].row.boot_id,
+        outbox_id=excerpt.outbox_id,
+        first_row=rows[0][0],
+        boot_id=sources[rows[0][1]].boot_id,
         t0_ms=t0_ms,
-        sent_ms=milliseconds(now),
-        synchronised=timed[0].synchronised,
+        sent_ms=milliseconds(now.stamp),
+        synchronised=datings[rows[0][1]].is_vouched,
         backlog=backlog,
         offset_unit_ms=unit_ms,
-        devices=tuple(DeviceEntry(device=name, acquisition=int(acquisition)) for name, acquisition in devices),
+        devices=tuple(index_of),
     )
-    wire_rows = [
-        Row(
-            offset=(t.measured_ms - t0_ms) // unit_ms,
-            device_index=index[t.row.device, t.row.acquisition],
-            signal_code=SIGNALS[t.row.signal].code,
-            value=NO_VALUE if t.row.value is None else t.row.value,
-            quality=int(t.row.quality),
-            reason=int(t.row.reason),
+    block = [
+        pack_row(
+            (time_ms - t0_ms) // unit_ms, index[key], signal, NO_VALUE if value is None else value, quality, reason
         )
-        for t in timed
+        for time_ms, (_, key, _, _, signal, value, quality, reason, _) in zip(times, rows, strict=True)
     ]
-    return Packed(payload=pack(header, wire_rows), rows=RowRange(timed[0].row.row_no, timed[-1].row.row_no + 1))
+    return Packed(payload=pack_block(header, b"".join(block)), rows=RowRange(rows[0][0], rows[-1][0] + 1))
 
 
-def timed_row(row: OutboxRow, now: Stamp, *, speed: float, boots: Boots = NO_BOOTS) -> Timed:
-    """Decide the time a row is sent with (docs/time.md).
+def _dating(source: Source, now: Moment) -> Dating:
+    """Decide how a source's rows are dated (docs/time.md).
 
-    A record from a device's memory keeps the device's own. A live row's is what its boot's monotonic clock and the
+    A record from a device's memory keeps the device's own time. A live row's is what its boot's monotonic clock and the
     newest synchronised look at the wall clock say; its stamp stands where that clock has not jumped since. Without
     such a look in its boot the row is dated by its age, the least it can be, and the header says so.
     """
-    as_stamped = Timed(row=row, measured_ms=row.wall_ms, synchronised=row.synchronised)
-    if row.acquisition is Acquisition.STORED:
-        return as_stamped
-    believed_ms = _believed_ms(row, now, speed, boots)
+    if source.acquisition == Acquisition.STORED:
+        return Dating(is_vouched=source.synchronised)
+    believed_ms = _believed_zero_ms(source.boot_id, now)
     if believed_ms is not None:
-        has_jumped = not row.synchronised or abs(believed_ms - row.wall_ms) > JUMP_MS_MIN * speed
-        return Timed(row=row, measured_ms=believed_ms if has_jumped else row.wall_ms, synchronised=True)
-    age_ms = _age_ms(row, now, speed, boots)
-    if row.synchronised or age_ms is None:
-        return as_stamped
-    return Timed(row=row, measured_ms=milliseconds(now) - age_ms, synchronised=False)
+        jump_ms = JUMP_MS_MIN * now.speed if source.synchronised else 0
+        return Dating(is_vouched=True, zero_ms=believed_ms, jump_ms=jump_ms)
+    if source.synchronised:
+        return Dating(is_vouched=True)
+    return Dating(is_vouched=False, zero_ms=_latest_zero_ms(source.boot_id, now))
 
 
 def milliseconds(stamp: Stamp) -> int:
@@ -100,43 +104,69 @@ def milliseconds(stamp: Stamp) -> int:
     return round(stamp.wall.timestamp() * 1000)
 
 
-def _believed_ms(row: OutboxRow, now: Stamp, speed: float, boots: Boots) -> int | None:
-    if row.boot_id != now.boot_id:
-        return boots.dated_ms(row.boot_id, row.mono_ms, speed=speed)
-    return milliseconds(now) - round((now.mono_ms - row.mono_ms) * speed) if now.synchronised else None
+def _time_ms(dating: Dating, wall_ms: int, mono_ms: int, speed: float) -> int:
+    if dating.zero_ms is None:
+        return wall_ms
+    time_ms = dating.zero_ms + round(mono_ms * speed)
+    return wall_ms if abs(time_ms - wall_ms) <= dating.jump_ms else time_ms
 
 
-def _age_ms(row: OutboxRow, now: Stamp, speed: float, boots: Boots) -> int | None:
-    if row.boot_id != now.boot_id:
-        return boots.age_ms_min(row.boot_id, row.mono_ms, now_mono_ms=now.mono_ms, speed=speed)
-    return round((now.mono_ms - row.mono_ms) * speed)
+def _believed_zero_ms(boot_id: int, now: Moment) -> int | None:
+    """Say when a boot began, by a synchronised look at the wall clock in it; None where there was none."""
+    if boot_id != now.stamp.boot_id:
+        return now.boots.dated_ms(boot_id, 0, speed=now.speed)
+    return _present_zero_ms(now) if now.stamp.synchronised else None
 
 
-def _front(timed: Sequence[Timed]) -> tuple[Sequence[Timed], int]:
-    """Take the longest run that one message can hold, and its offset unit in ms.
+def _latest_zero_ms(boot_id: int, now: Moment) -> int | None:
+    """Say when a boot can have begun at the latest, None for a boot that is not known."""
+    if boot_id == now.stamp.boot_id:
+        return _present_zero_ms(now)
+    age_ms = now.boots.age_ms_min(boot_id, 0, now_mono_ms=now.stamp.mono_ms, speed=now.speed)
+    return None if age_ms is None else milliseconds(now.stamp) - age_ms
+
+
+def _present_zero_ms(now: Moment) -> int:
+    return milliseconds(now.stamp) - round(now.stamp.mono_ms * now.speed)
+
+
+def _alike(rows: Sequence[Row], sources: Mapping[int, Source], datings: Mapping[int, Dating]) -> Sequence[Row]:
+    """Take the rows that follow one another without a gap, of one boot and one trust, of 255 devices at most."""
+    first_no, first_key = rows[0][:2]
+    first = (sources[first_key].boot_id, datings[first_key].is_vouched)
+    seen: set[int] = set()
+    entries: set[DeviceEntry] = set()
+    for count, row in enumerate(rows):
+        if row[0] != first_no + count:
+            return rows[:count]
+        if row[1] not in seen:
+            seen.add(row[1])
+            entries.add(_entry(sources[row[1]]))
+            if (sources[row[1]].boot_id, datings[row[1]].is_vouched) != first or len(entries) > DEVICES_MAX:
+                return rows[:count]
+    return rows
+
+
+def _front(times: Sequence[int]) -> tuple[int, int]:
+    """Count the times that one message can hold from the front, and give its offset unit in ms.
 
     Seconds only where nothing is lost by them (every time a whole second apart, as in a device's memory):
     two live samples of one second must not fall on one instant.
     """
-    in_ms = _run(timed, unit_ms=1)
-    in_seconds = _run(timed, unit_ms=1000)
-    return (timed[:in_seconds], 1000) if in_seconds > in_ms else (timed[:in_ms], 1)
+    if max(times) - min(times) <= OFFSET_MAX:
+        return len(times), 1
+    in_ms, in_seconds = _run(times, unit_ms=1), _run(times, unit_ms=1000)
+    return (in_seconds, 1000) if in_seconds > in_ms else (in_ms, 1)
 
 
-def _run(timed: Sequence[Timed], *, unit_ms: int) -> int:
-    first = timed[0]
-    low = high = first.measured_ms
-    devices = {(first.row.device, first.row.acquisition)}
-    for count, t in enumerate(timed):
-        low, high = min(low, t.measured_ms), max(high, t.measured_ms)
-        devices.add((t.row.device, t.row.acquisition))
-        if (
-            t.row.row_no != first.row.row_no + count
-            or t.row.boot_id != first.row.boot_id
-            or t.synchronised != first.synchronised
-            or (t.measured_ms - first.measured_ms) % unit_ms
-            or high - low > OFFSET_MAX * unit_ms
-            or len(devices) > DEVICES_MAX
-        ):
+def _run(times: Sequence[int], *, unit_ms: int) -> int:
+    low = high = times[0]
+    for count, time_ms in enumerate(times):
+        low, high = min(low, time_ms), max(high, time_ms)
+        if (time_ms - times[0]) % unit_ms or high - low > OFFSET_MAX * unit_ms:
             return count
-    return len(timed)
+    return len(times)
+
+
+def _entry(source: Source) -> DeviceEntry:
+    return DeviceEntry(device=source.device, acquisition=source.acquisition)

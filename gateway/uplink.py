@@ -22,7 +22,6 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from vitals.topics import Leaf, topic
 
-PUBACK_S_MAX = 30.0
 SPARE_MESSAGES = 4  # heartbeats beside the readings in flight
 
 log = structlog.get_logger()
@@ -44,6 +43,8 @@ class BrokerAddress:
     session_expiry_s: int = 3600
     reconnect_s_max: int = 30
     in_flight_max: int = 8
+    answer_s_max: float = 30.0
+    """A broker that has not answered a message for so long is hung: the connection is cut and made anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,14 @@ class Listener:
     on_ack: Callable[[bytes], None]
     on_config: Callable[[bytes], None] = lambda _payload: None
     """The retained config document, delivered at every connection too."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A message that the broker has not answered yet."""
+
+    at_s: float
+    on_answer: Callable[[float], None] | None
 
 
 class Uplink:
@@ -70,7 +79,7 @@ class Uplink:
             topic(address.gateway_id, Leaf.CONFIG): listener.on_config,
         }
         self._loop = asyncio.get_running_loop()
-        self._unacknowledged: dict[int, float] = {}
+        self._unacknowledged: dict[int, _Sent] = {}
         self._news = asyncio.Event()
         self._client = self._made(will)
 
@@ -87,10 +96,20 @@ class Uplink:
         )
         self._client.loop_start()
 
-    def publish(self, leaf: Leaf, payload: bytes, *, retain: bool = False, urgent: bool = False) -> bool:
-        """Hand a QoS 1 message over, if connected and within the bound; say whether it was taken."""
+    def publish(
+        self,
+        leaf: Leaf,
+        payload: bytes,
+        *,
+        retain: bool = False,
+        urgent: bool = False,
+        on_answer: Callable[[float], None] | None = None,
+    ) -> bool:
+        """Hand a QoS 1 message over, if connected and within the bound; say whether it was taken.
+
+        `on_answer` hears after how many seconds the broker answered; not at all if the connection is lost before.
+        """
         if not self.connected or len(self._unacknowledged) >= self._address.in_flight_max + SPARE_MESSAGES:
-            self._break_if_hung()
             return False
         properties = None
         if urgent:
@@ -100,8 +119,17 @@ class Uplink:
         sent = self._client.publish(name, payload, qos=1, retain=retain, properties=properties)
         if sent.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             return False
-        self._unacknowledged[sent.mid] = self._loop.time()
+        self._unacknowledged[sent.mid] = _Sent(self._loop.time(), on_answer)
         return True
+
+    def cut_if_hung(self) -> None:
+        """Cut a connection whose broker answers no PUBLISH: paho reconnects. To be called every now and then."""
+        oldest_s = min((sent.at_s for sent in self._unacknowledged.values()), default=self._loop.time())
+        if self.connected and self._loop.time() - oldest_s > self._address.answer_s_max:
+            log.error("broker acknowledges nothing, reconnecting", unacknowledged=len(self._unacknowledged))
+            self._unacknowledged.clear()
+            with suppress(OSError, AttributeError):
+                self._client.socket().shutdown(socket.SHUT_RDWR)  # type: ignore[union-attr]
 
     async def stop(self) -> None:
         """Disconnect and end the thread."""
@@ -141,15 +169,6 @@ class Uplink:
         client.on_message = self._on_message
         client.on_publish = self._on_publish
         return client
-
-    def _break_if_hung(self) -> None:
-        """Cut a connection whose broker answers no PUBLISH: paho reconnects."""
-        oldest_s = min(self._unacknowledged.values(), default=self._loop.time())
-        if self.connected and self._loop.time() - oldest_s > PUBACK_S_MAX:
-            log.error("broker acknowledges nothing, reconnecting", unacknowledged=len(self._unacknowledged))
-            self._unacknowledged.clear()
-            with suppress(OSError, AttributeError):
-                self._client.socket().shutdown(socket.SHUT_RDWR)  # type: ignore[union-attr]
 
     # Callbacks on paho's thread: they only pass the news on to the loop.
 
@@ -206,7 +225,9 @@ class Uplink:
             log.warning("broker connection lost, readings wait in the outbox", reason=str(reason))
 
     def _published(self, mid: int, reason: ReasonCode) -> None:
-        self._unacknowledged.pop(mid, None)
+        sent = self._unacknowledged.pop(mid, None)
+        if sent and sent.on_answer:
+            sent.on_answer(self._loop.time() - sent.at_s)
         self._news.set()
         if reason.is_failure:
             log.error("broker refused a message", reason=str(reason))

@@ -80,6 +80,10 @@ class Window:
         else:
             self._backlog = without_all(self._backlog, [RowRange(0, end)]) if end > 0 else self._backlog
 
+    def returned(self, ranges: Iterable[RowRange]) -> None:
+        """Take rows into the backlog that were not in the outbox before, or have to be sent again."""
+        self._backlog = merged([*self._backlog, *ranges])
+
     def acknowledged(self, ranges: Iterable[RowRange]) -> bool:
         """Take stored rows out; say whether any of them was awaited."""
         stored = list(ranges)
@@ -100,7 +104,7 @@ class Window:
         overdue = [f for f in self._flights if now_s - f.sent_s >= self.silence_s()]
         if overdue:
             self._flights = [f for f in self._flights if f not in overdue]
-            self._backlog = merged([*self._backlog, *(f.rows for f in overdue)])
+            self.returned(f.rows for f in overdue)
             self._silences = min(self._silences + 1, 16)
         return len(overdue)
 

@@ -44,6 +44,9 @@ _HEADER = struct.Struct("<16sqIqqBH")
 _ROW = struct.Struct("<HBBhBB")
 ROW_BYTES = _ROW.size
 
+pack_row = _ROW.pack
+"""Write one row: offset, device index, signal code, value, quality, reason; for `pack_block`."""
+
 
 class Fault(StrEnum):
     """Why a payload can not be read; each is a reason in `rejected`."""
@@ -112,8 +115,19 @@ class Message:
 
 def pack(header: Header, rows: Sequence[Row]) -> bytes:
     """Write a message. Raises WireError(OVERSIZED | BAD_DEVICE_TABLE), struct.error on a number out of range."""
-    if not rows or len(rows) > ROWS_MAX:
-        raise WireError(Fault.OVERSIZED, f"{len(rows)} rows, of 1 to {ROWS_MAX}")
+    return pack_block(
+        header,
+        b"".join(pack_row(r.offset, r.device_index, r.signal_code, r.value, r.quality, r.reason) for r in rows),
+    )
+
+
+def pack_block(header: Header, block: bytes) -> bytes:
+    """Write a message of rows that lie packed already, one behind the other. Raises as `pack`."""
+    row_count = len(block) // ROW_BYTES
+    if not 0 < row_count <= ROWS_MAX:
+        raise WireError(Fault.OVERSIZED, f"{row_count} rows, of 1 to {ROWS_MAX}")
+    if not 0 < len(header.devices) <= DEVICES_MAX:
+        raise WireError(Fault.BAD_DEVICE_TABLE, f"{len(header.devices)} devices, of 1 to {DEVICES_MAX}")
     body = b"".join(
         (
             _HEADER.pack(
@@ -122,15 +136,13 @@ def pack(header: Header, rows: Sequence[Row]) -> bytes:
                 header.boot_id,
                 header.t0_ms,
                 header.sent_ms,
-                len(header.devices) if len(header.devices) <= DEVICES_MAX else 0,
-                len(rows),
+                len(header.devices),
+                row_count,
             ),
             *(_pack_device(entry) for entry in header.devices),
-            *(_ROW.pack(r.offset, r.device_index, r.signal_code, r.value, r.quality, r.reason) for r in rows),
+            block,
         )
     )
-    if not 0 < len(header.devices) <= DEVICES_MAX:
-        raise WireError(Fault.BAD_DEVICE_TABLE, f"{len(header.devices)} devices, of 1 to {DEVICES_MAX}")
     head = _HEAD.pack(MAGIC, VERSION, _flags(header))
     payload = head + _CRC.pack(zlib.crc32(body, zlib.crc32(head))) + body
     if len(payload) > PAYLOAD_BYTES_MAX:

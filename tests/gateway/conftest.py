@@ -1,17 +1,25 @@
 """A gateway under test: settings on a broker of the rig, an outbox in a temporary folder."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from gateway.settings import GatewaySettings
 
 _numbers = itertools.count(1)
 
 MakeSettings = Callable[..., GatewaySettings]
+
+
+@pytest.fixture(autouse=True)
+def own_log() -> Iterator[None]:
+    """A command under test sends the log where that test captures it: the next test logs as ever."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

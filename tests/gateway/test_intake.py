@@ -19,7 +19,7 @@ from gateway.vendor.checksums import crc8
 from tests.gateway.waiting import eventually
 from vitals.clock import ClinicalClock
 from vitals.reading import Acquisition
-from vitals.signals import Signal
+from vitals.signals import SIGNAL_BY_CODE, Signal
 
 WHERE = Place(zone=UTC, stored_after=timedelta(minutes=2))
 FLOOR = Floor(spo2_below=9000, temperature_from=3900)
@@ -96,7 +96,7 @@ async def test_what_can_not_be_decoded_is_kept_and_stops_nothing(rig: Rig) -> No
 
 
 async def test_a_full_disk_is_waited_for_and_nothing_waiting_is_lost(rig: Rig) -> None:
-    db = rig.door._outbox._db
+    db = rig.door._outbox._current._book().db
     await rig.door._call(lambda: db.execute("PRAGMA max_page_count = 1"))  # SQLite's own "database or disk is full"
     for _ in range(500):
         rig.intake.take(notification(SPO2_97))
@@ -106,13 +106,13 @@ async def test_a_full_disk_is_waited_for_and_nothing_waiting_is_lost(rig: Rig) -
     await rig.door._call(lambda: db.execute("PRAGMA max_page_count = 1000000"))
     await rig.intake.drained()
     assert not rig.intake.counts.disk_full
-    rows = await rig.door.read(RowRange(0, ROW_END), limit=10_000)
-    assert [row.row_no for row in rows] == list(range(1, 1003))
-    assert rows[-2].value == 8000
+    rows = (await rig.door.read(RowRange(0, ROW_END), limit=10_000)).rows
+    assert [row[0] for row in rows] == list(range(1, 1003))
+    assert rows[-2][5] == 8000
 
 
 async def test_while_the_disk_is_full_readings_are_read_all_the_same(rig: Rig) -> None:
-    db = rig.door._outbox._db
+    db = rig.door._outbox._current._book().db
     await rig.door._call(lambda: db.execute("PRAGMA max_page_count = 1"))
     for _ in range(500):
         rig.intake.take(notification(SPO2_97))
@@ -129,7 +129,7 @@ async def test_while_the_disk_is_full_readings_are_read_all_the_same(rig: Rig) -
 
 
 async def test_while_the_disk_is_full_no_more_than_its_bound_is_kept(rig: Rig) -> None:
-    db = rig.door._outbox._db
+    db = rig.door._outbox._current._book().db
     await rig.door._call(lambda: db.execute("PRAGMA max_page_count = 1"))
     for _ in range(500):
         rig.intake.take(notification(SPO2_97))
@@ -198,8 +198,8 @@ async def test_a_vendor_s_frame_is_read_by_its_driver_and_an_unknown_driver_s_is
     rig.intake.take(replace(frame, driver="jumper"))
     rig.intake.take(replace(frame, driver="nobody"))
     await rig.intake.drained()
-    rows = await rig.door.read(RowRange(0, ROW_END), limit=10)
-    assert {(row.signal, row.value) for row in rows} >= {(Signal.SPO2, 9500), (Signal.PULSE, 7200)}
+    rows = (await rig.door.read(RowRange(0, ROW_END), limit=10)).rows
+    assert {(SIGNAL_BY_CODE[row[4]], row[5]) for row in rows} >= {(Signal.SPO2, 9500), (Signal.PULSE, 7200)}
     assert (await rig.door.account()).undecoded == 1
 
 

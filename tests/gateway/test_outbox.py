@@ -1,50 +1,16 @@
 """The outbox file: what is accepted stays until it is stored, the account adds up, trouble is named."""
 
-import sqlite3
-from contextlib import closing
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from gateway.outbox import SET_ASIDE_MAX, Outbox, OutboxBusy, OutboxError, Undecoded, read_account, set_aside_count
-from gateway.placing import Stamped
-from gateway.rows import ROW_END, RowRange
+from gateway.outbox import Outbox, OutboxBusy, OutboxError, Undecoded, read_account
+from gateway.outbox_book import BOOT_GAP, RECORDS_MAX
+from gateway.rows import Record, RowRange, Source
+from tests.gateway.outbox_rows import ALL, EPOCH_MS, counted, numbers, opened, readings, rows, stamped
 from vitals.quality import Quality, Reason
-from vitals.reading import Acquisition, Reading
-from vitals.signals import Signal
-
-ALL = RowRange(0, ROW_END)
-EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-BIG = 64 * 1024 * 1024
-
-
-def opened(path: Path, *, bytes_max: int = BIG, undecoded_max: int = 10) -> Outbox:
-    return Outbox(path, bytes_max=bytes_max, undecoded_max=undecoded_max)
-
-
-def readings(count: int, *, value: int | None = 9700) -> list[Stamped]:
-    return [
-        Stamped(
-            reading=Reading(
-                device="C0:00:00:00:00:01",
-                signal=Signal.SPO2,
-                measured_at=EPOCH + timedelta(milliseconds=number),
-                value=value,
-                quality=Quality.QUESTIONABLE,
-                reason=Reason.POOR_SIGNAL,
-                acquisition=Acquisition.SPOT,
-            ),
-            mono_ms=number,
-            boot_id=0xFFFFFFFF,
-            synchronised=True,
-        )
-        for number in range(count)
-    ]
-
-
-def note(number: int) -> Undecoded:
-    return Undecoded(wall_ms=number, device="AA", characteristic="2a5f", payload=bytes(600), error="too short")
+from vitals.reading import Acquisition
+from vitals.signals import SIGNALS, Signal
 
 
 @pytest.fixture
@@ -52,8 +18,16 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "new" / "outbox.sqlite"
 
 
-def numbers(outbox: Outbox) -> list[int]:
-    return [row.row_no for row in outbox.read(ALL, limit=1_000_000)]
+def note(number: int) -> Undecoded:
+    return Undecoded(wall_ms=number, device="AA", characteristic="2a5f", payload=bytes(600), error="too short")
+
+
+def record(number: int, *, device: str = "AA") -> Record:
+    return Record(
+        device=device,
+        payload=number.to_bytes(4, "little"),
+        rows=(stamped(number, device=device, acquisition=Acquisition.STORED),),
+    )
 
 
 def test_rows_are_numbered_without_a_gap_and_come_back_as_they_went(path: Path) -> None:
@@ -61,13 +35,26 @@ def test_rows_are_numbered_without_a_gap_and_come_back_as_they_went(path: Path) 
     assert outbox.accept(readings(3)) == RowRange(1, 4)
     assert outbox.accept([]) is None
     assert outbox.accept(readings(1, value=None)) == RowRange(4, 5)
-    rows = outbox.read(ALL, limit=10)
-    assert [row.row_no for row in rows] == [1, 2, 3, 4]
-    assert (rows[2].device, rows[2].signal, rows[2].acquisition) == ("C0:00:00:00:00:01", Signal.SPO2, Acquisition.SPOT)
-    assert (rows[2].value, rows[2].quality, rows[2].reason) == (9700, Quality.QUESTIONABLE, Reason.POOR_SIGNAL)
-    assert (rows[2].wall_ms, rows[2].mono_ms, rows[2].boot_id) == (round(EPOCH.timestamp() * 1000) + 2, 2, 0xFFFFFFFF)
-    assert rows[2].synchronised
-    assert rows[3].value is None
+    excerpt = outbox.read(ALL, limit=10)
+    assert excerpt.outbox_id == outbox.outbox_id
+    assert excerpt.sources == {
+        1: Source(device="C0:00:00:00:00:01", acquisition=1, boot_id=0xFFFFFFFF, synchronised=True)
+    }
+    spo2 = SIGNALS[Signal.SPO2].code
+    assert excerpt.rows == [
+        (1, 1, EPOCH_MS, 0, spo2, 9700, Quality.QUESTIONABLE, Reason.POOR_SIGNAL, 1),
+        (2, 1, EPOCH_MS + 1, 1, spo2, 9700, Quality.QUESTIONABLE, Reason.POOR_SIGNAL, 1),
+        (3, 1, EPOCH_MS + 2, 2, spo2, 9700, Quality.QUESTIONABLE, Reason.POOR_SIGNAL, 1),
+        (4, 1, EPOCH_MS, 0, spo2, None, Quality.QUESTIONABLE, Reason.POOR_SIGNAL, 1),
+    ]
+    outbox.close()
+
+
+def test_a_row_keeps_both_clocks_and_whether_they_were_to_be_believed(path: Path) -> None:
+    outbox = opened(path)
+    outbox.accept([stamped(5, mono_ms=77, synchronised=False), stamped(6, mono_ms=78)])
+    assert [row[2:4] for row in rows(outbox)] == [(EPOCH_MS + 5, 77), (EPOCH_MS + 6, 78)]
+    assert [s.synchronised for s in outbox.read(ALL, limit=10).sources.values()] == [False, True]
     outbox.close()
 
 
@@ -80,17 +67,34 @@ def test_the_id_the_rows_and_the_counters_outlive_the_process(path: Path) -> Non
     second = opened(path)
     assert second.account() == before
     assert (before.accepted, before.stored, before.depth, before.undecoded) == (5, 2, 3, 1)
+    assert counted(path) == 3
     assert second.accept(readings(1)) == RowRange(6, 7)
     second.close()
 
 
-def test_row_numbers_are_never_used_again(path: Path) -> None:
+@pytest.mark.parametrize("restarts", [False, True])
+def test_row_numbers_are_never_used_again(path: Path, restarts: bool) -> None:
     outbox = opened(path)
     outbox.accept(readings(3))
     outbox.stored([RowRange(1, 4)])
+    if restarts:
+        outbox.close()
+        outbox = opened(path)
     assert outbox.account().first_row is None
     assert outbox.account().end_row == 4
     assert outbox.accept(readings(1)) == RowRange(4, 5)
+    outbox.close()
+
+
+def test_a_new_boot_leaves_out_the_numbers_that_a_lying_disk_may_have_forgotten(path: Path) -> None:
+    outbox = opened(path)
+    assert outbox.accept([stamped(1, boot_id=7)]) == RowRange(1, 2)
+    assert outbox.accept([stamped(2, boot_id=8)]) == RowRange(2 + BOOT_GAP, 3 + BOOT_GAP)
+    outbox.close()
+    outbox = opened(path)
+    assert outbox.accept([stamped(3, boot_id=8)]) == RowRange(3 + BOOT_GAP, 4 + BOOT_GAP)
+    account = outbox.account()
+    assert (account.accepted, account.depth) == (3, 3)
     outbox.close()
 
 
@@ -111,34 +115,26 @@ def test_stored_rows_are_counted_once_and_only_if_they_are_here(path: Path) -> N
     outbox.close()
 
 
-def test_at_the_bound_the_oldest_are_thinned_counted_and_named_and_the_newest_stay(path: Path) -> None:
-    outbox = opened(path, bytes_max=400_000)
-    for _ in range(20):
-        outbox.accept(readings(1000))
-        assert outbox.account().used_bytes <= 400_000
+def test_a_record_of_a_memory_is_accepted_once_however_often_it_is_fetched(path: Path) -> None:
+    outbox = opened(path)
+    assert outbox.accept([stamped(0)], [], [record(1), record(2)]) == RowRange(1, 4)
+    assert outbox.accept([], [], [record(1), record(2), record(3)]) == RowRange(4, 5)
+    outbox.stored([RowRange(1, 5)])
+    outbox.close()
+    outbox = opened(path)
+    assert outbox.accept([], [], [record(3), record(3)]) is None
+    assert outbox.accept([], [], [record(3, device="BB")]) == RowRange(5, 6)
     account = outbox.account()
-    left = numbers(outbox)
-    assert account.thinned > 0
-    assert account.accepted == account.stored + account.thinned + account.depth == 20_000
-    assert left == list(range(account.thinned + 1, 20_001))
-    assert account.thinned_rows == (RowRange(1, account.thinned + 1),)
+    assert (account.accepted, account.repeated) == (5, 4)
     outbox.close()
 
 
-def test_thinning_names_exactly_the_thinned_rows_between_stored_ones(path: Path) -> None:
-    outbox = opened(path, bytes_max=400_000)
-    outbox.accept(readings(1000))
-    outbox.stored([RowRange(100, 200)])
-    while not outbox.account().thinned:
-        outbox.accept(readings(1000))
-    assert outbox.account().thinned_rows[:2] == (RowRange(1, 100), RowRange(200, 1101))
-    outbox.close()
-
-
-def test_a_batch_larger_than_the_bound_is_accepted_whole(path: Path) -> None:
-    outbox = opened(path, bytes_max=256 * 1024)
-    assert outbox.accept(readings(20_000)) == RowRange(1, 20_001)
-    assert outbox.account().depth == 20_000
+def test_each_devices_newest_records_are_remembered_and_no_more(path: Path) -> None:
+    outbox = opened(path)
+    outbox.accept([], [], [record(1, device="BB")])
+    outbox.accept([], [], [record(number) for number in range(RECORDS_MAX + 1)])
+    assert outbox.accept([], [], [record(1, device="BB"), *(record(n) for n in range(1, RECORDS_MAX + 1))]) is None
+    assert outbox.accept([], [], [record(0)]) is not None
     outbox.close()
 
 
@@ -161,47 +157,12 @@ def test_a_second_process_is_refused(path: Path) -> None:
     opened(path).close()
 
 
-@pytest.mark.parametrize("damage", ["text", "header", "pages", "other"])
-def test_an_unreadable_file_is_put_aside_and_a_new_outbox_begun(path: Path, damage: str) -> None:
-    outbox = opened(path)
-    outbox.accept(readings(3000))
-    old_id = outbox.outbox_id
-    outbox.close()
-    damaged = bytearray(path.read_bytes())
-    if damage == "text":
-        damaged = bytearray(b"this is no database at all, but a note of 60 or so letters..")
-    elif damage == "header":
-        damaged[0:16] = bytes(16)
-    elif damage == "pages":
-        damaged[8192:20000] = b"\xa5" * (20000 - 8192)
-    path.write_bytes(damaged)
-    if damage == "other":
-        path.unlink()
-        with closing(sqlite3.connect(path)) as db:
-            db.execute("CREATE TABLE something (else_ TEXT)")
-    fresh = opened(path)
-    assert fresh.set_aside is not None
-    assert fresh.set_aside.exists()
-    assert set_aside_count(path) == 1
-    assert fresh.outbox_id != old_id
-    assert fresh.accept(readings(1)) == RowRange(1, 2)
-    fresh.close()
-
-
-def test_files_put_aside_are_bounded(path: Path) -> None:
-    for _ in range(SET_ASIDE_MAX + 3):
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(b"no database" * 20)
-        opened(path).close()
-    assert set_aside_count(path) == SET_ASIDE_MAX
-    assert sorted(p.name for p in path.parent.glob("*.unreadable-*"))[-1].endswith(f"-{SET_ASIDE_MAX + 3}")
-
-
 def test_the_account_can_be_read_beside_a_running_gateway(path: Path) -> None:
     outbox = opened(path)
     outbox.accept(readings(7), [note(1)])
+    outbox.stored([RowRange(1, 3)])
     account, undecoded = read_account(path)
-    assert (account.accepted, account.depth, len(undecoded)) == (7, 7, 1)
+    assert (account.accepted, account.stored, account.depth, len(undecoded)) == (7, 2, 5, 1)
     outbox.close()
 
 
@@ -210,8 +171,34 @@ def test_reading_a_missing_outbox_is_named(path: Path) -> None:
         read_account(path)
 
 
-def test_durability_is_switched_on(path: Path) -> None:
+def test_durability_is_switched_on_and_the_log_has_its_room(path: Path) -> None:
     outbox = opened(path)
-    assert outbox._db.execute("PRAGMA synchronous").fetchone() == (2,)
-    assert outbox._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    db = book(outbox)
+    assert db.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert db.execute("PRAGMA page_size").fetchone() == (1024,)
+    log = path.with_name(path.name + "-wal")
+    before = log.stat().st_size
+    for number in range(0, 200_000, 2_000):
+        outbox.accept(readings(2_000, first=number))
+        outbox.stored([RowRange(number + 1, number + 2_001)])
+    assert log.stat().st_size == before > 4_000_000
     outbox.close()
+
+
+def test_the_outlook_says_for_how_many_hours_there_is_room(path: Path) -> None:
+    now_s = 0.0
+    outbox = opened(path, bytes_max=10_000_000, now_s=lambda: now_s)
+    for minute in range(11):
+        now_s = 60.0 * minute
+        outbox.accept(readings(600, first=600 * minute))
+    account = outbox.account()
+    rows_left = (10_000_000 - account.used_bytes) / 32
+    assert account.hours_left == pytest.approx(rows_left / 39_600, rel=0.01)
+    outbox.close()
+    beside, _ = read_account(path, bytes_max=10_000_000)
+    assert beside.hours_left == account.hours_left
+
+
+def book(outbox: Outbox):  # type: ignore[no-untyped-def]
+    return outbox._book().db

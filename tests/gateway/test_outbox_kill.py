@@ -20,14 +20,14 @@ def test_nothing_accepted_is_lost_by_a_kill(tmp_path: Path) -> None:
     for _ in range(ROUNDS):
         told = max(told, _told_until_killed(path, after=choice.randint(1, 60)))
         outbox = Outbox(path, bytes_max=1 << 30, undecoded_max=10)
-        rows = outbox.read(RowRange(0, ROW_END), limit=10_000_000)
+        rows = outbox.read(RowRange(0, ROW_END), limit=10_000_000).rows
         account = outbox.account()
         outbox.close()
         ids.add(account.outbox_id)
         assert outbox.set_aside is None
         assert len(rows) >= told
-        assert [row.row_no for row in rows] == list(range(1, len(rows) + 1))
-        assert all(row.value == row.row_no % 10_000 for row in rows)
+        assert [row[0] for row in rows] == list(range(1, len(rows) + 1))
+        assert all(row[5] == row[0] % 10_000 for row in rows)
         assert account.accepted == account.depth == len(rows)
     assert len(ids) == 1
     assert told > ROUNDS

@@ -1,6 +1,6 @@
 """Outbox rows to messages: what may share one message, and which time a row is sent with."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.boots import Boot, Boots
-from gateway.packing import NO_BOOTS, Packed, pack_front
+from gateway.packing import NO_BOOTS, Moment, Packed, pack_front
 from gateway.placing import Stamp
-from gateway.rows import OutboxRow
+from gateway.rows import Excerpt, Row, Source
 from vitals.quality import Quality, Reason
 from vitals.reading import Acquisition
-from vitals.signals import Signal
+from vitals.signals import SIGNALS, Signal
 from vitals.wire import rows_of, unpack
 
 OUTBOX = UUID(int=1)
@@ -24,7 +24,38 @@ EPOCH_MS = round(EPOCH.timestamp() * 1000)
 NOW = Stamp(wall=EPOCH + timedelta(seconds=100), mono_ms=100_000, boot_id=7, synchronised=True)
 
 
-def row(number: int, at_ms: int = 0, **changes: Any) -> OutboxRow:
+@dataclass(frozen=True, kw_only=True)
+class OneRow:
+    """A row with its source spelled out."""
+
+    row_no: int
+    device: str
+    acquisition: Acquisition
+    signal: Signal
+    wall_ms: int
+    mono_ms: int
+    boot_id: int
+    synchronised: bool
+    value: int | None
+    quality: Quality
+    reason: Reason
+
+    def source(self) -> Source:
+        return Source(
+            device=self.device,
+            acquisition=int(self.acquisition),
+            boot_id=self.boot_id,
+            synchronised=self.synchronised,
+        )
+
+    def columns(self, source: int) -> Row:
+        code = SIGNALS[self.signal].code
+        return (
+            self.row_no, source, self.wall_ms, self.mono_ms, code, self.value, self.quality, self.reason, 1,
+        )  # fmt: skip
+
+
+def row(number: int, at_ms: int = 0, **changes: Any) -> OneRow:
     values: dict[str, Any] = {
         "row_no": number,
         "device": "AA",
@@ -38,21 +69,31 @@ def row(number: int, at_ms: int = 0, **changes: Any) -> OutboxRow:
         "quality": Quality.GOOD,
         "reason": Reason.NONE,
     }
-    return OutboxRow(**values | changes)
+    return OneRow(**values | changes)
+
+
+def excerpt(rows: list[OneRow]) -> Excerpt:
+    keys = {source: key for key, source in enumerate(dict.fromkeys(row.source() for row in rows), 1)}
+    return Excerpt(
+        outbox_id=OUTBOX,
+        rows=[row.columns(keys[row.source()]) for row in rows],
+        sources={key: source for source, key in keys.items()},
+    )
 
 
 def packed(
-    rows: list[OutboxRow], *, now: Stamp = NOW, speed: float = 1.0, rows_max: int = 2000, boots: Boots = NO_BOOTS
+    rows: list[OneRow], *, now: Stamp = NOW, speed: float = 1.0, rows_max: int = 2000, boots: Boots = NO_BOOTS
 ) -> Packed:
-    return pack_front(rows, outbox_id=OUTBOX, now=now, speed=speed, backlog=False, rows_max=rows_max, boots=boots)
+    moment = Moment(stamp=now, speed=speed, boots=boots)
+    return pack_front(excerpt(rows), moment, backlog=False, rows_max=rows_max)
 
 
-def count(rows: list[OutboxRow], **options: Any) -> int:
+def count(rows: list[OneRow], **options: Any) -> int:
     span = packed(rows, **options).rows
     return span.end - span.first
 
 
-def times(rows: list[OutboxRow], **options: Any) -> list[int]:
+def times(rows: list[OneRow], **options: Any) -> list[int]:
     message = unpack(packed(rows, **options).payload)
     return [message.header.t0_ms + r.offset * message.header.offset_unit_ms - EPOCH_MS for r in rows_of(message)]
 
@@ -102,7 +143,7 @@ def test_two_live_samples_of_one_second_never_fall_on_one_instant() -> None:
         row(2, -65_536),
     ],
 )
-def test_what_can_not_share_a_message_begins_the_next(second: OutboxRow) -> None:
+def test_what_can_not_share_a_message_begins_the_next(second: OneRow) -> None:
     assert count([row(1), second]) == 1
 
 
