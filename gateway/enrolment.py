@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 FOLDER = Path("/etc/hearthwatch")
 STATE = Path("/var/lib/hearthwatch")
+STATUS_IN_MEMORY = Path("/run/hearthwatch/status.json")
+"""Where the service's unit keeps the last status: it is written every few seconds, which would wear a card."""
 _KEY_MODE, _SETTINGS_MODE, _FOLDER_MODE = 0o600, 0o640, 0o750
 
 
@@ -141,8 +143,11 @@ def _settings_text(file: Path, bundle: Bundle, state: Path) -> str:
         "broker_certificate_file": str(folder / "gateway.pem"),
         "broker_key_file": str(folder / "gateway.key"),
     }
-    if "outbox_path" not in _settings(file):
+    present = _settings(file)
+    if "outbox_path" not in present:
         values["outbox_path"] = str(state.absolute() / "outbox.sqlite")
+    if "status_file" not in present and state == STATE:
+        values["status_file"] = str(STATUS_IN_MEMORY)
     try:
         return with_values(file.read_text(encoding="utf-8") if file.exists() else "", values)
     except SettingsTextError as exc:

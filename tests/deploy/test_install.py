@@ -1,0 +1,101 @@
+"""The install script and the lock of a box: whole, pinned, and no more than a gateway needs."""
+
+import os
+import re
+import shutil
+import subprocess
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DEPLOY = REPOSITORY / "deploy" / "gateway"
+SCRIPT = DEPLOY / "install.sh"
+NOT_INSTALLED = {"install.sh", "requirements.lock", "build.in"}
+PIN = re.compile(r"^([a-z0-9._-]+)==([^ \\]+)(.*?)(?=^[a-z0-9]|\Z)", re.MULTILINE | re.DOTALL)
+
+
+def pins(lock: Path) -> dict[str, tuple[str, frozenset[str]]]:
+    """Read a lock: version and hashes by name."""
+    return {
+        name: (version, frozenset(re.findall(r"sha256:[0-9a-f]{64}", rest)))
+        for name, version, rest in PIN.findall(lock.read_text())
+    }
+
+
+def needed(name: str, extra: str = "") -> set[str]:
+    """Walk what a package needs on this machine, as it is installed here."""
+    found: set[str] = set()
+    for line in distribution(name).requires or ():
+        requirement = Requirement(line)
+        if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
+            dependency = requirement.name.lower().replace("_", "-")
+            found |= {dependency} | needed(dependency)
+    return found
+
+
+def test_a_boxes_lock_is_a_part_of_the_one_lock() -> None:
+    box, whole = pins(DEPLOY / "requirements.lock"), pins(REPOSITORY / "requirements.lock")
+    assert {name: pin for name, pin in box.items() if whole.get(name) != pin} == {}, (
+        "compile it anew, as its first lines say"
+    )
+    assert all(hashes for _, hashes in box.values())
+    assert "://" not in (DEPLOY / "requirements.lock").read_text()
+
+
+def test_it_holds_all_that_a_gateway_needs_and_nothing_of_a_server() -> None:
+    box = set(pins(DEPLOY / "requirements.lock"))
+    assert needed("hearthwatch", "gateway") - {"hearthwatch"} <= box
+    assert needed("hatchling") | {"hatchling"} <= box
+    assert not box & {"numpy", "psycopg", "fastapi", "bumble", "apprise", "uvicorn"}
+
+
+def test_every_file_of_the_folder_is_installed_by_name_and_every_name_is_there() -> None:
+    named = set(re.findall(r"^(?:[a-z_]+=[\"'])?([a-z-]+\.(?:conf|rules)) /", SCRIPT.read_text(), re.MULTILINE))
+    named.add("hearthwatch-gateway.service")
+    assert named | NOT_INSTALLED == {path.name for path in DEPLOY.iterdir()}
+
+
+def test_the_shell_understands_it() -> None:
+    for shell in ("sh", "dash", "bash"):
+        if shutil.which(shell):
+            assert subprocess.run([shell, "-n", str(SCRIPT)], check=False).returncode == 0
+
+
+def test_shellcheck_has_nothing_to_say() -> None:
+    if shutil.which("shellcheck") is None:
+        pytest.skip("no shellcheck here")
+    done = subprocess.run(["shellcheck", str(SCRIPT)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_it_names_no_package_index_and_no_mirror() -> None:
+    assert "://" not in SCRIPT.read_text()
+
+
+def test_help_says_what_it_does_and_changes_nothing() -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    for word in ("--uninstall", "--purge", "--allow-reboot", "--alarm-output", "/opt/hearthwatch", "/etc/hearthwatch"):
+        assert word in done.stdout
+
+
+def test_an_unknown_option_is_refused_before_anything_is_done() -> None:
+    done = run("--unistall")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "there is no option '--unistall'" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user than ourselves")
+def test_without_root_it_says_so() -> None:
+    script = SCRIPT.read_text()
+    command = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "sh", "-s"]
+    done = subprocess.run(command, input=script, cwd="/", capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "please run it as root" in done.stderr
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["sh", str(SCRIPT), *arguments], capture_output=True, text=True, check=False)
