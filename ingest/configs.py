@@ -22,6 +22,8 @@ from vitals.topics import Leaf, TopicError, topic
 
 BURST_MAX = 200
 RETRY_S_FIRST, RETRY_S_MAX = 0.5, 30.0
+REFUSED_AGAIN_S = 10.0
+"""After the broker has refused something, all that was published is published again: it may have been a config."""
 LOOK_EVERY_S = 60.0
 """The backstop: a NOTIFY says it within a turn of the loop."""
 
@@ -37,6 +39,7 @@ class Configs:
         self._mailbox = mailbox
         self._metrics = metrics
         self._connection = -1
+        self._refused = 0
         self._published: dict[str, bytes] = {}
         self._waiting: dict[str, bytes] = {}
         self._look_at = 0.0
@@ -51,6 +54,10 @@ class Configs:
             self._connection = self._mailbox.connection
             self._published.clear()
             self._look_at = 0.0
+        if self._mailbox.refused != self._refused:
+            self._refused = self._mailbox.refused
+            self._published.clear()
+            self._look_at = time.monotonic() + REFUSED_AGAIN_S
         try:
             self._look()
         except (psycopg.Error, ValueError, TypeError, LookupError) as error:  # readings go on
@@ -73,6 +80,7 @@ class Configs:
         self._waiting = {id_: text for id_, text in documents.items() if self._published.get(id_) != text}
 
     def _publish(self) -> None:
+        told: list[str] = []
         for gateway_id, document in list(self._waiting.items())[:BURST_MAX]:
             try:
                 name = topic(gateway_id, Leaf.CONFIG)
@@ -80,11 +88,13 @@ class Configs:
                 log.error("a gateway can not be told what to read", gateway=gateway_id, why=str(exc))
             else:
                 if not self._mailbox.send(name, document, retain=True):
-                    return
-                log.info("config published", gateway=gateway_id, document_bytes=len(document))
-                self._metrics.configs.inc()
+                    break
+                told.append(gateway_id)
             self._published[gateway_id] = document
             del self._waiting[gateway_id]
+        if told:
+            self._metrics.configs.inc(len(told))
+            log.info("gateways told what to read", gateways=len(told), first=told[0])
 
     def _failed(self, error: Exception) -> None:
         trouble = trouble_of(error)

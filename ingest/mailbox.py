@@ -62,7 +62,10 @@ class Delivery:
 
 
 class Mailbox:
-    """Holds what has been delivered and not been fetched; `now_ms` gives clinical time."""
+    """Holds what has been delivered and not been fetched; `now_ms` gives clinical time.
+
+    `refused` counts what we sent and the broker would not take.
+    """
 
     def __init__(self, address: BrokerAddress, now_ms: Callable[[], int], stopping: threading.Event) -> None:
         self._address = address
@@ -74,6 +77,7 @@ class Mailbox:
         self._retry_s = RETRY_S_FIRST
         self._complained_at = -COMPLAIN_EVERY_S
         self._refused_at = -COMPLAIN_EVERY_S
+        self.refused = 0
         self._began = False
         self.subscribed = False
         self._client = self._made()
@@ -228,6 +232,7 @@ class Mailbox:
     def _on_publish(
         self, _client: Client, _userdata: Any, _mid: int, reason: ReasonCode, _properties: Properties | None
     ) -> None:
+        self.refused += reason.is_failure
         if reason.is_failure and time.monotonic() - self._refused_at >= COMPLAIN_EVERY_S:
             self._refused_at = time.monotonic()
             log.error("the broker refuses what gateways are told (its access rules?)", why=str(reason))

@@ -3,6 +3,7 @@
 import json
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,6 +54,16 @@ def test_a_config_names_devices_and_drivers() -> None:
 
 def test_what_a_newer_centre_adds_is_passed_over() -> None:
     assert parse_config(document(colour="blue", devices=[{"address": A, "driver": "jumper", "site": 7}])) == CONFIG
+
+
+def test_the_example_of_the_wire_format_is_one() -> None:
+    page = Path(__file__).resolve().parents[2] / "docs/wire-format.md"
+    chapter = page.read_text(encoding="utf-8").partition("## Config\n")[2]
+    example = chapter.partition("```json\n")[2].partition("```")[0]
+    assert [(claim.address, claim.driver) for claim in parse_config(example.encode()).claims] == [
+        ("C0:00:00:00:00:01", None),
+        ("C0:00:00:00:00:09", "jumper"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """What gateways are told to read: on a real broker, from a real registry, through every trouble of both."""
 
 import json
+import os
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -162,6 +164,27 @@ def test_readings_go_on_where_claims_can_not_be_read(database: str, own_broker: 
             put_claim(registry, A)
             wait_until(lambda: ears.devices("gw-1") == [(A, None)], "told once it can be read")
             assert service.counted('trouble{trouble="config_no_schema"}') >= 1
+
+
+def test_a_config_that_the_broker_refuses_is_told_once_it_is_allowed(database: str, tmp_path: Path) -> None:
+    rules = [
+        "topic readwrite hearthwatch/v1/+/ack",
+        "topic read hearthwatch/v1/#",
+        "topic write hearthwatch/v1/+/config",
+    ]
+
+    def guarded(port: int, directory: Path) -> str:
+        (directory / "acl").write_text("\n".join(rules[:2]) + "\n")
+        return f"listener {port} 127.0.0.1\nallow_anonymous true\nacl_file {directory}/acl\n"
+
+    with Mosquitto(config=guarded) as broker, county(database) as registry, Ears(broker) as ears:
+        put_claim(registry, A)
+        with Service(database, broker, tmp_path) as service:
+            wait_until(lambda: service.said("the broker refuses what gateways are told"), "it says so")
+            assert ears.heard == []
+            (broker.directory / "acl").write_text("\n".join(rules) + "\n")
+            os.kill(broker.pid, signal.SIGHUP)
+            wait_until(lambda: ears.devices("gw-1") == [(A, None)], "it is told once it may be", within_s=60)
 
 
 def test_a_county_of_gateways_is_told_in_turns(database: str, own_broker: Mosquitto, tmp_path: Path) -> None:
