@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from firmware_stubs.bluez.command import add_bluez
+from firmware_stubs.bluez.bus import NoDaemon
+from firmware_stubs.bluez.command import add_bluez, add_bus
 from firmware_stubs.bluez.daemon import NameTaken
 from firmware_stubs.catalogue import Kind
 from firmware_stubs.clock import ClinicalClock, utc_now
@@ -72,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         asyncio.run(options.run(options))
-    except (ScenarioError, RecordingError, NameTaken, OSError, ValueError) as exc:
+    except (ScenarioError, RecordingError, NameTaken, NoDaemon, OSError, ValueError) as exc:
         sys.stderr.write(f"firmware_stubs: {exc}\n")
         return 2
     return 0
@@ -107,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     hub.add_argument("--spo2-column", default=Columns().spo2, metavar="NAME", help='default: "%(default)s"')
     hub.add_argument("--pulse-column", default=Columns().pulse, metavar="NAME", help='default: "%(default)s"')
     hub.set_defaults(run=_run_hub)
+    add_bus(commands)
     add_bluez(commands)
     return parser
 

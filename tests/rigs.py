@@ -119,11 +119,11 @@ async def rig2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         await rig.start_services()
         yield rig
         await rig.stop_services()
-        await _let_bleak_go()
+        await let_bleak_go()
 
 
-async def _let_bleak_go() -> None:
-    # bleak keeps one connection to the bus per event loop, for ever; this loop ends with the test.
+async def let_bleak_go() -> None:
+    """Close the connection to the bus that bleak keeps per event loop, for ever: this loop ends with the test."""
     for kept in list(manager._global_instances.values()):
         if kept._bus is not None and kept._bus.connected:
             kept._bus.disconnect()

@@ -14,9 +14,9 @@ In a test, take the fixture `rig2` (tests/rigs.py). Elsewhere:
 
 Devices in the same process instead of a hub: `open_hci_port(air, path)`.
 
-What a death leaves. When the stand-in is killed its name vanishes from the bus and its links go down, as the kernel ends
-links whose sockets nobody holds any more; after a restart nothing is connected, and devices that were connected before
-are known. When a client of the bus dies, the gateway say, its links stay up and the device is not heard any more until
+What a death leaves. When the stand-in is killed its name vanishes from the bus and its links go down, as the kernel
+ends links whose sockets nobody holds; after a restart nothing is connected, and devices that were connected before are
+known. When a client of the bus dies, the gateway say, its links stay up and the device is not heard any more until
 somebody calls Disconnect. When the bus dies the stand-in ends. All of it as bluetoothd does.
 
 docs/rigs.md says what else is true to BlueZ and what is not, and lists the faults (faults.py).

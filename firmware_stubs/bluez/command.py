@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import dataclasses
 import json
+import os
 import signal
+import stat
 import sys
 from pathlib import Path
 
+from firmware_stubs.bluez.bus import private_bus
 from firmware_stubs.bluez.daemon import Daemon
 from firmware_stubs.bluez.faults import FaultError, fault_from_json
 from firmware_stubs.bluez.timings import Timings
 
+BUS_EPILOG = """\
+example
+  python -m firmware_stubs bus --folder /tmp/rig
+  It prints one JSON line with the bus's address, and runs until SIGTERM or Ctrl-C.
+"""
 EPILOG = """\
 faults
-  One JSON object a line on standard input puts a trouble in force, e.g.
+  One JSON object a line on standard input, if that is a pipe, puts a trouble in force, e.g.
     {"fault": "Refusal", "member": "Connect", "trouble": "in_progress", "times": 2}
     {"fault": "Deafness", "cure": 2}      (1 rescan, 2 power cycle, 3 restart, 4 reboot; or "seconds")
   It answers with one line: {"event": "injected"} or {"event": "refused", "why": ...}.
 
 example
-  python -m firmware_stubs hub --socket air.sock &
-  dbus-daemon --config-file=bus.conf --nofork &
-  python -m firmware_stubs bluez --bus unix:path=bus.sock --hci unix:air.sock
-  DBUS_SYSTEM_BUS_ADDRESS=unix:path=bus.sock hearthwatch gateway run
+  python -m firmware_stubs hub --socket /tmp/rig/air &
+  python -m firmware_stubs bus --folder /tmp/rig &
+  python -m firmware_stubs bluez --bus unix:path=/tmp/rig/bus --hci unix:/tmp/rig/air &
+  DBUS_SYSTEM_BUS_ADDRESS=unix:path=/tmp/rig/bus hearthwatch gateway run
 """
 
 
@@ -55,6 +62,29 @@ def add_bluez(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     bluez.set_defaults(run=run_bluez)
 
 
+def add_bus(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to a parser."""
+    bus = commands.add_parser(
+        "bus",
+        help="run a private message bus",
+        description="Run a dbus-daemon of our own, for a stand-in of bluetoothd and its clients.",
+        epilog=BUS_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    bus.add_argument("--folder", type=Path, required=True, metavar="FOLDER", help="for its socket and configuration")
+    bus.set_defaults(run=run_bus)
+
+
+async def run_bus(options: argparse.Namespace) -> None:
+    """Run the bus until SIGTERM."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with private_bus(options.folder) as bus:
+        _say("ready", address=bus.address)
+        await stop.wait()
+
+
 async def run_bluez(options: argparse.Namespace) -> None:
     """Serve until SIGTERM, or until the bus is gone; take faults from standard input."""
     timings = Timings(**{field.name: getattr(options, field.name) for field in dataclasses.fields(Timings)})
@@ -70,16 +100,18 @@ async def run_bluez(options: argparse.Namespace) -> None:
 
 
 async def _take_faults(daemon: Daemon) -> None:
+    kind = os.fstat(sys.stdin.fileno()).st_mode
+    if not (stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind)):
+        return  # a terminal, a file or /dev/null: nobody speaks there
     lines = asyncio.StreamReader()
-    with contextlib.suppress(ValueError):  # standard input is a file or /dev/null: nobody speaks there
-        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
-        while line := await lines.readline():
-            try:
-                daemon.inject(fault_from_json(line))
-            except FaultError as exc:
-                _say("refused", why=str(exc))
-            else:
-                _say("injected")
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    while line := await lines.readline():
+        try:
+            daemon.inject(fault_from_json(line))
+        except FaultError as exc:
+            _say("refused", why=str(exc))
+        else:
+            _say("injected")
 
 
 def _say(event: str, **more: str) -> None:

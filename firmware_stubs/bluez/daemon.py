@@ -47,7 +47,7 @@ class Daemon:
         self._stopped.set()
 
     async def run(self, address: str, *, on_ready: Callable[[], None]) -> None:
-        """Serve on the bus at `address`; return when stopped or, as bluetoothd, when the bus is gone.
+        """Serve on the bus at `address`; return when stopped or, as bluetoothd, when the bus is gone; raise NameTaken.
 
         `on_ready` is called once, when all adapters are there and the name is ours.
         """
@@ -73,14 +73,16 @@ class Daemon:
             lives = [tasks.create_task(_live(*pair)) for pair in zip(adapters, appeared, strict=True)]
             for event in appeared:
                 await event.wait()
-            if await bus.request_name(NAME, NameFlag.DO_NOT_QUEUE) != RequestNameReply.PRIMARY_OWNER:
-                raise NameTaken(f"{NAME} is taken at {address}")
-            on_ready()
-            await _first_of(self._stopped.wait(), bus.wait_for_disconnect())  # type: ignore[no-untyped-call]
+            answer = await bus.request_name(NAME, NameFlag.DO_NOT_QUEUE)
+            if answer is RequestNameReply.PRIMARY_OWNER:
+                on_ready()
+                await _first_of(self._stopped.wait(), bus.wait_for_disconnect())  # type: ignore[no-untyped-call]
             for life in lives:
                 life.cancel()
         if bus.connected:
             bus.disconnect()
+        if answer is not RequestNameReply.PRIMARY_OWNER:
+            raise NameTaken(f"{NAME} is taken at {address}")
 
 
 def own_address(number: int) -> hci.Address:

@@ -1,6 +1,7 @@
 """More of bleak's own BlueZ backend: stored records, several adapters, many devices, a client that died, a burst."""
 
 import asyncio
+import json
 import signal
 import sys
 from datetime import UTC, datetime, timedelta
@@ -24,7 +25,7 @@ from firmware_stubs.spot_oximeter import SpotOximeter
 from tests.firmware_stubs.bus_client import CHARACTERISTIC, DEVICE, BusClient, Refused
 from tests.firmware_stubs.inbox import Inbox
 from tests.gateway.waiting import eventually
-from tests.rigs import Rig2
+from tests.rigs import Rig2, let_bleak_go
 
 ADDRESS = "C0:00:00:00:00:01"
 NOON = datetime(2026, 11, 21, 4, 0, 0, tzinfo=UTC)
@@ -187,3 +188,40 @@ async def advertisements(rig2: Rig2, device: Oximeter, *, count: int) -> None:
             if heard == count:
                 break
     await made.close()
+
+
+async def test_by_hand_it_is_four_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def started(*arguments: str) -> asyncio.subprocess.Process:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "firmware_stubs", *arguments),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        assert process.stdout is not None
+        assert json.loads(await process.stdout.readline())["event"] == "ready"
+        running.append(process)
+        return process
+
+    running: list[asyncio.subprocess.Process] = []
+    bus, air = f"unix:path={tmp_path / 'bus'}", tmp_path / "air"
+    async with asyncio.timeout(30):
+        await started("hub", "--socket", str(air))
+        await started("bus", "--folder", str(tmp_path))
+        bluez = await started("bluez", "--bus", bus, "--hci", f"unix:{air}", "--disconnect-s", "0")
+        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bus)
+        async with BleakClient(ADDRESS) as client:
+            assert client.is_connected
+        taken = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "firmware_stubs", "bluez", "--bus", bus, "--hci", f"unix:{air}"),
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, said = await taken.communicate()
+        assert (taken.returncode, b"org.bluez is taken" in said) == (2, True)
+        bluez.terminate()
+        assert await bluez.wait() == 0
+        await let_bleak_go()
+        for process in running:
+            if process.returncode is None:
+                process.terminate()
+            await process.communicate()
+    assert [process.returncode for process in running] == [0, 0, 0]
