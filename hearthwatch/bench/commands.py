@@ -39,6 +39,30 @@ def gateway(
     typer.echo(json.dumps(document, indent=None if as_json else 1))
 
 
+@app.command()
+def gateway_faults(
+    *,
+    only: Annotated[str, typer.Option(help="these alone, by name, with commas between")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="print the document and nothing else")] = False,
+) -> None:
+    """Bluetooth's troubles on a stand-in for bluetoothd: time to the first action, and to data. About ten minutes.
+
+    Ends with 1 if after one of them data did not flow again.
+    """
+    from hearthwatch.bench import gateway_faults as faults
+
+    names = [name for name in only.split(",") if name]
+    with tempfile.TemporaryDirectory(prefix="hearthwatch-bench-") as folder:
+        try:
+            document = asyncio.run(faults.measure(Path(folder), names, _quiet if as_json else _say))
+        except KeyError as exc:
+            typer.echo(exc.args[0], err=True)
+            raise typer.Exit(2) from exc
+    typer.echo(json.dumps(document, indent=None if as_json else 1))
+    if not document["well"]:
+        raise typer.Exit(1)
+
+
 def _say(line: str) -> None:
     typer.echo(line, err=True)
 

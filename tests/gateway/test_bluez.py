@@ -1,17 +1,22 @@
 """What we ask of BlueZ ourselves, on a bluetoothd of our own: watch it, end links, cycle power, restart, reboot."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from bleak import BleakClient, BleakScanner
 
+from firmware_stubs.bonding_thermometer import BondingThermometer
 from firmware_stubs.clock import ClinicalClock
+from firmware_stubs.courses import fever
+from firmware_stubs.memory import Memory
 from firmware_stubs.oximeter import Oximeter
 from firmware_stubs.peripheral import Identity
 from gateway.bluez import BlueZ
 from gateway.stack import AdapterFound, StackError, StackListener
+from tests.firmware_stubs.bus_client import CHARACTERISTIC, DEVICE, BusClient, Refused
 from tests.gateway.fleet_rig import WELL
 from tests.gateway.waiting import eventually
 from tests.rigs import Rig2
@@ -69,6 +74,11 @@ async def connected(address: str = ADDRESS) -> BleakClient:
     return client
 
 
+def said(watch: Watch, word: str, times: int) -> Callable[[], bool]:
+    """Wait for a word's so many-th time."""
+    return lambda: watch.said.count(word) == times
+
+
 async def test_adapters_are_listed_in_order(watch: Watch) -> None:
     assert await watch.bluez.adapters() == (
         AdapterFound(name="hci0", powered=True),
@@ -79,12 +89,12 @@ async def test_adapters_are_listed_in_order(watch: Watch) -> None:
 async def test_the_death_of_bluetoothd_and_its_return_are_told_at_once(rig2: Rig2, watch: Watch) -> None:
     for round_number in (1, 2):
         await rig2.bluez.kill()
-        await eventually(lambda n=round_number: watch.said.count("gone") == n)
+        await eventually(said(watch, "gone", round_number))
         assert (watch.bluez.is_up, watch.bluez.has_bus) == (False, True)
         with pytest.raises(StackError, match="GetManagedObjects"):
             await watch.bluez.adapters()
         await rig2.bluez.start()
-        await eventually(lambda n=round_number: watch.said.count("ready") == n + 1)
+        await eventually(said(watch, "ready", round_number + 1))
         assert len(await watch.bluez.adapters()) == 2
 
 
@@ -150,3 +160,31 @@ async def test_the_machine_is_rebooted_through_logind(rig2: Rig2, watch: Watch) 
     await watch.bluez.reboot()
     await eventually(lambda: watch.said == ["ready", "gone", "ready"])
     assert rig2.init_system.reboots == 1
+
+
+@pytest.mark.parametrize("is_claimed", [True, False])
+async def test_only_claimed_devices_may_pair(rig2: Rig2, watch: Watch, is_claimed: bool) -> None:
+    if not is_claimed:
+        watch.claimed.clear()
+    thermometer = BondingThermometer(
+        air=rig2.air,
+        identity=Identity(name="th", address=ADDRESS, advertising_interval_ms=30.0),
+        memory=Memory(
+            clock=ClinicalClock(origin=datetime.now(UTC), speed=1.0),
+            course=fever(),
+            zone=ZoneInfo("Asia/Shanghai"),
+            every_s=3600.0,
+        ),
+    )
+    await rig2.switch_on(thermometer)
+    async with BusClient(rig2.bus.address) as somebody:
+        path = await somebody.connect(ADDRESS)
+        measurement = await somebody.path_of(path, "2a1c")
+        if is_claimed:
+            await somebody.bluez(measurement, CHARACTERISTIC, "StartNotify")
+        else:
+            with pytest.raises(Refused):
+                await somebody.bluez(measurement, CHARACTERISTIC, "StartNotify")
+        assert await somebody.get(path, DEVICE, "Paired") is is_claimed
+        await somebody.bluez(path, DEVICE, "Disconnect")
+    assert watch.asked == [ADDRESS]

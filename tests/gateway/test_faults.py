@@ -3,12 +3,18 @@
 import os
 import signal
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from firmware_stubs.bluez.faults import Cure, Deafness, LostService, Member, Refusal, Trouble
-from firmware_stubs.peripheral import Peripheral
+from firmware_stubs.bonding_thermometer import BondingThermometer
+from firmware_stubs.clock import ClinicalClock
+from firmware_stubs.courses import fever
+from firmware_stubs.memory import Memory
+from firmware_stubs.peripheral import Identity, Peripheral
 from gateway.recovery import Act, Cause, Rung
 from gateway.session_states import State
 from hearthwatch.services.mosquitto import Mosquitto
@@ -199,3 +205,24 @@ async def test_more_devices_than_links_on_two_adapters(
             await rig.ingest.until(
                 lambda _, seen=before: bool(links()) and all(rig.rows_of(a) > seen[a] for a in addresses)  # type: ignore[misc]
             )
+
+
+async def test_a_device_that_wants_to_be_paired_is_and_its_bond_is_used_again(
+    rig2: Rig2, broker: Mosquitto, gateway_id: str, make_settings: MakeSettings
+) -> None:
+    thermometer = BondingThermometer(
+        air=rig2.air,
+        identity=Identity(name="A&D_UT201BLE_1", address=FIRST, advertising_interval_ms=50.0),
+        memory=Memory(
+            clock=ClinicalClock(origin=datetime.now(UTC), speed=60.0),
+            course=fever(),
+            zone=ZoneInfo("Asia/Shanghai"),
+            every_s=180.0,
+        ),
+    )
+    await rig2.switch_on(thermometer)
+    settings = make_settings(broker, claim_all=False, devices=(FIRST,))
+    async with running(rig2, settings, gateway_id) as rig:
+        await rig.ingest.until(lambda _: rig.rows_of(FIRST) >= 1 and rig.session(FIRST).counts.links >= 1)
+        await rig.ingest.until(lambda _: rig.rows_of(FIRST) >= 3 and rig.session(FIRST).counts.links >= 3)
+        assert rig.session(FIRST).counts.failures == 0
