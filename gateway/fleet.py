@@ -8,7 +8,7 @@ from bleak.backends.scanner import AdvertisementData
 
 from gateway.claims import Claim, ClaimedBy
 from gateway.driver import Driver, Seen, driver_for
-from gateway.drivers import DRIVERS, kind_seen, streams_seen
+from gateway.drivers import DRIVER_BY_NAME, DRIVERS, kind_seen, streams_seen
 from gateway.gatt.decoders import short_uuid
 from gateway.known_device import KnownDevice
 from gateway.nearby import Nearby, Neighbour
@@ -141,6 +141,8 @@ class Fleet:
         if self._around is None or self._is_closed:
             return
         self.nearby.forget(claim.address)
+        if claim.driver is not None and claim.driver not in DRIVER_BY_NAME:
+            log.error("no such driver here, chosen by what is seen", device=claim.address, driver=claim.driver)
         session = Session(KnownDevice(claim), self._around)
         self._sessions[claim.address] = session
         before = self._tasks.get(claim.address)

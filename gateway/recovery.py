@@ -4,7 +4,8 @@ Rungs, each dearer than the one before: scan anew, switch the adapter off and on
 due when its cause has held for so long; of those due the dearest goes first that is not in its pause. A pause doubles
 with every time the rung was taken in vain, up to a bound, so that a gateway in a house without any device is not
 restarted all night; and after each rung its work is given time to show. A trouble is over when its cause has been away
-for `HEALTHY_S`; until then the ladder goes on where it stood.
+for `HEALTHY_S`: then the ladder begins below again. What was done in vain is remembered for `REMEMBERED_S` of health:
+a trouble that comes and goes all day does not get the short pauses each time.
 
 What cuts links is not done while data flow over them: a scanner that found nothing new must not silence a patient who
 is being heard. A reboot needs leave, a machine that has been up for a day (so there is one a day at most, without any
@@ -21,6 +22,7 @@ SILENT_AIR_S = 90.0
 STALE_S = 60.0
 DATA_FLOW_S = 30.0
 HEALTHY_S = 120.0
+REMEMBERED_S = 6 * 3600.0
 DAY_S = 86_400.0
 
 
@@ -195,17 +197,19 @@ class Ladder:
         self._last_s: dict[tuple[Rung, str], float] = {}
         self._settled_s = float("-inf")
 
-    def standing(self) -> tuple[tuple[Trouble, float], ...]:
+    def standing(self, *, now_s: float) -> tuple[tuple[Trouble, float], ...]:
         """Name the troubles that are not over, and since when each holds."""
-        return tuple((trouble, spell.began_s) for trouble, spell in self._spells.items())
+        return tuple((t, spell.began_s) for t, spell in self._spells.items() if now_s - spell.held_s < HEALTHY_S)
 
     def next(self, facts: Facts, *, now_s: float) -> Act | None:
         """Say what to do now, if anything; what it says counts as done."""
         now = troubles(facts, now_s=now_s)
         for trouble in now:
             spell = self._spells.setdefault(trouble, _Spell(began_s=now_s, held_s=now_s))
+            if now_s - spell.held_s >= HEALTHY_S:
+                spell.began_s = now_s
             spell.held_s = now_s
-        self._spells = {t: spell for t, spell in self._spells.items() if now_s - spell.held_s < HEALTHY_S}
+        self._spells = {t: spell for t, spell in self._spells.items() if now_s - spell.held_s < REMEMBERED_S}
         if now_s < self._settled_s:
             return None
         for trouble in now:

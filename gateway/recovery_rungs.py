@@ -46,7 +46,7 @@ class Recovery:
     def state(self) -> RecoveryState:
         """What was done, and what is wrong now."""
         now_s = self._now_s()
-        troubles = ((t.cause, t.adapter, now_s - since_s) for t, since_s in self._ladder.standing())
+        troubles = ((t.cause, t.adapter, now_s - since_s) for t, since_s in self._ladder.standing(now_s=now_s))
         done = self._book.state
         return RecoveryState(taken=done.taken, refused=done.refused, last=done.last, troubles=tuple(troubles))
 

@@ -126,7 +126,7 @@ _ACTIONS: dict[State, Action] = {
     State.STREAM: Action.LISTEN,
     State.WAIT: Action.REST,
 }
-_REST_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
+_REST_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 _FORGETS_EVERY = 5
 
 

@@ -112,7 +112,7 @@ def test_broker_and_clock_are_told_and_not_treated() -> None:
     facts = replace(ALL_WELL, broker=False, clock_jumped=True)
     ladder = Ladder()
     assert lived(facts, until_s=600, ladder=ladder) == []
-    assert {trouble.cause for trouble, _ in ladder.standing()} == {Cause.BROKER_GONE, Cause.CLOCK_JUMPED}
+    assert {trouble.cause for trouble, _ in ladder.standing(now_s=600.0)} == {Cause.BROKER_GONE, Cause.CLOCK_JUMPED}
 
 
 def test_a_trouble_that_comes_back_soon_goes_on_where_it_stood() -> None:
@@ -127,7 +127,7 @@ def test_after_health_it_begins_below_again() -> None:
     lived(SILENT, until_s=151, ladder=ladder)
     healthy_until_s = 151 + int(HEALTHY_S) + 1
     lived(ALL_WELL, from_s=151, until_s=healthy_until_s, ladder=ladder)
-    assert ladder.standing() == ()
+    assert ladder.standing(now_s=float(healthy_until_s)) == ()
     later_s = healthy_until_s + 1000
     assert lived(SILENT, from_s=later_s, until_s=later_s + 2, ladder=ladder) == [(later_s, Rung.RESCAN)]
 
@@ -150,6 +150,18 @@ def test_in_a_house_without_devices_the_dear_rungs_become_rare() -> None:
     assert 3 <= counts[Rung.POWER_CYCLE] <= 10
     assert 2 <= counts[Rung.RESTART_BLUETOOTHD] <= 8
     assert counts[Rung.REBOOT] == 0
+
+
+def test_a_trouble_that_comes_and_goes_all_day_is_not_treated_dearly_each_time() -> None:
+    ladder, taken = Ladder(), []
+    for now_s in range(24 * 3600):
+        silent = now_s % 900 < 500  # a house where somebody is heard for a while every quarter of an hour
+        facts = on(expected=True, advertisement_s=float(now_s - now_s % 900 if silent else now_s))
+        act = ladder.next(facts, now_s=float(now_s))
+        taken += [act.rung] if act else []
+    assert taken.count(Rung.RESCAN) >= 90
+    assert taken.count(Rung.POWER_CYCLE) <= 10
+    assert taken.count(Rung.RESTART_BLUETOOTHD) <= 8
 
 
 @settings(max_examples=40, deadline=None)

@@ -86,7 +86,7 @@ def test_an_old_advertisement_is_no_failure() -> None:
 def test_pauses_grow_and_are_bounded() -> None:
     pauses = [rest_s(n) for n in range(1, 12)]
     assert pauses == sorted(pauses)
-    assert (pauses[0], pauses[-1]) == (0.5, 60.0)
+    assert (pauses[0], pauses[-1]) == (0.5, 30.0)
 
 
 @pytest.mark.parametrize("state", State)
