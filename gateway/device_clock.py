@@ -69,7 +69,8 @@ def origin(
     if -WARN_AFTER <= own_age + timedelta(seconds=offset_s) <= live_within:
         return Origin.LIVE
     if may_be_set and -WARN_AFTER <= own_age <= live_within:
-        return Origin.LIVE if offset_s < 0 or decide(offset_s) is Verdict.UNSET else Origin.UNKNOWN
+        could_be_old = 0 <= offset_s <= (OFFSET_MAX + live_within).total_seconds()
+        return Origin.UNKNOWN if could_be_old else Origin.LIVE
     return Origin.MEMORY
 
 
