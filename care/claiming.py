@@ -86,7 +86,10 @@ def _wear(connection: Connection, device_key: str, patient_key: str | None, now:
         "patients": [] if patient_key is None else [patient_key],
         "wanted": [] if patient_key is None else [TimestamptzRange(now, None)],
     }
-    return sum(_run(connection, query, values) for query in _BIND)
+    changes = sum(_run(connection, query, values) for query in _BIND)
+    if changes:
+        _run(connection, "mark_bound_by_hand", values)
+    return changes
 
 
 def _wearer_of(wish: ClaimWish) -> object:

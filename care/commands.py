@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -46,8 +45,10 @@ def load(
             loaded = load_registry(connection, registry, now=_now())
     except ClaimRefused as exc:
         sys.exit(f"hearthwatch care: {exc}; nothing was loaded")
-    changed = ", ".join(f"{n} {name}" for name, n in asdict(loaded).items() if n and name != "version")
+    changed = ", ".join(f"{n} {name}" for name, n in loaded.counts().items() if n)
     typer.echo(f"registry version {loaded.version}: {f'changed {changed}' if changed else 'nothing to change'}")
+    if passed_over := [key for key in loaded.bound_by_hand if any(b.device == key for b in registry.bindings)]:
+        typer.echo(f"who wears it was said in the console, the file's bindings count no more: {', '.join(passed_over)}")
 
 
 @app.command()

@@ -2,7 +2,8 @@
 
 Keys decide what is the same. Nothing is deleted but duty and bindings to come: people, patients and devices that the
 file no longer names stay. A binding that has run is history and stays: one that the file no longer has ends now, and
-what the file wants is bound for the time that is free. Claims that people made stay, whatever the file says.
+what the file wants is bound for the time that is free. Where people have spoken, a file that may be older is silent:
+claims that they made stay, and a device that they bound by hand is bound by hand for good.
 """
 
 from collections.abc import Iterable
@@ -23,7 +24,10 @@ _QUERIES = load_queries("care")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """How many entries of each kind were entered, changed, ended or taken away; `version` is the registry's now."""
+    """How many entries of each kind were entered, changed, ended or taken away; `version` is the registry's now.
+
+    `bound_by_hand` are devices for which the file has bindings that were passed over.
+    """
 
     organisations: int
     people: int
@@ -34,24 +38,30 @@ class Loaded:
     duties: int
     claims: int
     version: int
+    bound_by_hand: tuple[str, ...]
 
     @property
     def changes(self) -> int:
         """Count them all."""
-        return sum(value for name, value in asdict(self).items() if name != "version")
+        return sum(self.counts().values())
+
+    def counts(self) -> dict[str, int]:
+        """Give them by kind."""
+        return {name: value for name, value in asdict(self).items() if name not in ("version", "bound_by_hand")}
 
 
 def load(connection: psycopg.Connection[Any], registry: Registry, *, now: datetime) -> Loaded:
     """Apply a registry in one transaction; doing it again changes nothing. Bindings that change, change at `now`."""
     with connection.transaction():
         version = connection.execute(_QUERIES["lock_registry"]).fetchone()[0]  # type: ignore[index]
+        by_hand = _bound_by_hand(connection, registry)
         counts = {
             "organisations": _put_organisations(connection, registry),
             "people": _put_people(connection, registry.people),
             "patients": _put_all(connection, "put_patient", registry.patients),
             "gateways": _put_all(connection, "put_gateway", registry.gateways),
             "devices": _put_all(connection, "put_device", registry.devices),
-            "bindings": _put_bindings(connection, registry, now),
+            "bindings": _put_bindings(connection, registry, by_hand, now),
             "duties": _put_duties(connection, registry),
             "claims": _put_claims(connection, registry, now),
         }
@@ -61,7 +71,7 @@ def load(connection: psycopg.Connection[Any], registry: Registry, *, now: dateti
             connection.execute(_QUERIES["notify_registry"])
         if counts["claims"]:
             connection.execute(_QUERIES["notify_claims"])
-    return Loaded(**counts, version=version)
+    return Loaded(**counts, version=version, bound_by_hand=by_hand)
 
 
 def _put_organisations(connection: psycopg.Connection[Any], registry: Registry) -> int:
@@ -99,10 +109,18 @@ def _plain(value: object) -> object:
     return int(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _put_bindings(connection: psycopg.Connection[Any], registry: Registry, now: datetime) -> int:
-    wanted: dict[str, list[BindingInterval]] = {device.key: [] for device in registry.devices}
+def _bound_by_hand(connection: psycopg.Connection[Any], registry: Registry) -> tuple[str, ...]:
+    keys = sorted({device.key for device in registry.devices})
+    return tuple(row[0] for row in connection.execute(_QUERIES["bound_by_hand"], {"keys": keys}))
+
+
+def _put_bindings(
+    connection: psycopg.Connection[Any], registry: Registry, by_hand: tuple[str, ...], now: datetime
+) -> int:
+    wanted: dict[str, list[BindingInterval]] = {d.key: [] for d in registry.devices if d.key not in by_hand}
     for binding in registry.bindings:
-        wanted[binding.device].append(binding)
+        if binding.device in wanted:
+            wanted[binding.device].append(binding)
     changes = 0
     for device, bindings in wanted.items():
         values = {

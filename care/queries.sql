@@ -183,6 +183,14 @@ SELECT FROM patient WHERE key = %(patient_key)s;
 INSERT INTO device (key, kind, wellness, expected_every_s)
 VALUES (%(device_key)s, %(kind)s, %(wellness)s, %(expected_every_s)s) ON CONFLICT (key) DO NOTHING;
 
+-- name: mark_bound_by_hand
+-- From now on the registry file says nothing of who wears this device.
+UPDATE device SET bound_by_hand = true WHERE key = %(device)s AND NOT bound_by_hand;
+
+-- name: bound_by_hand
+-- Which of these devices have been bound by hand.
+SELECT key FROM device WHERE bound_by_hand AND key = ANY (%(keys)s) ORDER BY key;
+
 -- name: count_claims
 -- How many devices a gateway reads besides this one.
 SELECT count(*) FROM care_claim

@@ -30,6 +30,9 @@ BEGIN
 END $$;
 CREATE TRIGGER claim_is_history BEFORE UPDATE OR DELETE ON claim FOR EACH ROW EXECUTE FUNCTION claim_is_history();
 
+-- Who wears a device has been said in the console: the registry file, which may be older, binds it no more.
+ALTER TABLE device ADD COLUMN bound_by_hand boolean NOT NULL DEFAULT false;
+
 -- What people changed in the registry by hand, and when; the file's changes are in the file's own history.
 CREATE TABLE registry_act (
     act_id    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

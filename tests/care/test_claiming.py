@@ -234,6 +234,22 @@ def test_a_file_claims_and_moves_what_it_claimed_but_nothing_that_people_did(con
     ]
 
 
+def test_what_was_said_by_hand_is_not_undone_by_a_file_that_is_older(connection: Connection) -> None:
+    make(connection, wish(KNOWN, wearer=Wearer(patient_key="p7")))
+    loaded = load(connection, without_passwords(SECOND), now=NOW + timedelta(hours=1))
+    assert (loaded.changes, loaded.bound_by_hand) == (0, (KNOWN,))
+    assert [patient for patient, _, until in worn(connection, KNOWN) if until is None] == ["p7"]
+    release(connection, "gw-demo", KNOWN, unbind=True, person_id=person(connection, "li"), now=NOW + timedelta(hours=2))
+    assert load(connection, without_passwords(SECOND), now=NOW + timedelta(hours=3)).changes == 0
+    assert [patient for patient, _, until in worn(connection, KNOWN) if until is None] == []
+
+
+def test_a_claim_that_leaves_the_wearer_alone_leaves_the_file_its_say(connection: Connection) -> None:
+    make(connection, wish(KNOWN))
+    swapped = without_passwords(SECOND, (f'device = "{KNOWN}"\npatient = "p1"', f'device = "{KNOWN}"\npatient = "p7"'))
+    assert load(connection, swapped, now=NOW).bindings == 2
+
+
 LAST = '[device."C0:00:00:00:00:06"]\n'
 CROWD = "".join(f'[device."D0:00:00:00:00:{n:02X}"]\nkind = "scale"\ngateway = "gw-demo"\n' for n in range(65))
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import psycopg
 import pytest
 from typer.testing import CliRunner
 
@@ -27,6 +28,18 @@ def test_a_file_is_checked_loaded_and_shown(database: str, file: Path, monkeypat
     assert "p5  赵小梅  yellow  service tier 2  柳庄村卫生室  陈医生  C0:00:00:00:00:05 thermometer" in shown
     assert "on duty: 和平镇卫生院  township_duty  赵医生(镇值班)" in shown
     assert "gateway gw-demo  柳庄村卫生室 Liuzhuang Village Clinic  reads 0: nothing" in shown
+
+
+def test_a_load_names_the_devices_that_were_bound_by_hand(
+    database: str, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEARTHWATCH_DATABASE_DSN", database)
+    run = CliRunner().invoke
+    run(app, ["load", str(file)])
+    with psycopg.connect(database) as db:
+        db.execute("UPDATE device SET bound_by_hand = true WHERE key = 'C0:00:00:00:00:05'")
+    said = run(app, ["load", str(file)]).stdout
+    assert said.endswith("the file's bindings count no more: C0:00:00:00:00:05\n")
 
 
 def test_a_wrong_file_is_refused_with_every_line(file: Path) -> None:
