@@ -5,6 +5,7 @@ and Chromium are real.
 """
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -36,9 +37,8 @@ from tests.rigs import Rig2
 PATIENT = "p-003"
 
 
-@contextmanager
-def gateway_process(broker: Mosquitto, folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run `hearthwatch gateway run` with no device in its settings."""
+def environment(broker: Mosquitto, folder: Path) -> dict[str, str]:
+    """Give the settings of the box, for the service and for who stands before it."""
     settings = {
         "GATEWAY_ID": HOME,
         "BROKER_HOST": "127.0.0.1",
@@ -48,10 +48,23 @@ def gateway_process(broker: Mosquitto, folder: Path) -> Iterator["subprocess.Pop
         "RECONNECT_S_MAX": "1",
         "FLUSH_S": "1",
     }
-    environment = {**os.environ, **{f"HEARTHWATCH_GATEWAY_{name}": value for name, value in settings.items()}}
+    return {**os.environ, **{f"HEARTHWATCH_GATEWAY_{name}": value for name, value in settings.items()}}
+
+
+def seen_at_the_box(broker: Mosquitto, folder: Path) -> dict[str, Any]:
+    """Run `hearthwatch gateway devices --json`."""
+    command = [sys.executable, "-m", "hearthwatch", "gateway", "devices", "--json"]
+    done = subprocess.run(command, env=environment(broker, folder), capture_output=True, text=True, check=True)
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+@contextmanager
+def gateway_process(broker: Mosquitto, folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run `hearthwatch gateway run` with no device in its settings."""
     command = tied_to_parent((sys.executable, "-m", "hearthwatch", "gateway", "run", "--log-format", "json"))
     with (folder / "gateway.log").open("ab") as log:
-        process = subprocess.Popen(command, env=environment, stderr=log)
+        process = subprocess.Popen(command, env=environment(broker, folder), stderr=log)
     try:
         yield process
     finally:
@@ -102,10 +115,18 @@ async def test_a_device_nobody_knows_becomes_a_patient_s_with_clicks_and_is_read
     identity = Identity(name="Oxi-1", address=OXIMETER, advertising_interval_ms=100.0)
     await rig2.switch_on(Oximeter(air=rig2.air, identity=identity, clock=clock, course=healthy()))
     service = Service(database, own_broker, tmp_path)
+
+    async def at_the_box(part: str, **said: str) -> bool:
+        """Whether `gateway devices` lists the device alone, and says this of it."""
+        listed = (await asyncio.to_thread(seen_at_the_box, own_broker, tmp_path))[part]
+        return [{**each, "address": OXIMETER, **said} for each in listed] == listed and len(listed) == 1
+
     try:
         await asyncio.to_thread(service.start)
         with gateway_process(own_broker, tmp_path):
             async with fleet_page(console, chromium, "li-min") as page:
+                await expect(page.locator(f'[data-device="{OXIMETER}"]')).to_contain_text("Oxi-1", timeout=90_000)
+                await eventually(lambda: at_the_box("nearby", name="Oxi-1"))
                 await claimed_with_clicks(page)
                 await asyncio.to_thread(wait_until, lambda: service.counted("configs") == 1, "the gateway is told")
                 document = await asyncio.to_thread(retained, own_broker, HOME)
@@ -116,6 +137,7 @@ async def test_a_device_nobody_knows_becomes_a_patient_s_with_clicks_and_is_read
                 await expect(shown).to_contain_text("孙丽华", timeout=20_000)
                 await expect(shown).to_contain_text("读数", timeout=20_000)
                 await expect(shown.locator(".signal")).to_be_visible(timeout=20_000)
+                await eventually(lambda: at_the_box("devices", claimed_by="centre"))
         await asyncio.to_thread(own_broker.kill)
         before = read_account(tmp_path / "outbox.sqlite")[0].accepted
         with gateway_process(own_broker, tmp_path) as process:  # killed above, and nobody is there to tell it anything
@@ -128,9 +150,8 @@ async def test_a_device_nobody_knows_becomes_a_patient_s_with_clicks_and_is_read
 
 
 async def claimed_with_clicks(page: Page) -> None:
-    """Wait for the device to be near, claim it, choose who wears it."""
+    """Claim the device that is near, choose who wears it."""
     device = page.locator(f'[data-device="{OXIMETER}"]')
-    await expect(device).to_contain_text("Oxi-1", timeout=90_000)
     await expect(device.locator(".signal__bars")).to_be_visible()
     await device.get_by_text("认领…").click()
     await page.locator("#sheet .choice:has-text('孙丽华')").click()
