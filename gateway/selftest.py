@@ -85,7 +85,7 @@ async def _radio(settings: GatewaySettings, listen_s: float) -> AsyncIterator[Fi
 def _uplink(settings: GatewaySettings) -> list[Finding]:
     address = f"{settings.broker_host}:{settings.broker_port}"
     try:
-        met = uplink.meet(settings)
+        met = uplink.meet(settings.broker_host, settings.broker_port, uplink.tls_of(settings))
     except TlsFileError as exc:
         met = way.Connection(failed_at=way.Step.LET_IN, why=str(exc), server_until=None)
     found = way.broker(address, met, is_tls=settings.broker_ca_file is not None, now=datetime.now(UTC))

@@ -34,9 +34,10 @@ class RadioTrouble(Exception):
 
 async def adapters() -> tuple[AdapterSeen, ...]:
     """Ask BlueZ for its adapters. Raises RadioTrouble."""
-    bus = MessageBus(bus_type=BusType.SYSTEM)
+    bus, who = MessageBus(bus_type=BusType.SYSTEM), "the system bus"
     try:
         await within(ANSWER_S_MAX, bus.connect())
+        who = "bluetoothd"
         ask = Message(
             destination="org.bluez",
             path="/",
@@ -45,7 +46,7 @@ async def adapters() -> tuple[AdapterSeen, ...]:
         )
         answer = await within(ANSWER_S_MAX, bus.call(ask))
     except (DBusFastError, OSError, EOFError, TimeoutError) as exc:
-        raise RadioTrouble(f"the system bus does not answer: {exc or type(exc).__name__}") from exc
+        raise RadioTrouble(f"{who} does not answer: {exc or type(exc).__name__}") from exc
     finally:
         with suppress(DBusFastError, OSError, EOFError):
             bus.disconnect()

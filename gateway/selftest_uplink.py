@@ -29,10 +29,8 @@ REFUSAL_S = 2.0
 STALE_S = 40.0
 
 
-def meet(settings: GatewaySettings) -> Connection:
-    """Connect as far as TLS, and be let in by it; nothing of MQTT is said. Raises TlsFileError."""
-    host, port = settings.broker_host, settings.broker_port
-    context = _context(settings)
+def meet(host: str, port: int, context: ssl.SSLContext | None) -> Connection:
+    """Connect as far as TLS, and be let in by it; nothing of MQTT is said, so nobody's session is cut off."""
     try:
         plain = socket.create_connection((host, port), timeout=PATIENCE_S)
     except socket.gaierror as exc:
@@ -51,6 +49,13 @@ def meet(settings: GatewaySettings) -> Connection:
             return _failed(Step.LET_IN, exc)
 
 
+def tls_of(settings: GatewaySettings) -> ssl.SSLContext | None:
+    """Make the context of a gateway's settings; None where they have no TLS. Raises TlsFileError."""
+    if settings.broker_ca_file is None:
+        return None
+    return client_context(settings.broker_ca_file, settings.broker_certificate_file, settings.broker_key_file)
+
+
 def publish_status(settings: GatewaySettings) -> tuple[str | None, str]:
     """Say over MQTT that this gateway is offline, as it is; answer the broker's reason, or None and why not."""
     heard: queue.Queue[tuple[str | None, str]] = queue.Queue()
@@ -60,7 +65,7 @@ def publish_status(settings: GatewaySettings) -> tuple[str | None, str]:
     client.on_disconnect = lambda _c, _d, _f, reason, _p: heard.put((None, str(reason)))
     if settings.broker_username:
         client.username_pw_set(settings.broker_username, settings.broker_password.get_secret_value())
-    context = _context(settings)
+    context = tls_of(settings)
     if context is not None:
         client.tls_set_context(context)
     keep = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
@@ -110,12 +115,6 @@ def running(settings: GatewaySettings) -> Running | None:
             waiting=int(document["outbox"]["depth"]),
         )
     return None
-
-
-def _context(settings: GatewaySettings) -> ssl.SSLContext | None:
-    if settings.broker_ca_file is None:
-        return None
-    return client_context(settings.broker_ca_file, settings.broker_certificate_file, settings.broker_key_file)
 
 
 def _let_in(secure: ssl.SSLSocket) -> Connection:

@@ -144,12 +144,14 @@ install_program() {
         : > "$new/.complete"
     fi
     former=$(readlink "$program/venv" || true)
-    ln -sfn "$stamp" "$program/venv.new"
-    mv -T "$program/venv.new" "$program/venv"
-    for old in "$program"/*/; do
-        old=$(basename "$old")
-        case $old in "$stamp" | "$former" | venv) ;; *) rm -rf "${program:?}/$old" ;; esac
-    done
+    if [ "$former" != "$stamp" ]; then
+        ln -sfn "$stamp" "$program/venv.new"
+        mv -T "$program/venv.new" "$program/venv"
+        for old in "$program"/*/; do    # the former version stays: ln -sfn FORMER /opt/hearthwatch/venv goes back to it
+            old=$(basename "$old")
+            case $old in "$stamp" | "$former" | venv) ;; *) rm -rf "${program:?}/$old" ;; esac
+        done
+    fi
     # The settings file is named for every command; the file does not have to be there yet.
     write "$command" 755 << WRAPPER
 #!/bin/sh

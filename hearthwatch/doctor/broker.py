@@ -5,12 +5,17 @@ import socket
 import threading
 import time
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from gateway.selftest_uplink import meet
+from gateway.selftest_uplink_findings import Connection, Step
+from gateway.selftest_uplink_findings import broker as judged
+from gateway.tls import TlsFileError, client_context
 from hearthwatch.doctor import mosquitto_settings
 from vitals.finding import Finding, Words, broken, fine, warning
 
@@ -33,6 +38,15 @@ def listens(host: str, port: int, *, settings: str = SETTINGS) -> Finding:
         en=f"{address} takes connections; the login was not tried, to leave the running gateway's session alone",
         zh=f"{address} 可以连接；为不影响正在运行的网关会话，未尝试登录",
     )
+
+
+def secured(host: str, port: int, ca_file: Path, *, own: tuple[Path | None, Path | None]) -> Finding:
+    """Check that the broker takes our own certificate and key; not logged in, as that would end our own session."""
+    try:
+        met = meet(host, port, client_context(ca_file, *own))
+    except TlsFileError as error:
+        met = Connection(failed_at=Step.LET_IN, why=str(error), server_until=None)
+    return judged(f"{host}:{port}", met, is_tls=True, now=datetime.now(UTC))
 
 
 def broker(host: str, port: int, patience_s: float = PATIENCE_S, *, settings: str = SETTINGS) -> Finding:

@@ -72,9 +72,17 @@ def examine(
 
 
 def _broker(settings: Settings) -> list[Finding]:
-    from hearthwatch.doctor.broker import broker
+    from hearthwatch.doctor.broker import broker, secured
+    from ingest.settings import IngestSettings, UnknownSetting
 
-    return [broker(settings.broker_host, settings.broker_port)]
+    try:
+        ingest = IngestSettings.from_environment()
+    except (UnknownSetting, ValidationError) as error:
+        return [machine.ingest_settings_wrong(error)]
+    if ingest.ingest_broker_ca_file is None:
+        return [broker(settings.broker_host, settings.broker_port)]
+    own = (ingest.ingest_broker_certificate_file, ingest.ingest_broker_key_file)
+    return [secured(settings.broker_host, settings.broker_port, ingest.ingest_broker_ca_file, own=own)]
 
 
 def _mosquitto(file: Path | None) -> list[Finding]:
@@ -112,9 +120,12 @@ def _gateway(config: Path | None) -> list[Finding]:
 
 
 def _gateway_broker(settings: GatewaySettings) -> Finding:
-    from hearthwatch.doctor.broker import broker, listens
+    from hearthwatch.doctor.broker import broker, listens, secured
 
-    check = listens if settings.broker_username or settings.broker_ca_file else broker
+    if settings.broker_ca_file:
+        own = (settings.broker_certificate_file, settings.broker_key_file)
+        return secured(settings.broker_host, settings.broker_port, settings.broker_ca_file, own=own)
+    check = listens if settings.broker_username else broker
     return check(settings.broker_host, settings.broker_port, settings=f"{PREFIX}BROKER")
 
 

@@ -115,6 +115,17 @@ def gateway_settings_wrong(error: SettingsError) -> Finding:
     )
 
 
+def ingest_settings_wrong(error: ValueError) -> Finding:
+    """Say what is wrong with ingest's settings, by which the broker is to be met."""
+    said = str(error).partition("[type=")[0].strip()
+    return broken(
+        "broker",
+        en=f"ingest's settings are wrong: {said}",
+        zh=f"ingest 的设置有误：{said}",
+        way_out=Words(en="correct HEARTHWATCH_INGEST_… in the environment", zh="请更正环境变量 HEARTHWATCH_INGEST_…"),
+    )
+
+
 def outbox(settings: GatewaySettings) -> Finding:
     """Check that the outbox can be opened, also while the gateway runs."""
     path = settings.outbox_path

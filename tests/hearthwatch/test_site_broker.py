@@ -1,5 +1,6 @@
 """A site's broker with the files of deploy/mosquitto: who is let in, who may write and read what, who is shut out."""
 
+import json
 import os
 import ssl
 import subprocess
@@ -150,6 +151,34 @@ def test_the_doctor_finds_nothing_in_these_files(site: Site) -> None:
     assert [(each.verdict, each.found.en) for each in findings] == [
         (Verdict.FINE, "nothing that loses messages silently")
     ]
+
+
+def test_the_doctor_of_a_server_meets_the_broker_as_ingest_and_cuts_nobody_off(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEARTHWATCH_BROKER_PORT", str(site.port))
+    monkeypatch.setenv("HEARTHWATCH_INGEST_BROKER_CA_FILE", str(site.ingest.ca))
+    with Guest(site, site.ingest, INGEST) as ingest:
+        assert _doctor_of_the_broker()["verdict"] == "broken"  # without a certificate
+        monkeypatch.setenv("HEARTHWATCH_INGEST_BROKER_CERTIFICATE_FILE", str(site.ingest.certificate))
+        monkeypatch.setenv("HEARTHWATCH_INGEST_BROKER_KEY_FILE", str(site.ingest.key))
+        assert _doctor_of_the_broker()["verdict"] == "fine"
+        assert ingest.ends == []
+    monkeypatch.setenv("HEARTHWATCH_INGEST_BROKER_KEY_FILE", "/nowhere/ingest.key")
+    assert "/nowhere/ingest.key" in _doctor_of_the_broker()["found"]
+
+
+def test_the_doctor_of_a_gateway_meets_the_broker_as_that_gateway(site: Site) -> None:
+    box = _enrolled_once(site, "gw-doctor")
+    finding = _doctor_of_the_broker("--config", str(box / "gateway.toml"), role="gateway")
+    assert (finding["verdict"], "takes our certificate" in str(finding["found"])) == ("fine", True)
+
+
+def _doctor_of_the_broker(*arguments: str, role: str = "server") -> dict[str, str]:
+    command = [sys.executable, "-m", "hearthwatch", "doctor", "--json", "--lang", "en", "--role", role, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    found: list[dict[str, str]] = json.loads(done.stdout)
+    return next(each for each in found if each["check"] == "broker")
 
 
 def test_a_gateways_readings_are_stored_over_tls_by_the_real_processes(
