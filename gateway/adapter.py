@@ -47,6 +47,7 @@ class Adapter:
         self._state = "starting"
         self.is_refused = False
         self.advertisement_s: float | None = None
+        self.stranger_s: float | None = None
         self.connecting = asyncio.Lock()
         self._bluetooth = bluetooth
         self._stack = stack

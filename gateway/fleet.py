@@ -106,6 +106,8 @@ class Fleet:
 
     def _seen_stranger(self, address: str, sighting: Sighting) -> None:
         """Claim a health device where every one is to be claimed; else note it, to be offered."""
+        heard = max(sighting.on.values(), key=lambda each: each.heard_s)
+        heard.adapter.stranger_s = heard.heard_s
         driver = self._driver_of(address, sighting.seen)
         if driver is None:
             return

@@ -94,6 +94,7 @@ class Lookout:
             expected=any(not session.is_linked for session in sessions),
             starving=any(self._starves(session, adapter, now_s) for session in sessions),
             advertisement_s=adapter.advertisement_s,
+            stranger_s=adapter.stranger_s,
             data_s=max(spoken_s, default=None),
         )
 

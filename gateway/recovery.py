@@ -7,18 +7,23 @@ restarted all night; and after each rung its work is given time to show. A troub
 for `HEALTHY_S`: then the ladder begins below again. What was done in vain is remembered for `REMEMBERED_S` of health:
 a trouble that comes and goes all day does not get the short pauses each time.
 
+Silence of the air means little in a lonely house, where only our own devices are ever heard: they may be switched off.
+There the dear rungs wait for long. Where strangers are usually heard, too, it is the radio that is deaf.
+
 What cuts links is not done while data flow over them: a scanner that found nothing new must not silence a patient who
 is being heard. A reboot needs leave, a machine that has been up for a day (so there is one a day at most, without any
 clock), and an outbox that holds on disk what was accepted. Of causes that follow from one another only the deepest
 counts. Causes without rungs are told, not treated here.
 
-The stall of 90 s is habluetooth's scanner watchdog; that a kill of bluetoothd goes unnoticed by bleak is measured.
+Half a minute without data is no flow any more. The 90 s without any advertisement after which the radio itself is
+switched are habluetooth's (its scanner watchdog); the first rescan comes at half of them.
 """
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-SILENT_AIR_S = 90.0
+SILENT_AIR_S = 45.0
+LONELY_S = 3600.0
 STALE_S = 60.0
 DATA_FLOW_S = 30.0
 HEALTHY_S = 120.0
@@ -35,6 +40,7 @@ class Cause(StrEnum):
     ADAPTER_OFF = "adapter_off"
     SCAN_REFUSED = "scan_refused"
     SILENT_AIR = "silent_air"
+    SILENT_LONELY_AIR = "silent_lonely_air"
     STALE_THOUGH_HEARD = "stale_though_heard"
     CLOCK_JUMPED = "clock_jumped"
     BROKER_GONE = "broker_gone"
@@ -62,9 +68,15 @@ LADDERS: dict[Cause, tuple[tuple[float, Rung], ...]] = {
     ),
     Cause.SILENT_AIR: (
         (0, Rung.RESCAN),
-        (60, Rung.POWER_CYCLE),
-        (150, Rung.RESTART_BLUETOOTHD),
+        (45, Rung.POWER_CYCLE),
+        (135, Rung.RESTART_BLUETOOTHD),
         (1800, Rung.REBOOT),
+    ),
+    Cause.SILENT_LONELY_AIR: (
+        (0, Rung.RESCAN),
+        (900, Rung.POWER_CYCLE),
+        (3600, Rung.RESTART_BLUETOOTHD),
+        (6 * 3600, Rung.REBOOT),
     ),
     Cause.STALE_THOUGH_HEARD: (
         (0, Rung.RESCAN),
@@ -79,7 +91,7 @@ _HIDDEN_BY: dict[Cause, tuple[Cause, ...]] = {
     Cause.BLUETOOTHD_GONE: (Cause.BUS_GONE,),
     **dict.fromkeys((Cause.ADAPTER_MISSING, Cause.ADAPTER_OFF), (Cause.BUS_GONE, Cause.BLUETOOTHD_GONE)),
     **dict.fromkeys(
-        (Cause.SCAN_REFUSED, Cause.SILENT_AIR, Cause.STALE_THOUGH_HEARD),
+        (Cause.SCAN_REFUSED, Cause.SILENT_AIR, Cause.SILENT_LONELY_AIR, Cause.STALE_THOUGH_HEARD),
         (Cause.BUS_GONE, Cause.BLUETOOTHD_GONE, Cause.ADAPTER_MISSING, Cause.ADAPTER_OFF),
     ),
 }
@@ -103,7 +115,7 @@ class AdapterFacts:
     """One adapter as it is; times are the loop's, None for never.
 
     `expected`: somebody should be on the air: a claimed device without a link. `starving`: a claimed streaming device
-    is heard and has had nothing for STALE_S, neither a link nor data.
+    is heard and has had nothing for STALE_S, neither a link nor data. `stranger_s`: when somebody not ours was heard.
     """
 
     name: str
@@ -113,6 +125,7 @@ class AdapterFacts:
     expected: bool = False
     starving: bool = False
     advertisement_s: float | None = None
+    stranger_s: float | None = None
     data_s: float | None = None
 
 
@@ -175,10 +188,18 @@ def _of_adapter(adapter: AdapterFacts, facts: Facts, now_s: float) -> list[Cause
         Cause.ADAPTER_MISSING: not adapter.found,
         Cause.ADAPTER_OFF: not adapter.powered,
         Cause.SCAN_REFUSED: adapter.scan_refused,
-        Cause.SILENT_AIR: adapter.expected and silent_s >= SILENT_AIR_S,
+        Cause.SILENT_AIR: adapter.expected and silent_s >= SILENT_AIR_S and not _is_lonely(adapter),
+        Cause.SILENT_LONELY_AIR: adapter.expected and silent_s >= SILENT_AIR_S and _is_lonely(adapter),
         Cause.STALE_THOUGH_HEARD: adapter.starving and not _flows(adapter, now_s),
     }
     return [cause for cause, is_so in holds.items() if is_so]
+
+
+def _is_lonely(adapter: AdapterFacts) -> bool:
+    """Whether no stranger was heard in the hour before the air fell silent; an adapter that never heard is deaf."""
+    if adapter.advertisement_s is None:
+        return False
+    return adapter.stranger_s is None or adapter.advertisement_s - adapter.stranger_s > LONELY_S
 
 
 def _hides(deeper: Trouble, one: Trouble) -> bool:

@@ -25,6 +25,7 @@ from firmware_stubs.bluez.init_system import InitSystem
 from firmware_stubs.bluez.process import BluezProcess, bluez_process
 from firmware_stubs.hci_port import open_hci_port
 from firmware_stubs.radio import Air
+from firmware_stubs.wanderer import Wanderer
 from hearthwatch.services.mosquitto import Mosquitto
 from hearthwatch.services.ports import LOOPBACK
 from vitals.signals import SIGNALS, Signal
@@ -136,6 +137,7 @@ class FaultGround:
     other: MessageBus
     gateway: GatewayProcess
     ear: Ear
+    wanderers: list[Wanderer] = field(default_factory=list)
 
     async def restart_bus(self) -> None:
         """Kill the bus; bluetoothd and systemd's stand-ins end with it; start all of them again."""

@@ -15,6 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from firmware_stubs.beacon import Beacon
 from firmware_stubs.bluez.faults import Cure, Deafness, LostService, Member, Refusal, Trouble
 from firmware_stubs.clock import ClinicalClock
 from firmware_stubs.courses import healthy
@@ -35,11 +36,12 @@ Say = Callable[[str], None]
 class Fault:
     """One trouble: how it begins and, where somebody else ends it, how it ends so many seconds later.
 
-    `hit` are the devices whose data must flow again.
+    `prepare` comes before it begins; `hit` are the devices whose data must flow again.
     """
 
     name: str
     begin: Callable[[FaultGround], Awaitable[None]]
+    prepare: Callable[[FaultGround], Awaitable[None]] | None = None
     end: Callable[[FaultGround], Awaitable[None]] | None = None
     lasts_s: float = OUTSIDE_S
     hit: tuple[str, ...] = (FIRST, SECOND)
@@ -85,9 +87,12 @@ async def play(folder: Path, fault: Fault) -> Outcome:
     claims = {"DEVICES": f'["{FIRST}", "{SECOND}"]'}
     async with fault_ground(folder, settings={**claims, **fault.settings}, options=()) as ground:
         for address in (FIRST, SECOND):
-            await _switch_on(ground, Oximeter, address)
+            await _switch_on(ground, address)
+        await _have_a_neighbour(ground)
         await ground.gateway.start()
         await _until(lambda: all(len(ground.ear.measured_ms.get(device, ())) >= 9 for device in (FIRST, SECOND)))
+        if fault.prepare is not None:
+            await fault.prepare(ground)
         began = datetime.now(UTC)
         await fault.begin(ground)
         ended = began
@@ -100,8 +105,8 @@ async def play(folder: Path, fault: Fault) -> Outcome:
         return _outcome(ground, fault, began=began, ended=ended, again=again)
 
 
-async def _switch_on(ground: FaultGround, kind: type[Oximeter], address: str) -> Oximeter:
-    device = kind(
+async def _switch_on(ground: FaultGround, address: str) -> None:
+    device = Oximeter(
         air=ground.air,
         identity=Identity(name=address[-2:], address=address),
         clock=ClinicalClock(origin=datetime.now(UTC), speed=1.0),
@@ -109,7 +114,14 @@ async def _switch_on(ground: FaultGround, kind: type[Oximeter], address: str) ->
     )
     await device.power_on()
     ground.devices.push_async_callback(device.power_off)
-    return device
+
+
+async def _have_a_neighbour(ground: FaultGround) -> None:
+    """Put something on the air that is not ours, as in most houses."""
+    identity = Identity(name="neighbour", address="C0:00:00:00:00:FE", advertising_interval_ms=500.0)
+    beacon = Beacon(air=ground.air, identity=identity, service=0xFEAA, payloads=(bytes(4), bytes(5)), every_real_s=5.0)
+    await beacon.power_on()
+    ground.devices.push_async_callback(beacon.power_off)
 
 
 async def _until(state: Callable[[], bool]) -> bool:
@@ -224,11 +236,22 @@ async def _forget_service(ground: FaultGround) -> None:
     ground.air.cut(FIRST)
 
 
-async def _wander(ground: FaultGround) -> None:
-    device = await _switch_on(ground, Wanderer, WANDERING)
-    assert isinstance(device, Wanderer)
+async def _arrive(ground: FaultGround) -> None:
+    device = Wanderer(
+        air=ground.air,
+        identity=Identity(name="wanderer", address=WANDERING),
+        clock=ClinicalClock(origin=datetime.now(UTC), speed=1.0),
+        course=healthy(seed=1),
+    )
+    await device.power_on()
+    ground.devices.push_async_callback(device.power_off)
+    ground.wanderers.append(device)
     await _until(lambda: len(ground.ear.measured_ms.get(WANDERING, ())) >= 9)
-    await device.reboot()
+
+
+async def _wander(ground: FaultGround) -> None:
+    for device in ground.wanderers:
+        await device.reboot()
 
 
 async def _power_off(ground: FaultGround) -> None:
@@ -258,6 +281,7 @@ _ALL_MATTERS = (
     Fault(name="second_subscriber", begin=_subscribe_too),
     Fault(
         name="device_reboots_with_another_address",
+        prepare=_arrive,
         begin=_wander,
         hit=("C0:00:00:00:00:12",),
         settings={"CLAIM_ALL": "true"},

@@ -22,7 +22,7 @@ from gateway.recovery import (
     troubles,
 )
 
-WELL = AdapterFacts(name="hci0", advertisement_s=0.0)
+WELL = AdapterFacts(name="hci0", advertisement_s=0.0, stranger_s=0.0)
 ALL_WELL = Facts(began_s=0.0, up_s=10 * DAY_S, adapters=(WELL,))
 SILENT = replace(ALL_WELL, adapters=(replace(WELL, expected=True),))
 
@@ -42,13 +42,27 @@ def test_where_nothing_is_wrong_nothing_is_done() -> None:
     assert lived(ALL_WELL, until_s=3600) == []
 
 
-def test_silent_air_climbs_after_90_seconds() -> None:
-    assert lived(SILENT, until_s=241) == [
-        (90, Rung.RESCAN),
-        (150, Rung.POWER_CYCLE),
-        (180, Rung.RESCAN),
-        (240, Rung.RESTART_BLUETOOTHD),
+def test_silent_air_is_scanned_anew_after_45_seconds_and_the_radio_switched_after_90() -> None:
+    assert lived(SILENT, until_s=181) == [
+        (45, Rung.RESCAN),
+        (90, Rung.POWER_CYCLE),
+        (120, Rung.RESCAN),
+        (180, Rung.RESTART_BLUETOOTHD),
     ]
+
+
+def test_in_a_lonely_house_silence_is_given_time() -> None:
+    lonely = on(expected=True, stranger_s=None)
+    acts = lived(lonely, until_s=3600 + 46)
+    assert acts[0] == (45, Rung.RESCAN)
+    assert next(at_s for at_s, rung in acts if rung is Rung.POWER_CYCLE) == 945
+    assert acts[-1] == (3645, Rung.RESTART_BLUETOOTHD)
+
+
+def test_a_stranger_within_the_hour_before_makes_a_house_not_lonely() -> None:
+    for stranger_s, cause in ((400.0, Cause.SILENT_AIR), (399.0, Cause.SILENT_LONELY_AIR)):
+        facts = on(expected=True, advertisement_s=4000.0, stranger_s=stranger_s)
+        assert troubles(facts, now_s=5000.0) == [Trouble(cause, "hci0")]
 
 
 def test_silent_air_is_no_trouble_where_nobody_is_expected() -> None:
@@ -62,7 +76,7 @@ def test_an_advertisement_a_second_before_the_limit_is_enough() -> None:
 
 def test_an_adapter_that_never_heard_anything_counts_from_the_beginning() -> None:
     facts = on(expected=True, advertisement_s=None)
-    assert lived(replace(facts, began_s=100.0), until_s=191) == [(190, Rung.RESCAN)]
+    assert lived(replace(facts, began_s=100.0), until_s=146) == [(145, Rung.RESCAN)]
 
 
 def test_what_cuts_links_is_not_done_while_data_flow() -> None:
@@ -76,8 +90,8 @@ def test_what_cuts_links_is_not_done_while_data_flow() -> None:
 
 
 def test_data_that_stopped_flowing_hold_nothing_back() -> None:
-    facts = on(expected=True, data_s=150 - DATA_FLOW_S)
-    assert (150, Rung.POWER_CYCLE) in lived(facts, until_s=151)
+    facts = on(expected=True, data_s=90 - DATA_FLOW_S)
+    assert (90, Rung.POWER_CYCLE) in lived(facts, until_s=91)
 
 
 def test_another_adapter_s_data_hold_back_what_is_the_whole_machine_s_only() -> None:
@@ -117,9 +131,9 @@ def test_broker_and_clock_are_told_and_not_treated() -> None:
 
 def test_a_trouble_that_comes_back_soon_goes_on_where_it_stood() -> None:
     ladder = Ladder()
-    assert lived(SILENT, until_s=151, ladder=ladder)[-1] == (150, Rung.POWER_CYCLE)
-    assert lived(ALL_WELL, from_s=151, until_s=200, ladder=ladder) == []
-    assert lived(SILENT, from_s=200, until_s=260, ladder=ladder)[-1] == (240, Rung.RESTART_BLUETOOTHD)
+    assert lived(SILENT, until_s=91, ladder=ladder)[-1] == (90, Rung.POWER_CYCLE)
+    assert lived(ALL_WELL, from_s=91, until_s=150, ladder=ladder) == []
+    assert lived(SILENT, from_s=150, until_s=190, ladder=ladder)[-1] == (180, Rung.RESTART_BLUETOOTHD)
 
 
 def test_after_health_it_begins_below_again() -> None:
@@ -156,7 +170,8 @@ def test_a_trouble_that_comes_and_goes_all_day_is_not_treated_dearly_each_time()
     ladder, taken = Ladder(), []
     for now_s in range(24 * 3600):
         silent = now_s % 900 < 500  # a house where somebody is heard for a while every quarter of an hour
-        facts = on(expected=True, advertisement_s=float(now_s - now_s % 900 if silent else now_s))
+        heard_s = float(now_s - now_s % 900 if silent else now_s)
+        facts = on(expected=True, advertisement_s=heard_s, stranger_s=heard_s)
         act = ladder.next(facts, now_s=float(now_s))
         taken += [act.rung] if act else []
     assert taken.count(Rung.RESCAN) >= 90
