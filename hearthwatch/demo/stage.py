@@ -203,6 +203,7 @@ class Stage:
             "HEARTHWATCH_GATEWAY_BROKER_PORT": str(self._broker_port),
             "HEARTHWATCH_GATEWAY_OUTBOX_PATH": str(self.outbox),
             "HEARTHWATCH_GATEWAY_CLAIM_ALL": "true",
+            "HEARTHWATCH_GATEWAY_LINKS_MAX": "8",  # six devices on one adapter, which is no chip and carries any number
             # One machine, one clock: what the kernel thinks of its time server does not matter here.
             "HEARTHWATCH_GATEWAY_CLOCK_TRUST": "synchronised",
             "PYTHONUNBUFFERED": "1",
