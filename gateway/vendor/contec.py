@@ -69,6 +69,11 @@ def decode(uuid: str, frame: bytes) -> Decoded:
         raise length_error(uuid, frame, str(length or "more"))
     if frame[-1] != sum7(frame[:-1]):
         raise checksum_error(uuid, frame, sum7(frame[:-1]))
+    astray = next((at for at, octet in enumerate(frame[1:], start=1) if octet & 0x80), None)
+    if astray is not None:
+        raise DecodeError(
+            uuid, astray, f"{frame[astray]:#04x} within a frame: bit 7 stands in a frame's first byte only"
+        )
     if frame[0] != _REALTIME:
         return Decoded(mode=Mode.CONTINUOUS, measurements=(), status=(f"answer_{frame[0]:02x}",))
     if frame[1] not in _REALTIME_KNOWN:
@@ -100,7 +105,7 @@ def _length_of(octets: bytes) -> int | None:
 
 
 def _is_whole(frame: bytes) -> bool:
-    return frame[-1] == sum7(frame[:-1]) and all(octet < 0x80 for octet in frame[1:])
+    return frame[-1] == sum7(frame[:-1]) and not any(octet & 0x80 for octet in frame[1:])
 
 
 def _command(*octets: int) -> Write:

@@ -98,6 +98,7 @@ def test_an_answer_of_published_length_measures_nothing(answer: str) -> None:
         ("eb01053e627f", 6),
         ("eb01053e627f0000", 7),
         (closed("eb020000000000"), 1),
+        (closed("eb010580627f00"), 3),
         ("83" + "00" * 21, 0),
         ("84" + "00" * 10, 0),
     ],
@@ -108,6 +109,11 @@ def test_a_malformed_or_unknown_frame_names_its_byte(frame: str, offset: int) ->
 
 def test_an_encrypting_firmware_is_named() -> None:
     assert "encrypted" in str(error_of(DRIVER, "84" + "00" * 10))
+
+
+def test_a_first_byte_within_a_frame_begins_another() -> None:
+    good = bytes.fromhex(closed("eb01053e627f00"))
+    assert frames(DRIVER, [good, bytes.fromhex(closed("eb010580627f00"))[:4], good]) == [good, good[:3] + b"\x80", good]
 
 
 def test_frames_are_found_again_after_junk() -> None:
