@@ -176,7 +176,7 @@ def _access(settings: Mapping[str, str]) -> list[Finding]:
                 CHECK,
                 en="no crlfile: a stolen gateway can not be shut out",
                 zh="未设置 crlfile：被盗的网关无法被禁止接入",
-                way_out=_set("crlfile /etc/hearthwatch/site/broker/crl.pem"),
+                way_out=_set("crlfile /etc/hearthwatch-site/broker/crl.pem"),
             )
         )
     return findings

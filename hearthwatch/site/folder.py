@@ -30,7 +30,7 @@ from hearthwatch.site.certificates import (
 )
 from hearthwatch.site.ledger import Ledger, LedgerError, ledger_text, parse_ledger
 
-FOLDER = Path("/etc/hearthwatch/site")
+FOLDER = Path("/etc/hearthwatch-site")
 PORT = 8883
 READERS = {"broker": "mosquitto", "ingest": "hearthwatch"}
 """Which user reads the files of each folder; root gives them to it where it exists."""

@@ -25,7 +25,7 @@ def site_config(port: int, directory: Path) -> str:
     text = (DEPLOY / "hearthwatch.conf").read_text()
     for there, here in (
         ("listener 8883\n", f"listener {port} {LOOPBACK}\n"),
-        ("/etc/hearthwatch/site/", f"{directory}/site/"),
+        ("/etc/hearthwatch-site/", f"{directory}/site/"),
         ("/etc/mosquitto/hearthwatch.acl", f"{directory}/hearthwatch.acl"),
     ):
         assert there in text

@@ -87,8 +87,8 @@ def test_the_site_configuration_we_ship_is_fine() -> None:
         ("autosave_interval 30", "autosave_interval 61", Verdict.WARNING),
         ("use_username_as_clientid true", "", Verdict.BROKEN),
         ("acl_file /etc/mosquitto/hearthwatch.acl", "", Verdict.BROKEN),
-        ("certfile /etc/hearthwatch/site/broker/broker.pem", "", Verdict.WARNING),
-        ("crlfile /etc/hearthwatch/site/broker/crl.pem", "", Verdict.WARNING),
+        ("certfile /etc/hearthwatch-site/broker/broker.pem", "", Verdict.WARNING),
+        ("crlfile /etc/hearthwatch-site/broker/crl.pem", "", Verdict.WARNING),
     ],
 )
 def test_each_setting_that_is_taken_out_of_it_is_named(line: str, instead: str, verdict: Verdict) -> None:
