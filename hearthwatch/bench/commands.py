@@ -63,6 +63,28 @@ def gateway_faults(
         raise typer.Exit(1)
 
 
+@app.command()
+def gateway_kill(
+    *,
+    kills: Annotated[int, typer.Option(help="kills at each rate", min=1)] = 200,
+    rates: Annotated[str, typer.Option(help="readings a second")] = "10,100,1000",
+    as_json: Annotated[bool, typer.Option("--json", help="print the document and nothing else")] = False,
+) -> None:
+    """SIGKILL at random instants: what was accepted and is lost, what is doubled, what was open. About six minutes.
+
+    Intake, outbox, courier, broker, ingest and database are real; only the radio is not there. Ends with 1 if anything
+    was lost or doubled.
+    """
+    from hearthwatch.bench import gateway_kill as killing
+
+    plan = killing.Plan(kills=kills, rates=tuple(int(rate) for rate in rates.split(",") if rate))
+    with tempfile.TemporaryDirectory(prefix="hearthwatch-bench-") as folder:
+        document = killing.measure(Path(folder), plan, _quiet if as_json else _say)
+    typer.echo(json.dumps(document, indent=None if as_json else 1))
+    if not document["well"]:
+        raise typer.Exit(1)
+
+
 def _say(line: str) -> None:
     typer.echo(line, err=True)
 

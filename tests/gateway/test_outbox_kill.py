@@ -1,47 +1,28 @@
-"""SIGKILL of a real process in a loop: what it said was accepted is there."""
+"""SIGKILL of a gateway at random instants, with the centre behind it: nothing accepted is lost, nothing is doubled."""
 
-import random
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-from gateway.outbox import Outbox
-from gateway.rows import ROW_END, RowRange
+import pytest
 
-ROUNDS = 25
-REPOSITORY = Path(__file__).resolve().parents[2]
+from hearthwatch.bench.gateway_kill import Plan, at_rate
+from hearthwatch.bench.ground import Centre, centre
+from hearthwatch.bench.kill_victim import DEVICES
 
-
-def test_nothing_accepted_is_lost_by_a_kill(tmp_path: Path) -> None:
-    path = tmp_path / "outbox.sqlite"
-    choice = random.Random(20_261_121)
-    told = 0
-    ids = set()
-    for _ in range(ROUNDS):
-        told = max(told, _told_until_killed(path, after=choice.randint(1, 60)))
-        outbox = Outbox(path, bytes_max=1 << 30, undecoded_max=10)
-        rows = outbox.read(RowRange(0, ROW_END), limit=10_000_000).rows
-        account = outbox.account()
-        outbox.close()
-        ids.add(account.outbox_id)
-        assert outbox.set_aside is None
-        assert len(rows) >= told
-        assert [row[0] for row in rows] == list(range(1, len(rows) + 1))
-        assert all(row[5] == row[0] % 10_000 for row in rows)
-        assert account.accepted == account.depth == len(rows)
-    assert len(ids) == 1
-    assert told > ROUNDS
+PLAN = Plan(kills=8)
 
 
-def _told_until_killed(path: Path, *, after: int) -> int:
-    """Run the child, kill it right after so many lines, and give the last row number it told of (whole lines only)."""
-    child = subprocess.Popen(
-        [sys.executable, "-m", "tests.gateway.outbox_child", str(path)], stdout=subprocess.PIPE, cwd=REPOSITORY
-    )
-    assert child.stdout is not None
-    with child:
-        lines = [child.stdout.readline() for _ in range(after)]
-        child.kill()
-        lines += child.stdout.readlines()
-    whole = [line for line in lines if line.endswith(b"\n")]
-    return int(whole[-1].split()[1]) - 1
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Centre]:
+    """A broker, a database and ingest."""
+    with centre(tmp_path_factory.mktemp("centre"), devices=DEVICES) as found:
+        yield found
+
+
+@pytest.mark.parametrize("rate", PLAN.rates)
+def test_nothing_accepted_is_lost_or_doubled_by_a_kill(running: Centre, tmp_path: Path, rate: int) -> None:
+    outcome = at_rate(running, tmp_path / "outbox", PLAN, rate, lambda _: None)
+    assert outcome.kills == PLAN.kills
+    assert outcome.accepted > 0
+    assert (outcome.lost, outcome.doubled, outcome.set_aside) == (0, 0, 0)
+    assert outcome.in_database == outcome.in_outbox >= outcome.accepted
