@@ -184,9 +184,17 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
 
 
 def _believed_frames(index: Path) -> int:
-    """Read how many pages of the log SQLite believes (sqlite.org/walformat.html, section 2.1: mxFrame)."""
-    with index.open("rb") as file:
-        return int(struct.unpack_from("=I", file.read(48), 16)[0])
+    """Read how many pages of the log SQLite believes (sqlite.org/walformat.html, section 2.1: mxFrame).
+
+    Through SQLite's own handle: to open the file and close it again would drop this process's locks on it (fcntl(2)),
+    and the next reader would take itself for the first, cut the index short and end this process with SIGBUS.
+    """
+    wanted = index.stat()
+    for name in os.listdir("/proc/self/fd"):
+        with suppress(OSError):  # the handle of the listing itself is gone
+            if os.path.samestat(os.fstat(int(name)), wanted):
+                return int(struct.unpack_from("=I", os.pread(int(name), 48, 0), 16)[0])
+    raise Damaged(f"{index} is not the index that SQLite has open")
 
 
 def _is_cut_short(log: Path, frames: int) -> bool:
