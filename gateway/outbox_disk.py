@@ -153,6 +153,34 @@ def set_aside_count(path: Path) -> int:
     return len(files_aside(path))
 
 
+def is_cut_short(log: Path, frames: int) -> bool:
+    """Say whether the log breaks after the last page that SQLite believes, and sound commits lie behind: they are lost.
+
+    SQLite passes over them in silence, and their row numbers would be given a second time. (A sound commit without a
+    break before it is one that was under way when the gateway was killed, and nobody was told of it.) A commit torn by
+    a power cut looks broken too where its last page was written first: that costs a new outbox id.
+    """
+    with log.open("rb") as file:
+        head = file.read(_LOG_HEAD_BYTES)
+        if len(head) < _LOG_HEAD_BYTES or not any(head):
+            return False
+        order = ">" if head[3] & 1 else "<"
+        if head[24:] != _checksum(head[:24], order, (0, 0)):
+            return True
+        file.seek(_LOG_HEAD_BYTES + (frames - 1) * _LOG_FRAME_BYTES + 16 if frames else 24)
+        before = struct.unpack(">2I", file.read(8))
+        file.seek(_LOG_HEAD_BYTES + frames * _LOG_FRAME_BYTES)
+        is_broken = False
+        while len(frame := file.read(_LOG_FRAME_BYTES)) == _LOG_FRAME_BYTES:
+            is_of_this_log = frame[8:16] == head[16:24]
+            is_sound = is_of_this_log and frame[16:24] == _checksum(frame[:8] + frame[24:], order, before)
+            if is_broken and is_sound and any(frame[4:8]):  # the size of the file stands in commits only
+                return True
+            is_broken = is_broken or not is_sound
+            before = struct.unpack(">2I", frame[16:24])
+    return False
+
+
 def beside(path: Path, suffix: str) -> Path:
     """Name a file beside the outbox, as its log."""
     return path.with_name(path.name + suffix)
@@ -179,7 +207,7 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
         if verdict != "ok":
             raise Damaged(str(verdict))
     frames = _believed_frames(beside(path, "-shm"))
-    if _is_cut_short(beside(path, "-wal"), frames):
+    if is_cut_short(beside(path, "-wal"), frames):
         raise Damaged(f"the log breaks off after {frames} pages, and goes on behind")
 
 
@@ -195,33 +223,6 @@ def _believed_frames(index: Path) -> int:
             if os.path.samestat(os.fstat(int(name)), wanted):
                 return int(struct.unpack_from("=I", os.pread(int(name), 48, 0), 16)[0])
     raise Damaged(f"{index} is not the index that SQLite has open")
-
-
-def _is_cut_short(log: Path, frames: int) -> bool:
-    """Say whether sound commits lie behind the last page of the log that SQLite believes: accepted, and lost.
-
-    SQLite passes over them in silence, and their row numbers would be given a second time. A commit torn by a power
-    cut, which nobody was told of, looks the same when its last page was written first: that costs a new outbox id.
-    """
-    with log.open("rb") as file:
-        head = file.read(_LOG_HEAD_BYTES)
-        if len(head) < _LOG_HEAD_BYTES or not any(head):
-            return False
-        order = ">" if head[3] & 1 else "<"
-        if head[24:] != _checksum(head[:24], order, (0, 0)):
-            return True
-        file.seek(_LOG_HEAD_BYTES + (frames - 1) * _LOG_FRAME_BYTES if frames else 8)
-        before = file.read(_LOG_FRAME_BYTES if frames else 24)
-        while len(frame := file.read(_LOG_FRAME_BYTES)) == _LOG_FRAME_BYTES:
-            is_commit, is_of_this_log = any(frame[4:8]), frame[8:16] == head[16:24]
-            if (
-                is_commit
-                and is_of_this_log
-                and frame[16:24] == _checksum(frame[:8] + frame[24:], order, struct.unpack(">2I", before[16:24]))
-            ):
-                return True
-            before = frame
-    return False
 
 
 def _checksum(content: bytes, order: str, start: tuple[int, ...]) -> bytes:

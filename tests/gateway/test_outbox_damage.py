@@ -15,6 +15,7 @@ import pytest
 from gateway.floor import Floor
 from gateway.outbox import SET_ASIDE_MAX, Outbox, set_aside_count
 from gateway.outbox_book import BOOT_GAP
+from gateway.outbox_disk import is_cut_short
 from gateway.outbox_door import OutboxDoor
 from gateway.outbox_salvage import FAR, SALVAGE_ROWS
 from gateway.rows import ROW_END, Row, RowRange, merged
@@ -199,6 +200,19 @@ def test_a_log_that_breaks_off_in_the_middle_is_noticed(path: Path) -> None:
     assert left == [content(row) for row in held[: len(left)]]
     assert broken.accept(readings(1)) is not None
     broken.close()
+
+
+def test_a_commit_that_was_under_way_when_the_gateway_was_killed_is_no_damage(path: Path) -> None:
+    outbox = opened(path)
+    for number in range(20):
+        outbox.accept(readings(3, first=3 * number))
+    log = path.with_name(path.name + LOG)
+    sizes = range(outbox._book().db.execute("PRAGMA wal_checkpoint").fetchone()[1] + 1)
+    assert len(sizes) > 40
+    assert not any(is_cut_short(log, believed) for believed in sizes)
+    garble(log, 32 + 30 * 1_048 + 600, 8)
+    assert [is_cut_short(log, believed) for believed in sizes] == [believed <= 30 for believed in sizes]
+    outbox.close()
 
 
 def snapshot(path: Path, copy: Path) -> Path:
