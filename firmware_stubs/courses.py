@@ -116,6 +116,13 @@ def noise(*, seed: int = 1, flagged_share: float = 0.85, spike_max_s: float = 5.
     return course
 
 
+def restless(*, seed: int = 1, step_s: float = 0.005) -> Course:
+    """Build a pulse that is another one every few ms, for devices that speak fast: no sample repeats the last."""
+    return lambda seconds: State(
+        spo2_percent=97.0, pulse_per_min=60.0 + (seed + seconds // step_s) % 40, perfusion_percent=3.0
+    )
+
+
 def blood_pressure(
     *, seed: int = 1, systolic_mmhg: float = 131.0, diastolic_mmhg: float = 78.0, pulse_per_min: float = 72.0
 ) -> Course:
@@ -149,6 +156,7 @@ COURSES: Mapping[str, Callable[..., Course]] = MappingProxyType(
         "fever": fever,
         "normal_temperature": normal_temperature,
         "noise": noise,
+        "restless": restless,
         "blood_pressure": blood_pressure,
         "glucose": glucose,
         "weight": weight,

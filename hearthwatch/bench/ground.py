@@ -71,7 +71,7 @@ _DEVICE = """
 name = "p{number}"
 address = "{address}"
 kind = "oximeter"
-course = "healthy"
+course = "restless"
 seed = {number}
 every_s = {every_s}
 """

@@ -1,5 +1,6 @@
 """Courses: the same seed gives the same patient, and each keeps to the band that its alert needs."""
 
+import itertools
 from itertools import groupby
 
 import pytest
@@ -94,3 +95,9 @@ def test_a_probe_off_says_so_until_it_is_back(
     assert (course(119.9).is_finger_in, course(180).is_finger_in) == (True, True)
     assert (course(120).is_finger_in, course(120).spo2_percent) == (False, value)
     assert course(150).sensor_status == status
+
+
+def test_a_restless_pulse_never_repeats_itself_in_the_next_sample() -> None:
+    course = COURSES["restless"](seed=3)
+    pulses = [course(number * 0.01).pulse_per_min for number in range(1000)]
+    assert all(a != b for a, b in itertools.pairwise(pulses))
