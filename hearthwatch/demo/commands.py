@@ -56,6 +56,9 @@ def demo(
     with tempfile.TemporaryDirectory(prefix="hearthwatch-demo-") as scratch:
         folder = keep or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
+        if (folder / "outbox.sqlite").exists():
+            earlier = f"{folder} holds an earlier run's outbox: choose another folder"
+            raise typer.BadParameter(earlier, param_hint="--keep")
         ends_by_itself = until is not None or chaos
         with _interrupted(ends_by_itself), Stage(folder, script, _progress) as stage:
             if not (until or chaos):

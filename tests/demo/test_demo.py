@@ -140,3 +140,11 @@ def test_help_teaches_and_a_missing_recording_is_named() -> None:
     )
     assert refused.returncode == 2
     assert "nowhere.csv" in refused.stderr
+
+
+def test_a_folder_with_an_earlier_outbox_is_refused_since_its_readings_would_be_counted_as_lost(tmp_path: Path) -> None:
+    (tmp_path / "outbox.sqlite").touch()
+    status, lines, said = play("--keep", str(tmp_path))
+    assert status == 2
+    assert not lines
+    assert "earlier" in said
