@@ -7,6 +7,7 @@ unacknowledged is dropped from its memory (the courier sends again what ingest h
 import asyncio
 import socket
 import ssl
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -181,7 +182,7 @@ class Uplink:
         self._tell(self._connected, reason)
 
     def _on_connect_fail(self, _client: Client, _userdata: Any) -> None:
-        self._tell(self._not_connected)
+        self._tell(self._not_connected, sys.exc_info()[1])  # paho calls from where it caught it
 
     def _on_disconnect(
         self, client: Client, _userdata: Any, _flags: DisconnectFlags, reason: ReasonCode, _properties: Any
@@ -212,17 +213,29 @@ class Uplink:
         self._listener.on_connected()
         log.info("broker connected", host=self._address.host, port=self._address.port)
 
-    def _not_connected(self) -> None:
+    def _not_connected(self, why: BaseException | None) -> None:
         log.warning(
-            "broker not reachable, readings wait in the outbox", host=self._address.host, port=self._address.port
+            "broker not reachable, readings wait in the outbox",
+            host=self._address.host,
+            port=self._address.port,
+            why=str(why),
         )
 
     def _disconnected(self, reason: ReasonCode) -> None:
         was_connected, self.connected = self.connected, False
         self._unacknowledged.clear()
         self._news.set()
-        if was_connected and not self._is_stopping:
+        if self._is_stopping:
+            return
+        if was_connected:
             log.warning("broker connection lost, readings wait in the outbox", reason=str(reason))
+        else:  # so does a broker that wants a certificate of ours
+            log.warning(
+                "broker hangs up, readings wait in the outbox",
+                host=self._address.host,
+                port=self._address.port,
+                reason=str(reason),
+            )
 
     def _published(self, mid: int, reason: ReasonCode) -> None:
         sent = self._unacknowledged.pop(mid, None)

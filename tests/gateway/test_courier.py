@@ -18,10 +18,12 @@ from gateway.machine import ClockTrust, LinuxMachine, Timekeeper
 from gateway.outbox_door import OutboxDoor
 from gateway.placing import Stamped
 from gateway.status import OFFLINE
+from gateway.throttle import UNANSWERED_MAX
 from gateway.uplink import BrokerAddress, Listener, Uplink
 from gateway.window import Bounds
 from hearthwatch.services.mosquitto import Mosquitto
 from tests.gateway.stand_in import StandIn
+from tests.gateway.thin_line import thin_line
 from tests.gateway.waiting import eventually
 from vitals.clock import ClinicalClock
 from vitals.quality import Quality
@@ -30,6 +32,7 @@ from vitals.signals import Signal
 
 FLOOR = Floor(spo2_below=9000, temperature_from=3900)
 NEVER_S = 3600.0
+PATIENT = {"silence_s_min": NEVER_S, "silence_s_max": NEVER_S}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +95,13 @@ async def running(path: Path, broker: Mosquitto, gateway_id: str, **changes: Any
         ),
     )
     uplink = Uplink(
-        BrokerAddress(host="127.0.0.1", port=broker.port, gateway_id=gateway_id, in_flight_max=4, reconnect_s_max=1),
+        BrokerAddress(
+            host="127.0.0.1",
+            port=options.get("port", broker.port),
+            gateway_id=gateway_id,
+            in_flight_max=4,
+            reconnect_s_max=1,
+        ),
         Listener(on_connected=courier.connected, on_ack=courier.acknowledged),
         will=OFFLINE,
     )
@@ -203,6 +212,66 @@ async def test_in_flight_is_bounded_and_backlog_drains_with_the_acks(
         assert ingest.copies == 0
 
 
+async def test_on_a_thin_line_backlog_makes_itself_small_and_the_present_overtakes_it(
+    path: Path, broker: Mosquitto, gateway_id: str
+) -> None:
+    await _leave(path, 20_000)
+    async with (
+        thin_line(broker.port, bytes_per_s=6_000) as line,
+        StandIn("127.0.0.1", broker.port, gateway_id) as ingest,
+        running(path, broker, gateway_id, port=line.port, rows_max=2_000, **PATIENT) as rig,
+    ):
+        await ingest.until(lambda i: any(m.header.backlog and m.row_count <= 500 for m in i.messages))
+        await rig.accept(8800)
+        before = len(ingest.messages)
+        await ingest.until(lambda i: any(row.value == 8800 for row in i.rows.values()))
+        between = [m for m in ingest.messages[before:] if m.header.backlog]
+        assert len(between) <= UNANSWERED_MAX + 1
+        assert sum(m.row_count for m in between) <= 1_500
+        line.bytes_per_s = 10_000_000
+        await rig.until_depth(0)
+        assert len(ingest.rows) == 20_001
+        assert ingest.copies == 0
+
+
+async def test_what_is_salvaged_from_a_broken_file_is_sent_as_backlog(
+    path: Path, broker: Mosquitto, gateway_id: str
+) -> None:
+    await _leave(path, 5_000)
+    with path.open("r+b") as file:
+        file.seek(100 * 1024)
+        file.write(bytes(range(256)) * 4)
+    async with (
+        StandIn("127.0.0.1", broker.port, gateway_id) as ingest,
+        running(path, broker, gateway_id) as rig,
+    ):
+        await ingest.until(lambda i: len(i.rows) > 4_900)
+        await rig.accept(9600)
+        await ingest.until(lambda i: any(row.value == 9600 for row in i.rows.values()))
+        await rig.until_depth(0)
+        assert {m.header.outbox_id for m in ingest.messages} == {rig.door.outbox_id}
+        assert {m.header.backlog for m in ingest.messages} == {True, False}
+        assert ingest.copies == 0
+
+
+async def test_an_outbox_that_breaks_while_running_is_sent_from_anew(
+    path: Path, broker: Mosquitto, gateway_id: str
+) -> None:
+    async with (
+        StandIn("127.0.0.1", broker.port, gateway_id) as ingest,
+        running(path, broker, gateway_id) as rig,
+    ):
+        await rig.accept(9700)
+        await rig.until_depth(0)
+        first_id = rig.door.outbox_id
+        db = rig.door._outbox._current._book().db
+        await rig.door._on_thread(lambda: db.execute("DROP TABLE reading"))
+        await rig.accept(9600)
+        await rig.until_depth(0)
+        assert rig.door.outbox_id != first_id
+        assert sorted(row.value for row in ingest.rows.values()) == [9600, 9700]
+
+
 async def test_a_low_reading_does_not_wait_for_the_flush(path: Path, broker: Mosquitto, gateway_id: str) -> None:
     async with (
         StandIn("127.0.0.1", broker.port, gateway_id) as ingest,
@@ -270,6 +339,16 @@ async def test_a_second_life_sends_what_the_first_left(path: Path, broker: Mosqu
             await rig.until_depth(0)
         assert list(ingest.rows) == [1]
         assert ingest.copies >= 1
+
+
+async def _leave(path: Path, rows: int) -> None:
+    """Leave so many rows in an outbox, as a gateway does that was offline."""
+    door = await OutboxDoor.opened(path, bytes_max=1 << 30, undecoded_max=10)
+    stamp = Timekeeper(ClinicalClock(), LinuxMachine(ClockTrust.SYNCHRONISED)).stamp()
+    reading = Reading(device="AA", signal=Signal.SPO2, measured_at=stamp.wall, value=9700)
+    row = Stamped(reading=reading, mono_ms=stamp.mono_ms, boot_id=stamp.boot_id, synchronised=stamp.synchronised)
+    await door.accept([row] * rows, [])
+    await door.close()
 
 
 async def _accept_one(path: Path, broker: Mosquitto, gateway_id: str, ingest: StandIn) -> None:
