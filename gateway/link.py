@@ -51,6 +51,7 @@ class Link:
         self.services: frozenset[str] = frozenset()
         self._client = client
         self._characteristics: dict[str, BleakGATTCharacteristic] = {}
+        self._told_absent: set[str] = set()
 
     async def connect(self, *, timeout_s: float) -> None:
         """Connect and learn what the device offers. Raises LinkError."""
@@ -84,6 +85,7 @@ class Link:
         """Write, in the way the characteristic allows; what it does not have is passed over. Raises LinkError."""
         found = self._characteristics.get(write.uuid)
         if found is None:
+            self._tell_absent(write.uuid)
             return
         can_both = {"write", "write-without-response"} <= set(found.properties)
         response = write.response if can_both else "write" in found.properties
@@ -109,6 +111,12 @@ class Link:
             await within(DISCONNECT_S_MAX, self._client.disconnect())
         except RADIO_ERRORS as exc:
             log.info("disconnect failed", device=self.address, error=f"{type(exc).__name__}: {exc}")
+
+    def _tell_absent(self, uuid: str) -> None:
+        """Say once a link that it is not written there: what is asked again and again would fill the log."""
+        if uuid not in self._told_absent:
+            self._told_absent.add(uuid)
+            log.info("not written: the device has no such characteristic", device=self.address, characteristic=uuid)
 
 
 @contextmanager

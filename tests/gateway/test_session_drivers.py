@@ -6,6 +6,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
+from structlog.testing import capture_logs
 
 from firmware_stubs.beacon import Beacon
 from firmware_stubs.bonding_thermometer import HANG_UP, BondingThermometer
@@ -82,6 +83,17 @@ async def test_first_words_are_said_and_the_last_ones_when_it_is_we_who_go(rig: 
         assert [words[:1] for words in device.written[:3]] == [b"\x89", b"\x8e", b"\x9b"]
     (goodbye,) = contec.DRIVER.end
     assert device.written[-1] == goodbye.payload
+
+
+async def test_words_for_a_characteristic_that_is_not_there_are_told_once_a_link(rig: FleetRig) -> None:
+    script = Script(service="ff12", notify="ff02", frames=(b"\xeb\x00" + bytes(4),))
+    device = ScriptedDevice(air=rig.air, identity=identity("SpO208"), script=script)
+    await rig.switch_on(device)
+    with capture_logs() as logs:
+        async with rig.fleet([claim()]) as fleet:
+            await eventually(lambda: session_of(fleet).is_speaking and device.sent >= 2)
+    (told,) = (entry for entry in logs if entry["event"].startswith("not written"))
+    assert (told["device"], told["characteristic"]) == (FIRST, contec.WRITE)
 
 
 async def test_a_device_is_paired_with_its_clock_set_and_its_memory_fetched(rig: FleetRig) -> None:
