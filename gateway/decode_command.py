@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Sequence
 from typing import Annotated, NoReturn
 
 import typer
@@ -11,6 +10,7 @@ from gateway.driver import Driver
 from gateway.drivers import BLUETOOTH_SIG, DRIVER_BY_NAME
 from gateway.gatt.decoded import Decoded, DecodeError
 from gateway.gatt.decoders import short_uuid
+from gateway.vendor.framing import Stream
 from vitals.reading import unscaled
 from vitals.signals import SIGNALS
 
@@ -48,7 +48,11 @@ def decode(
     """
     chosen = BLUETOOTH_SIG if driver is None else _named(driver)
     short = short_uuid(uuid)
-    frames = _frames(chosen, short, [_raw(text, number, of=len(payload)) for number, text in enumerate(payload, 1)])
+    if chosen is not BLUETOOTH_SIG:
+        _check_heard(chosen, short)
+    framing = chosen.framing()
+    notifications = [_raw(text, number, of=len(payload)) for number, text in enumerate(payload, 1)]
+    frames = [frame for notification in notifications for frame in framing.feed(short, notification)]
     malformed: list[str] = []
     for number, frame in enumerate(frames, 1):
         try:
@@ -56,7 +60,8 @@ def decode(
         except DecodeError as exc:
             malformed.append(_nth("frame", number, of=len(frames)) + str(exc))
     if not frames:
-        malformed = [f"{chosen.name}: no whole frame in {len(payload)} notification(s)"]
+        rest = framing.rest if isinstance(framing, Stream) else ""
+        malformed = [f"{chosen.name}: no whole frame in {len(payload)} notification(s): {rest or 'they are empty'}"]
     if malformed:
         _fail("\n".join(malformed))
 
@@ -79,15 +84,16 @@ def described(decoded: Decoded) -> dict[str, object]:
     }
 
 
-def _frames(driver: Driver, uuid: str, notifications: Sequence[bytes]) -> list[bytes]:
-    framing = driver.framing()
-    return [frame for notification in notifications for frame in framing.feed(uuid, notification)]
-
-
 def _named(name: str) -> Driver:
     if name not in DRIVER_BY_NAME:
         _fail(f"--driver {name}: there is none of this name; there are {', '.join(DRIVER_BY_NAME)}")
     return DRIVER_BY_NAME[name]
+
+
+def _check_heard(driver: Driver, uuid: str) -> None:
+    heard = (*driver.subscribe, *driver.advertised)
+    if uuid not in heard:
+        _fail(f"--driver {driver.name}: it does not listen to {uuid}; it listens to {', '.join(heard)}")
 
 
 def _raw(text: str, number: int, *, of: int) -> bytes:

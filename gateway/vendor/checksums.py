@@ -1,6 +1,8 @@
 """The checksums that makers of oximeters close their frames with."""
 
 from collections.abc import Iterable
+from functools import reduce
+from operator import xor
 
 
 def crc8(octets: Iterable[int]) -> int:
@@ -31,3 +33,8 @@ def sum7(octets: Iterable[int]) -> int:
 def sum8(octets: Iterable[int]) -> int:
     """Give the sum's low eight bits."""
     return sum(octets) & 0xFF
+
+
+def xor8(octets: Iterable[int]) -> int:
+    """Give all bytes combined by exclusive or; check value of "123456789": 31."""
+    return reduce(xor, octets, 0)

@@ -85,6 +85,27 @@ def test_a_driver_reads_notifications() -> None:
     assert result.exit_code == 0
 
 
+@pytest.mark.parametrize(
+    ("notifications", "said"),
+    [
+        (("0a55004f", "6314bf39"), "0a55004f6314bf39 is passed over, as no frame begins there"),
+        (("fe0a55", "004f"), "fe0a55004f is kept, 5 bytes of a frame of 10 bytes"),
+        (("",), "they are empty"),
+    ],
+)
+def test_notifications_without_a_whole_frame_say_what_became_of_them(notifications: tuple[str, ...], said: str) -> None:
+    result = decode("--driver", "yuwell", "ffe4", *notifications)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == f"yuwell: no whole frame in {len(notifications)} notification(s): {said}\n"
+
+
+def test_a_characteristic_that_a_driver_does_not_listen_to_is_named_beside_those_it_does() -> None:
+    result = decode("--driver", "yuwell", "FFE0", "fe0a55004f6314bf391d")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "--driver yuwell: it does not listen to ffe0; it listens to ffe4\n"
+    assert decode("--driver", "bthome", "FCD2", "40025409").exit_code == 0
+
+
 def test_an_unknown_driver_is_told_which_there_are() -> None:
     result = decode("--driver", "jumpr", "2a5f", "00")
     assert result.exit_code == 2

@@ -69,3 +69,14 @@ def test_an_impossible_length_is_junk_at_once(framing: Stream) -> None:
 def test_less_than_a_longest_frame_is_kept(framing: Stream) -> None:
     framing.feed("", ONE + b"\xa5\x06" + bytes(3))
     assert framing.kept_bytes == LONGEST_BYTES - 1
+
+
+def test_what_was_fed_and_not_given_is_told(framing: Stream) -> None:
+    assert framing.rest == ""
+    framing.feed("", b"\x07\x08")
+    framing.feed("", ONE[:1])
+    assert framing.rest == (
+        "0708 is passed over, as no frame begins there; a5 is kept, 1 bytes of a frame too short to tell its length"
+    )
+    framing.feed("", ONE[1:2])
+    assert framing.rest.endswith("; a504 is kept, 2 bytes of a frame of 4 bytes")
