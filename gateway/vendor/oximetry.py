@@ -44,7 +44,7 @@ def length_error(uuid: str, frame: bytes, expected: str) -> DecodeError:
 
 def checksum_error(uuid: str, frame: bytes, expected: int) -> DecodeError:
     """Make the error of a frame whose last byte is not its checksum."""
-    return DecodeError(uuid, len(frame) - 1, f"checksum is {frame[-1]:#04x}, the frame's sum is {expected:#04x}")
+    return DecodeError(uuid, len(frame) - 1, f"checksum is {frame[-1]:#04x}, should be {expected:#04x}")
 
 
 def type_error(uuid: str, frame: bytes, offset: int) -> DecodeError:
