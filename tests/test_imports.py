@@ -27,7 +27,10 @@ VIOLATIONS = {
     "hearthwatch: each file has its place": ("hearthwatch/stray.py", ""),
     "hearthwatch.services: each file has its place": ("hearthwatch/services/ports.py", "from . import server"),
     "hearthwatch.site: each file has its place": ("hearthwatch/site/ledger.py", "from . import folder"),
-    "hearthwatch.doctor: each file has its place": ("hearthwatch/doctor/mosquitto_settings.py", "from . import machine"),
+    "hearthwatch.doctor: each file has its place": (
+        "hearthwatch/doctor/mosquitto_settings.py",
+        "from . import machine",
+    ),
 }
 
 
