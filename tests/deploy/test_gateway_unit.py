@@ -6,6 +6,7 @@ import pwd
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -158,23 +159,28 @@ CALLS = {
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="becoming other users needs root")
 @pytest.mark.parametrize("destination", CALLS)
-def test_the_bus_lets_the_gateway_call_and_others_not(tmp_path: Path, destination: str) -> None:
-    """A call that the bus refuses is AccessDenied; one that it passes on is answered by the service, here: unknown."""
+def test_the_bus_lets_the_gateway_call_and_others_not(open_folder: Path, destination: str) -> None:
+    """A call that the bus refuses is AccessDenied; one that it passes on is answered by the service."""
     for program in ("dbus-daemon", "dbus-send", "setpriv"):
         systemd(program)
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents[:3]:
-        parent.chmod(parent.stat().st_mode | 0o011)
     try:
         pwd.getpwnam("hearthwatch")
     except KeyError:
         pytest.skip("no user hearthwatch: the servers of the tests make it")
     ours = (DEPLOY / "dbus.conf").read_text().partition("<busconfig>")[2].replace("</busconfig>", "")
-    with bus(tmp_path, ours) as address, owner(address, destination):
+    with bus(open_folder, ours) as address, owner(address, destination):
         assert "AccessDenied" not in call(address, destination, "hearthwatch")
         assert "AccessDenied" in call(address, destination, "nobody")
-    with bus(tmp_path, "") as address, owner(address, destination):
+    with bus(open_folder, "") as address, owner(address, destination):
         assert "AccessDenied" in call(address, destination, "hearthwatch")
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that other users may enter (pytest's own are closed to them)."""
+    with tempfile.TemporaryDirectory(prefix="hearthwatch-bus-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 @contextlib.contextmanager
@@ -185,9 +191,11 @@ def bus(folder: Path, policy: str) -> Iterator[str]:
     command = ["dbus-daemon", f"--config-file={config}", "--nofork", "--print-address"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as daemon:
         assert daemon.stdout is not None
-        daemon.stdout.readline()
-        yield f"unix:path={path}"
-        daemon.terminate()
+        try:
+            daemon.stdout.readline()
+            yield f"unix:path={path}"
+        finally:
+            daemon.kill()
 
 
 @contextlib.contextmanager
@@ -208,16 +216,18 @@ def owner(address: str, name: str) -> Iterator[None]:
     command = [sys.executable, "-c", program, address, name]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == b"ready\n"
-        yield
-        process.kill()
+        try:
+            assert process.stdout.readline() == b"ready\n"
+            yield
+        finally:
+            process.kill()
 
 
 def call(address: str, destination: str, user: str) -> str:
     path, member = CALLS[destination]
     command = ["dbus-send", f"--bus={address}", "--print-reply", f"--dest={destination}", path, member]
     wrapped = ["setpriv", f"--reuid={user}", f"--regid={pwd.getpwnam(user).pw_gid}", "--clear-groups", *command]
-    done = subprocess.run(wrapped, capture_output=True, text=True, check=False)
+    done = subprocess.run(wrapped, capture_output=True, text=True, check=False, cwd="/")
     said = done.stdout + done.stderr
     assert "AccessDenied" in said or "x.Reached" in said, said
     return said

@@ -137,7 +137,7 @@ def test_an_outbox_folder_that_is_not_there_is_a_finding(tried: Callable[..., di
 
 def test_a_running_gateway_is_asked_and_not_cut_off(site: Site) -> None:
     box = site.enrol("st-running")
-    with gateway(box / "gateway.toml"):
+    with gateway(box / "gateway.toml") as process:
         settings = load_settings(box / "gateway.toml")
         wait_until(lambda: (said := running(settings)) and said.connects == 1, "the gateway is connected")
         found = selftest(box / "gateway.toml", NO_BUS)
@@ -151,6 +151,8 @@ def test_a_running_gateway_is_asked_and_not_cut_off(site: Site) -> None:
             assert status["uplink"]["connects"] == 1
             ends = certificate_expiry(box / "gateway.pem")
             assert status["certificate"] == {"expires_at": ends.isoformat()}
+            process.kill()
+            wait_until(lambda: json.loads(ingest.heard[-1][1]) == {"state": "offline"}, "its last will")
     assert not is_running(settings)
 
 
