@@ -81,5 +81,8 @@ def made_at(device_time: datetime, *, wall: datetime, offset_s: float, can_be_fe
         return None
     if can_be_fetched_again or verdict is not Verdict.WRONG:
         return device_time
-    corrected = device_time - timedelta(seconds=offset_s)
+    try:
+        corrected = device_time - timedelta(seconds=offset_s)
+    except OverflowError:
+        return None
     return corrected if timedelta() <= wall - corrected <= OFFSET_MAX else None

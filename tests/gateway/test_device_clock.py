@@ -149,5 +149,12 @@ def test_an_old_record_is_never_live(offset_s: int, age_s: int) -> None:
     assert found is not Origin.LIVE
 
 
+@pytest.mark.parametrize(
+    ("shown", "offset_s"), [("9999-12-31T23:59:59+00:00", -8 * 3600.0), ("0001-01-01T00:00:00+00:00", 8 * 3600.0)]
+)
+def test_a_time_moved_beyond_the_calendar_is_no_time(shown: str, offset_s: float) -> None:
+    assert made_at(datetime.fromisoformat(shown), wall=NOW, offset_s=offset_s, can_be_fetched_again=False) is None
+
+
 def test_beyond_400_days_no_time_is_made() -> None:
     assert made_at(NOW - 401 * DAY, wall=NOW, offset_s=-61, can_be_fetched_again=False) is None
