@@ -69,11 +69,11 @@ class Hearing:
 
 
 class Overheard:
-    """The ear for one device's broadcasts: the same bytes again, without a pause of `again_s` between, are one word."""
+    """The ear for one device's broadcasts: the same bytes count once in `again_s`, however often they are sent."""
 
     def __init__(self, *, again_s: float) -> None:
         self._again_s = again_s
-        self._newest: dict[str, tuple[bytes, float]] = {}
+        self._kept: dict[str, tuple[bytes, float]] = {}
 
     def take(self, driver: Driver, service_data: Mapping[str, bytes], *, now_s: float) -> Sequence[Frame]:
         """Take one advertisement's service data; give what is new in it."""
@@ -84,6 +84,8 @@ class Overheard:
         ]
 
     def _is_new(self, uuid: str, payload: bytes, now_s: float) -> bool:
-        last_payload, last_s = self._newest.get(uuid, (b"", float("-inf")))
-        self._newest[uuid] = (payload, now_s)
-        return payload != last_payload or now_s - last_s >= self._again_s
+        kept_payload, kept_s = self._kept.get(uuid, (b"", float("-inf")))
+        if payload == kept_payload and now_s - kept_s < self._again_s:
+            return False
+        self._kept[uuid] = (payload, now_s)
+        return True

@@ -2,7 +2,8 @@
 
 A thermometer or a spot oximeter sends its last measurement again until it is switched off, at each connection, and once
 more out of its memory. It is the same where its time and its values are; without a believable time, where the payload
-is and the last copy came less than `WITHIN` ago. What is not finished (a rising temperature) is never a repeat.
+is and the last copy that counted came less than `WITHIN` ago: a worn thermometer that says the same number for an hour
+measures all the while. What is not finished (a rising temperature) is never a repeat.
 """
 
 from collections import OrderedDict
@@ -17,7 +18,7 @@ KNOWN_MAX = 4096
 
 
 class Repeats:
-    """The measurements last seen, in plain values; at the bound the one unseen for longest is forgotten."""
+    """The measurements last seen, in plain values: when each counted; at the bound the one unseen longest goes."""
 
     def __init__(self) -> None:
         self._seen: OrderedDict[tuple[object, ...], datetime] = OrderedDict()
@@ -33,11 +34,12 @@ class Repeats:
             if is_timed
             else (device, characteristic, payload)
         )
-        last = self._seen.pop(mark, None)
-        self._seen[mark] = now
+        counted = self._seen.pop(mark, None)
+        is_again = counted is not None and (is_timed or abs(now - counted) < WITHIN)
+        self._seen[mark] = counted if counted is not None and is_again else now
         if len(self._seen) > KNOWN_MAX:
             self._seen.popitem(last=False)
-        return last is not None and (is_timed or abs(now - last) < WITHIN)
+        return is_again
 
 
 def _is_finished(decoded: Decoded) -> bool:

@@ -7,7 +7,8 @@ from dataclasses import replace
 from gateway.driver import Driver, Kind, Recognition
 from gateway.drivers import BLUETOOTH_SIG
 from gateway.gatt.decoded import Decoded, DecodeError, Mode, measure
-from gateway.hearing import Frame, Hearing
+from gateway.hearing import Frame, Hearing, Overheard
+from gateway.vendor import bthome
 from vitals.signals import Signal
 
 
@@ -110,3 +111,17 @@ def test_what_nobody_understands_is_kept_but_not_a_hundred_times_a_second() -> N
 def test_answers_are_due_to_every_frame_thinned_or_not() -> None:
     hearing = Hearing(FAST, echo_s=ECHO_S)
     assert [frame.payload for frame in taken(hearing, b"s\x61", b"s\x62")] == [b"s\x61", b"s\x62"]
+
+
+def test_a_broadcast_that_stays_the_same_counts_once_in_its_interval_for_as_long_as_it_is_sent() -> None:
+    overheard = Overheard(again_s=120.0)
+    (uuid,) = bthome.DRIVER.advertised
+    counted_s = [now_s for now_s in range(0, 600, 5) if overheard.take(bthome.DRIVER, {uuid: b"\x40"}, now_s=now_s)]
+    assert counted_s == [0, 120, 240, 360, 480]
+
+
+def test_a_broadcast_with_other_bytes_counts_at_once() -> None:
+    overheard = Overheard(again_s=120.0)
+    (uuid,) = bthome.DRIVER.advertised
+    told = [overheard.take(bthome.DRIVER, {uuid: bytes([octet])}, now_s=0.0) for octet in (1, 1, 2, 1)]
+    assert [len(frames) for frames in told] == [1, 0, 1, 1]

@@ -38,9 +38,15 @@ def test_an_untimed_payload_again_within_two_minutes_is_a_repeat(after_s: float,
     assert is_repeat(repeats, FEVER, at_s=after_s) is again
 
 
-def test_a_thermometer_that_repeats_itself_until_it_is_switched_off_measures_once() -> None:
+def test_a_worn_thermometer_whose_number_stays_the_same_counts_each_two_minutes() -> None:
     repeats = Repeats()
-    assert [is_repeat(repeats, FEVER, at_s=at_s) for at_s in range(0, 1200, 60)] == [False] + [True] * 19
+    counted_s = [at_s for at_s in range(0, 3600, 30) if not is_repeat(repeats, FEVER, at_s=at_s)]
+    assert counted_s == list(range(0, 3600, 120))
+
+
+def test_a_timed_measurement_repeated_without_end_counts_once() -> None:
+    repeats = Repeats()
+    assert [is_repeat(repeats, TIMED_FEVER, at_s=at_s) for at_s in range(0, 1200, 60)] == [False] + [True] * 19
 
 
 @pytest.mark.parametrize("after_s", [1, 3600, 40 * 86400])
