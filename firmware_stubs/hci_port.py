@@ -24,11 +24,17 @@ class HciPort:
 
     def __init__(self) -> None:
         self.connected: set[_Gateway] = set()
+        self.has_controllers = True
 
-    def pull_all(self) -> None:
-        """Pull every controller out, as a dongle; who wants one may connect again."""
+    def pull_all(self, *, for_good: bool = False) -> None:
+        """Pull every controller out, as a dongle; who wants one may connect again, after `for_good` when put back."""
+        self.has_controllers = not for_good
         for gateway in list(self.connected):
             gateway.drop()
+
+    def put_back(self) -> None:
+        """Let there be controllers again."""
+        self.has_controllers = True
 
 
 @contextlib.asynccontextmanager
@@ -37,7 +43,7 @@ async def open_hci_port(air: Air, path: Path) -> AsyncIterator[HciPort]:
     numbers = itertools.count(1)
     port = HciPort()
     loop = asyncio.get_running_loop()
-    server = await loop.create_unix_server(lambda: _Gateway(air, next(numbers), port.connected), str(path))
+    server = await loop.create_unix_server(lambda: _Gateway(air, next(numbers), port), str(path))
     try:
         yield port
     finally:
@@ -49,9 +55,9 @@ async def open_hci_port(air: Air, path: Path) -> AsyncIterator[HciPort]:
 class _Gateway(asyncio.Protocol):
     """One gateway's HCI (H4) connection. Its end, however it came, is a loss of power of its controller."""
 
-    def __init__(self, air: Air, number: int, connected: set[_Gateway]) -> None:
+    def __init__(self, air: Air, number: int, port: HciPort) -> None:
         self._air = air
-        self._connected = connected
+        self._port = port
         self._name = f"gateway {number}"
         self._address = hci.Address(
             bytes((number & 0xFF, number >> 8 & 0xFF, 0, 0, 0, 2)), hci.Address.PUBLIC_DEVICE_ADDRESS
@@ -61,8 +67,11 @@ class _Gateway(asyncio.Protocol):
         self._socket: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._connected.add(self)
         self._socket = cast("asyncio.Transport", transport)
+        if not self._port.has_controllers:
+            self.drop()
+            return
+        self._port.connected.add(self)
         self._radio = Radio(self._name, self._air, public_address=self._address)
         self._radio.host = self
         self._parser.set_packet_sink(self._radio)
@@ -76,7 +85,7 @@ class _Gateway(asyncio.Protocol):
             self.drop()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._connected.discard(self)
+        self._port.connected.discard(self)
         if self._radio is not None:
             self._radio.unplug()
         self._radio = self._socket = None

@@ -45,15 +45,16 @@ class BlueZ:
 
     async def run(self, listener: StackListener) -> None:
         """Keep a connection to the bus, for ever; without one everything counts as gone."""
-        attempt = 0
+        attempt, trouble = 0, ""
         while True:
             bus = MessageBus(bus_type=BusType.SYSTEM)
             try:
                 await within(CALL_S_MAX, bus.connect())
-                self._bus, self.has_bus, attempt = bus, True, 0
+                self._bus, self.has_bus, attempt, trouble = bus, True, 0, ""
                 await self._watch(bus, listener)
             except _TROUBLE as exc:
-                log.error("no D-Bus, trying again", error=f"{type(exc).__name__}: {exc}")
+                if trouble != (trouble := f"{type(exc).__name__}: {exc}"):
+                    log.error("no D-Bus, trying again and again", error=trouble)
             finally:
                 self._bus, self.has_bus = None, False
                 self._vanished(listener)
@@ -211,14 +212,18 @@ class BlueZ:
 def _message(
     path: str, interface: str, member: str, signature: str = "", *body: object, destination: str = _BLUEZ
 ) -> Message:
-    return Message(
-        destination=destination,
-        path=path,
-        interface=interface,
-        member=member,
-        signature=signature,
-        body=list(body),
-    )
+    """Make a message. Raises StackError for what can not be one, a path without an adapter's name, say."""
+    try:
+        return Message(
+            destination=destination,
+            path=path,
+            interface=interface,
+            member=member,
+            signature=signature,
+            body=list(body),
+        )
+    except (DBusFastError, TypeError) as exc:
+        raise StackError(f"{member}: {exc}") from exc
 
 
 def _device_path(adapter: str, address: str) -> str:

@@ -89,7 +89,8 @@ LADDERS: dict[Cause, tuple[tuple[float, Rung], ...]] = {
 }
 _HIDDEN_BY: dict[Cause, tuple[Cause, ...]] = {
     Cause.BLUETOOTHD_GONE: (Cause.BUS_GONE,),
-    **dict.fromkeys((Cause.ADAPTER_MISSING, Cause.ADAPTER_OFF), (Cause.BUS_GONE, Cause.BLUETOOTHD_GONE)),
+    Cause.ADAPTER_MISSING: (Cause.BUS_GONE, Cause.BLUETOOTHD_GONE),
+    Cause.ADAPTER_OFF: (Cause.BUS_GONE, Cause.BLUETOOTHD_GONE, Cause.ADAPTER_MISSING),
     **dict.fromkeys(
         (Cause.SCAN_REFUSED, Cause.SILENT_AIR, Cause.SILENT_LONELY_AIR, Cause.STALE_THOUGH_HEARD),
         (Cause.BUS_GONE, Cause.BLUETOOTHD_GONE, Cause.ADAPTER_MISSING, Cause.ADAPTER_OFF),

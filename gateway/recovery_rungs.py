@@ -79,6 +79,9 @@ class Recovery:
         except StackError as exc:
             self._book.refused()
             log.error("recovery refused", rung=act.rung.value, error=str(exc))
+        except Exception:  # an outermost loop: what was to heal the gateway must not end it
+            self._book.refused()
+            log.exception("recovery crashed", rung=act.rung.value)
         await self._tell()
 
     async def _rescan(self, adapter: str) -> None:

@@ -141,6 +141,13 @@ async def test_an_adapter_is_switched_off_and_on(watch: Watch, oximeter: Oximete
         await watch.bluez.power_cycle("hci7")
 
 
+async def test_what_can_not_even_be_asked_is_refused_too(watch: Watch) -> None:
+    with pytest.raises(StackError, match=r"invalid object path: /org/bluez/$"):
+        await watch.bluez.power_cycle("")
+    with pytest.raises(StackError, match="invalid object path"):
+        await watch.bluez.hang_up("hci0", "no address")
+
+
 async def test_bluetoothd_is_restarted_through_systemd(rig2: Rig2, watch: Watch) -> None:
     await watch.bluez.restart()
     await eventually(lambda: watch.said == ["ready", "gone", "ready"])

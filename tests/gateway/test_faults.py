@@ -1,5 +1,6 @@
 """Bluetooth's troubles on rig 2: after each of them data flow again, and the gateway was not restarted."""
 
+import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -156,6 +157,14 @@ async def test_a_rung_that_the_machine_refuses_is_told_and_stops_nothing(rig: Ga
     await rig.data_flow(FIRST, SECOND)
 
 
+async def test_a_reboot_is_told_before_it_is_done(rig: GatewayRig) -> None:
+    await rig.gateway.recovery._take(Act(rung=Rung.REBOOT, because=Cause.SILENT_AIR, adapter="hci0"))
+    await rig.ingest.until(lambda i: i.status["recovery"]["reboot"] == 1)
+    assert rig.ingest.status["recovery"]["last"]["rung"] == "reboot"
+    await eventually(lambda: rig.rig2.init_system.reboots == 1)
+    await rig.data_flow(FIRST, SECOND)  # the machine of this test goes on
+
+
 async def test_a_stale_memory_of_services_is_thrown_away(rig: GatewayRig) -> None:
     await rig.rig2.bluez.inject(LostService(uuid="00001822-0000-1000-8000-00805f9b34fb"))
     rig.rig2.air.cut(FIRST)
@@ -180,6 +189,36 @@ async def test_a_link_of_a_former_life_is_closed_at_the_start(
     settings = make_settings(broker, claim_all=False, devices=(FIRST,))
     async with running(rig2, settings, gateway_id) as rig:
         await rig.data_flow(FIRST)
+
+
+async def test_a_machine_whose_adapters_come_late(
+    rig2: Rig2, broker: Mosquitto, gateway_id: str, make_settings: MakeSettings
+) -> None:
+    rig2.port.pull_all(for_good=True)
+    await rig2.switch_on(oximeter(rig2, FIRST))
+    settings = make_settings(broker, claim_all=False, devices=(FIRST,))
+    async with running(rig2, settings, gateway_id) as rig:
+        (adapter,) = rig.gateway.radio.adapters
+        await eventually(lambda: "no adapter" in adapter.state and rig.taken().get("rescan") == 1)
+        await rig.gateway.recovery._take(Act(rung=Rung.POWER_CYCLE, because=Cause.ADAPTER_OFF, adapter=""))
+        await rig.ingest.until(lambda i: i.status["recovery"]["refused"] == 1)
+        causes = {
+            trouble.cause
+            for trouble, _ in rig.gateway.recovery._ladder.standing(now_s=asyncio.get_running_loop().time())
+        }
+        assert causes == {Cause.ADAPTER_MISSING}
+        rig2.port.put_back()
+        await rig.data_flow(FIRST)
+
+
+async def test_a_rung_with_a_bug_is_told_and_stops_nothing(rig: GatewayRig) -> None:
+    async def with_a_bug(_adapter: str) -> None:
+        raise RuntimeError("nobody thought of this")
+
+    rig.gateway.recovery._rungs[Rung.POWER_CYCLE] = with_a_bug
+    await rig.gateway.recovery._take(Act(rung=Rung.POWER_CYCLE, because=Cause.SILENT_AIR, adapter="hci0"))
+    await rig.ingest.until(lambda i: i.status["recovery"]["refused"] == 1)
+    await rig.data_flow(FIRST, SECOND)
 
 
 async def test_more_devices_than_links_on_two_adapters(
@@ -221,7 +260,7 @@ async def test_a_device_that_wants_to_be_paired_is_and_its_bond_is_used_again(
         ),
     )
     await rig2.switch_on(thermometer)
-    settings = make_settings(broker, claim_all=False, devices=(FIRST,))
+    settings = make_settings(broker, claim_all=False, devices=(FIRST,), spot_pause_s=0.5)
     async with running(rig2, settings, gateway_id) as rig:
         await rig.ingest.until(lambda _: rig.rows_of(FIRST) >= 1 and rig.session(FIRST).counts.links >= 1)
         await rig.ingest.until(lambda _: rig.rows_of(FIRST) >= 3 and rig.session(FIRST).counts.links >= 3)

@@ -122,6 +122,14 @@ def test_only_the_deepest_cause_counts() -> None:
     assert troubles(without_daemon, now_s=1000.0) == [Trouble(Cause.BLUETOOTHD_GONE)]
 
 
+def test_an_adapter_that_is_missing_is_not_switched_off_and_on() -> None:
+    missing = on(found=False, powered=False)
+    assert troubles(missing, now_s=1000.0) == [Trouble(Cause.ADAPTER_MISSING, "hci0")]
+    assert lived(missing, until_s=61) == [(0, Rung.RESCAN), (60, Rung.RESTART_BLUETOOTHD)]
+    other = replace(missing, adapters=(*missing.adapters, AdapterFacts(name="hci1", powered=False)))
+    assert Trouble(Cause.ADAPTER_OFF, "hci1") in troubles(other, now_s=1000.0)
+
+
 def test_broker_and_clock_are_told_and_not_treated() -> None:
     facts = replace(ALL_WELL, broker=False, clock_jumped=True)
     ladder = Ladder()
