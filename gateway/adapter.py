@@ -77,10 +77,12 @@ class Adapter:
                 log.info("scanning", adapter=self.name)
                 await self._again.wait()
             except (*RADIO_ERRORS, StackError) as exc:
-                self._state, self.is_refused = f"unavailable: {type(exc).__name__}: {exc}", True
+                state = f"unavailable: {type(exc).__name__}: {exc}"
+                if state != self._state:
+                    log.error("not scanning (bluetoothd, adapter?), trying again and again", error=state)
+                self._state, self.is_refused = state, True
                 delay_s = RETRY_S[min(attempt, len(RETRY_S) - 1)]
                 attempt += 1
-                log.error("not scanning (bluetoothd, adapter?), trying again", error=self._state, retry_s=delay_s)
                 await self._rest(delay_s)
             finally:
                 if scanner is not None:

@@ -52,7 +52,7 @@ class BlueZ:
                 await within(CALL_S_MAX, bus.connect())
                 self._bus, self.has_bus, attempt, trouble = bus, True, 0, ""
                 await self._watch(bus, listener)
-            except _TROUBLE as exc:
+            except (*_TROUBLE, StackError) as exc:  # the second of a bus that refuses or goes before it is watched
                 if trouble != (trouble := f"{type(exc).__name__}: {exc}"):
                     log.error("no D-Bus, trying again and again", error=trouble)
             finally:

@@ -88,7 +88,7 @@ def session_plan(settings: GatewaySettings, clock: ClinicalClock, *, is_bluez: b
         stream_silence_s_max=link_s(settings.stream_silence_s),
         spot_silence_s_max=link_s(settings.spot_silence_s),
         spot_linger_s=link_s(settings.spot_linger_s),
-        spot_pause_s=link_s(settings.spot_pause_s),
+        spot_pause_s=clock.machine_s(timedelta(seconds=settings.spot_pause_s)),
         echo_s=min(ECHO.total_seconds(), clock.machine_s(ECHO)) if is_bluez else 0.0,
         broadcast_again_s=clock.machine_s(BROADCAST_AGAIN),
         zone=ZoneInfo(settings.site_zone),

@@ -31,7 +31,7 @@ from gateway.slots import Wish
 from gateway.stack import StackError
 from gateway.surroundings import Surroundings
 
-WOKE_AFTER_S = 10.0
+WOKE_AFTER_S = 4.0
 LOOK_EVERY_S = 1.0
 _WE_END_IT = frozenset({Event.DONE, Event.PREEMPTED, Event.SILENT})
 _STEPS: dict[Action, Callable[[Encounter], Coroutine[None, None, Event]]] = {
@@ -104,6 +104,8 @@ class Session:
                 before, event = self.progress, await self._act()
                 self.progress = moved(before, event)
                 self._count(before.state, event)
+                if self._is_done(event):
+                    self._pauses_until_s = self._now_s() + self._plan.spot_pause_s
                 if self.is_without_link:
                     await self._part(goodbye=event in _WE_END_IT)
                     await self._forget_if_due(before, event)
@@ -219,9 +221,13 @@ class Session:
         lingers = silent_s < self._plan.spot_linger_s
         self._around.slots.speaks(self.device.address, idle=not lingers)
         if talk.has_spoken and not lingers:
-            self._pauses_until_s = self._now_s() + self._plan.spot_pause_s
             return Event.DONE
         return Event.SILENT if silent_s >= self._plan.spot_silence_s_max else None
+
+    def _is_done(self, event: Event) -> bool:
+        """Say whether a spot device has said what it had to say, whoever hung up."""
+        talk = self.encounter.conversation if self.encounter else None
+        return event in (Event.DONE, Event.LINK_LOST) and talk is not None and talk.has_spoken and not talk.streams
 
     async def _rest(self) -> Event:
         self._woken.clear()

@@ -107,7 +107,7 @@ async def test_a_device_is_paired_with_its_clock_set_and_its_memory_fetched(rig:
         ),
     )
     await rig.switch_on(thermometer)
-    async with rig.fleet([claim()], plan=impatient(spot_linger_s=5)) as fleet:
+    async with rig.fleet([claim()], plan=impatient(spot_linger_s=5, spot_pause_s=0.5)) as fleet:
         await eventually(lambda: len(rig.of("2a1c")) >= 4)
         assert {n.driver for n in rig.taken if n.characteristic == "2a1c"} == {"and_thermometer"}
         assert abs(thermometer.memory.clock_error) < timedelta(seconds=60)
