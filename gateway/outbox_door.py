@@ -12,12 +12,11 @@ from uuid import UUID
 
 from gateway.floor import Floor
 from gateway.outbox import Account, Outbox, OutboxError, Undecoded
-from gateway.outbox_pair import OutboxPair
+from gateway.outbox_pair import OutboxPair, stand_in_bytes
 from gateway.placing import Stamped
 from gateway.rows import Excerpt, Record, RowRange, merged
 
 RETRY_S = 5.0
-STAND_IN_BYTES_MAX = 32 * 1024 * 1024
 
 T = TypeVar("T")
 
@@ -45,7 +44,7 @@ class OutboxDoor:
         """Open the file on a thread of its own; `stand_in` is a path in memory. Raises OutboxError."""
 
         def open_outbox(at: Path) -> Outbox:
-            bound = bytes_max if at == path else min(bytes_max, STAND_IN_BYTES_MAX)
+            bound = bytes_max if at == path else min(bytes_max, stand_in_bytes(at))
             return Outbox(at, bytes_max=bound, undecoded_max=undecoded_max, floor=floor)
 
         thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="outbox")

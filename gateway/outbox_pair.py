@@ -5,8 +5,9 @@ accepted in memory, said to be not durable, and sent from there. Once in half a 
 soon as it takes something the rest of the stand-in is moved there.
 """
 
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
@@ -21,6 +22,7 @@ from gateway.rows import ROW_END, Excerpt, Record, RowRange, stamped
 
 STAND_IN_AFTER_S = 10.0
 RETURN_EVERY_S = 30.0
+STAND_IN_BYTES_MAX = 32 * 1024 * 1024
 _MEMORY = Path("/dev/shm")
 _MOVED_ROWS = 1_000
 
@@ -161,10 +163,23 @@ class OutboxPair:
         log.warning("the disk takes readings again", moved=moved)
 
 
-def stand_in_path(path: Path) -> Path | None:
-    """Name the stand-in of an outbox, in the machine's memory; None where Linux gives no such folder."""
+def stand_in_path(path: Path, environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Name the stand-in of an outbox, in the machine's memory; None where there is no such folder.
+
+    A service's own is the folder that systemd keeps for it in /run (systemd.exec(5), RuntimeDirectory=): it outlives
+    the service.
+    """
+    runtime = environment.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    if not runtime and not _MEMORY.is_dir():
+        return None
     name = blake2b(bytes(path.absolute()), digest_size=8).hexdigest()
-    return _MEMORY / f"hearthwatch-{name}" / "outbox.sqlite" if _MEMORY.is_dir() else None
+    return (Path(runtime) if runtime else _MEMORY) / f"hearthwatch-{name}" / "outbox.sqlite"
+
+
+def stand_in_bytes(path: Path) -> int:
+    """Bound a stand-in: STAND_IN_BYTES_MAX, and a quarter of its memory, which others need too."""
+    memory = os.statvfs(next(folder for folder in path.absolute().parents if folder.exists()))
+    return min(STAND_IN_BYTES_MAX, memory.f_blocks * memory.f_frsize // 4)
 
 
 def _move(source: Outbox, target: Outbox) -> int:

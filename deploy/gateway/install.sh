@@ -14,6 +14,7 @@ source=$(cd "$here/../.." && pwd)
 program=/opt/hearthwatch
 settings=/etc/hearthwatch
 state=/var/lib/hearthwatch
+runtime=/run/hearthwatch
 unit=hearthwatch-gateway.service
 command=/usr/local/bin/hearthwatch
 packages='vitals gateway ingest care alerting dashboards firmware_stubs hearthwatch'
@@ -219,7 +220,7 @@ uninstall() {
     rm -rf "$program" "$command"
     ! runs_systemd || { systemctl daemon-reload; systemctl reload dbus; }
     if [ -n "$purge" ]; then
-        rm -rf "$settings" "$state"
+        rm -rf "$settings" "$state" "$runtime"
         ! id hearthwatch > /dev/null 2>&1 || userdel hearthwatch
         say "removed, with key, settings and outbox; at the site: hearthwatch site revoke NAME"
     else

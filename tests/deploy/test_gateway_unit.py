@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import sync_playwright
 
+from gateway.enrolment import STATE, STATUS_IN_MEMORY
+from gateway.outbox_pair import stand_in_path
+
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy" / "gateway"
 UNIT = "hearthwatch-gateway.service"
 EXPOSURE_MAX = 2.5
@@ -231,6 +234,21 @@ def call(address: str, destination: str, user: str) -> str:
     said = done.stdout + done.stderr
     assert "AccessDenied" in said or "x.Reached" in said, said
     return said
+
+
+def test_what_lies_in_memory_outlives_the_service_and_unit_and_settings_mean_the_same_place() -> None:
+    """Readings accepted while the disk refuses lie there: a restart of the service must leave them."""
+    lines = (DEPLOY / UNIT).read_text().splitlines()
+    assert "RuntimeDirectory=hearthwatch" in lines
+    assert "RuntimeDirectoryPreserve=yes" in lines
+    runtime = Path("/run/hearthwatch")
+    stand_in = stand_in_path(STATE / "outbox.sqlite", {"RUNTIME_DIRECTORY": str(runtime)})
+    assert stand_in is not None
+    assert stand_in.is_relative_to(runtime)
+    assert STATUS_IN_MEMORY.parent == runtime
+    by_hand = stand_in_path(STATE / "outbox.sqlite", {})
+    assert by_hand is None or by_hand.is_relative_to("/dev/shm")
+    assert not [line for line in lines if line.startswith("RemoveIPC=")]  # it empties /dev/shm at every stop
 
 
 def test_a_box_that_is_not_enrolled_is_no_error_and_a_dead_gateway_is_always_started_again() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway.outbox import Outbox, OutboxError, OutboxFull
-from gateway.outbox_pair import RETURN_EVERY_S, STAND_IN_AFTER_S, OutboxPair
+from gateway.outbox_pair import RETURN_EVERY_S, STAND_IN_AFTER_S, OutboxPair, stand_in_bytes
 from gateway.rows import Record, RowRange
 from tests.gateway.outbox_rows import ALL, BIG, numbers, opened, readings, rows, stamped
 
@@ -260,6 +260,11 @@ def test_a_gateway_starts_on_a_disk_that_takes_nothing(breakable_disk: Path, tmp
     assert (account.is_durable, account.depth) == (False, 3)
     assert account.trouble is not None
     pair.close()
+
+
+def test_the_stand_in_takes_a_quarter_of_a_small_memory_at_most(small_disk: Path) -> None:
+    """/run is a tenth of a box's memory, and the whole system needs it."""
+    assert stand_in_bytes(small_disk / "stand-in" / "outbox.sqlite") == 2 * MIB
 
 
 def test_a_path_that_can_never_be_an_outbox_is_no_matter_of_the_disk(tmp_path: Path) -> None:

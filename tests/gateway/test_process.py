@@ -1,6 +1,7 @@
 """The gateway as a process: told to stop, and killed."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -14,15 +15,17 @@ import pytest
 from gateway.outbox import Outbox
 from hearthwatch.services.mosquitto import Mosquitto
 from tests.gateway.stand_in import StandIn
+from tests.gateway.test_outbox_disk import mounted
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @contextmanager
-def started(broker: Mosquitto, gateway_id: str, outbox: Path) -> "Iterator[subprocess.Popen[bytes]]":
+def started(broker: Mosquitto, gateway_id: str, outbox: Path, **settings: str) -> "Iterator[subprocess.Popen[bytes]]":
     """Run `hearthwatch gateway run` without any Bluetooth."""
     environment = {
         **os.environ,
+        **settings,
         "HEARTHWATCH_GATEWAY_GATEWAY_ID": gateway_id,
         "HEARTHWATCH_GATEWAY_BROKER_HOST": "127.0.0.1",
         "HEARTHWATCH_GATEWAY_BROKER_PORT": str(broker.port),
@@ -50,7 +53,33 @@ async def test_told_to_stop_or_killed_it_is_known_as_offline(
             process.send_signal(number)
             await centre.until(lambda c: c.status == {"state": "offline"})
             assert await asyncio.to_thread(process.wait) == code
+    last = json.loads((tmp_path / "status.json").read_bytes())
+    assert last["state"] == ("offline" if code == 0 else "online")
+    assert last["outbox"]["accepted"] == 0
     Outbox(outbox, bytes_max=1 << 20, undecoded_max=1).close()
+
+
+@pytest.fixture
+def read_only_disk(tmp_path: Path) -> Iterator[Path]:
+    """An empty file system that takes nothing."""
+    disk = mounted(tmp_path / "disk", "-t", "tmpfs", "-o", "ro", "none")
+    yield disk
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+async def test_on_a_disk_that_takes_nothing_it_works_in_the_folder_that_systemd_keeps_for_it(
+    broker: Mosquitto, gateway_id: str, tmp_path: Path, read_only_disk: Path
+) -> None:
+    (runtime := tmp_path / "run").mkdir()
+    outbox = read_only_disk / "outbox.sqlite"
+    async with StandIn("127.0.0.1", broker.port, gateway_id) as centre:
+        with started(broker, gateway_id, outbox, RUNTIME_DIRECTORY=str(runtime)) as process:
+            await centre.until(lambda c: c.status.get("state") == "online")
+            assert not centre.status["outbox"]["durable"]
+            process.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(process.wait) == 0
+    (left,) = runtime.glob("*/outbox.sqlite")
+    assert left.stat().st_size > 0
 
 
 def test_a_second_gateway_on_one_outbox_is_refused(broker: Mosquitto, gateway_id: str, tmp_path: Path) -> None:
