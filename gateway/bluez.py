@@ -50,9 +50,12 @@ class BlueZ:
             bus = MessageBus(bus_type=BusType.SYSTEM)
             try:
                 await within(CALL_S_MAX, bus.connect())
-                self._bus, self.has_bus, attempt, trouble = bus, True, 0, ""
+                self._bus, self.has_bus = bus, True
                 await self._watch(bus, listener)
-            except (*_TROUBLE, StackError) as exc:  # the second of a bus that refuses or goes before it is watched
+                attempt, trouble = 0, ""
+                await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
+                raise EOFError("the connection to the bus ended")
+            except (*_TROUBLE, StackError) as exc:
                 if trouble != (trouble := f"{type(exc).__name__}: {exc}"):
                     log.error("no D-Bus, trying again and again", error=trouble)
             finally:
@@ -135,7 +138,7 @@ class BlueZ:
         await self._call(_message(path, f"{name}.Manager", "Reboot", "b", False, destination=name))
 
     async def _watch(self, bus: MessageBus, listener: StackListener) -> None:
-        """Follow who is org.bluez, until the connection ends; raises what ended it."""
+        """Follow who is org.bluez from now on. Raises StackError."""
         bus.add_message_handler(lambda message: self._on_message(message, bus, listener))
         bus.export(AGENT_PATH, PairingAgent(listener.may_pair))
         await self._call(_message("/org/freedesktop/DBus", _BUS, "AddMatch", "s", _OWNER_RULE, destination=_BUS))
@@ -143,8 +146,6 @@ class BlueZ:
         (has_owner,) = await self._call(ask)
         if has_owner and not self.is_up:
             self._appeared(listener)
-        await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
-        raise EOFError("the connection to the bus ended")
 
     def _on_message(self, message: Message, bus: MessageBus, listener: StackListener) -> None:
         if (

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -74,6 +76,31 @@ async def connected(address: str = ADDRESS) -> BleakClient:
     return client
 
 
+@asynccontextmanager
+async def cut_at_the_first(word: bytes, bus: Path, way: Path) -> AsyncIterator[list[bytes]]:
+    """A way to the bus that breaks, once, where somebody says a word; gives what was said then."""
+    cuts: list[bytes] = []
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_up: bool) -> None:
+        while said := await reader.read(1 << 16):
+            if is_up and not cuts and word in said:
+                cuts.append(said)
+                break
+            writer.write(said)
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        bus_reader, bus_writer = await asyncio.open_unix_connection(bus)
+        with suppress(ConnectionError):
+            await asyncio.gather(carry(reader, bus_writer, is_up=True), carry(bus_reader, writer, is_up=False))
+
+    server = await asyncio.start_unix_server(serve, way)
+    try:
+        yield cuts
+    finally:
+        server.close()
+
+
 def said(watch: Watch, word: str, times: int) -> Callable[[], bool]:
     """Wait for a word's so many-th time."""
     return lambda: watch.said.count(word) == times
@@ -104,6 +131,25 @@ async def test_the_death_of_the_bus_and_its_return_are_told(rig2: Rig2, watch: W
     assert (watch.bluez.is_up, watch.bluez.has_bus) == (False, False)
     await rig2.restart_bus()
     await eventually(lambda: watch.said == ["ready", "gone", "ready"])
+
+
+async def test_a_bus_that_goes_before_it_could_be_watched_is_met_again(
+    rig2: Rig2, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    listener = StackListener(
+        on_gone=lambda: said.append("gone"), on_ready=lambda: said.append("ready"), may_pair=lambda _: False
+    )
+    async with cut_at_the_first(b"AddMatch", rig2.bus.socket, tmp_path / "way") as cuts:
+        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={tmp_path / 'way'}")
+        task = asyncio.create_task(BlueZ().run(listener))
+        try:
+            await eventually(lambda: said == ["ready"] or task.done())
+            assert not task.done(), task.result()
+            assert len(cuts) == 1
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_a_link_of_a_former_life_is_seen_and_ended(watch: Watch, oximeter: Oximeter) -> None:
