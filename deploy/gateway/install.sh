@@ -195,7 +195,10 @@ switch_on() {
         systemctl daemon-reexec    # also takes up the machine's watchdog
         systemctl reload dbus
         systemctl restart systemd-journald
-        ! has udevadm || udevadm control --reload
+        if has udevadm; then
+            udevadm control --reload
+            udevadm trigger --subsystem-match=leds --action=change    # the rules are for LEDs that are there already
+        fi
         systemctl restart "$unit"
     else
         say "systemd does not run here: the service is enabled and starts with the box"

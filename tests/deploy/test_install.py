@@ -97,5 +97,26 @@ def test_without_root_it_says_so() -> None:
     assert "please run it as root" in done.stderr
 
 
+def test_the_rules_for_the_leds_hold_at_once_and_not_after_the_next_boot(tmp_path: Path) -> None:
+    """The script's own last step, on a machine of stand-ins alone: no program of ours is in its path."""
+    said = tmp_path / "said"
+    for program in ("udevadm", "systemctl", "rfkill"):
+        (tmp_path / program).write_text(f'#!/bin/sh\necho {program} "$@" >> {said}\n')
+        (tmp_path / program).chmod(0o755)
+    dirname = shutil.which("dirname")
+    assert dirname is not None
+    (tmp_path / "dirname").symlink_to(dirname)
+    step = SCRIPT.read_text().replace('main "$@"', "runs_systemd() { true; }\nswitch_on")
+    done = subprocess.run(
+        ["/bin/sh", "-c", step], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    told = said.read_text().splitlines()
+    trigger = told.index("udevadm trigger --subsystem-match=leds --action=change")
+    assert (
+        told.index("udevadm control --reload") < trigger < told.index("systemctl restart hearthwatch-gateway.service")
+    )
+
+
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["sh", str(SCRIPT), *arguments], capture_output=True, text=True, check=False)
