@@ -38,7 +38,7 @@ from gateway.recovery_rungs import Recovery
 from gateway.settings import GatewaySettings
 from gateway.slots import Slots
 from gateway.stack import NoStack, Stack
-from gateway.status import OFFLINE, UplinkState
+from gateway.status import OFFLINE, UplinkState, offline
 from gateway.status_file import StatusFile, status_path
 from gateway.surroundings import Surroundings
 from gateway.tls import certificate_end
@@ -115,6 +115,7 @@ class Gateway:
         self._door = door
         self._timekeeper = timekeeper
         self._changed = asyncio.Event()
+        self._status_file = StatusFile(status_path(settings.outbox_path, settings.status_file))
         self.stack: Stack = BlueZ() if is_bluez else NoStack()
         self.courier = Courier(door, timekeeper, courier_plan(settings, clock, floor), boots=boots)
         self.bell = Bell(
@@ -213,10 +214,7 @@ class Gateway:
             asyncio.create_task(self.heartbeat.run(self.uplink), name="heartbeat"),
             asyncio.create_task(self.watchdog.run(), name="watchdog"),
             asyncio.create_task(
-                StatusFile(status_path(self._settings.outbox_path, self._settings.status_file)).run(
-                    self.heartbeat.payload, changed=self._changed
-                ),
-                name="status file",
+                self._status_file.run(self.heartbeat.payload, changed=self._changed), name="status file"
             ),
         ]
         stopped = asyncio.create_task(stop.wait(), name="stop")
@@ -291,7 +289,16 @@ class Gateway:
         self.uplink.publish(Leaf.STATUS, OFFLINE, retain=True)
         await self.uplink.settled(timeout_s=1.0)
         await self.uplink.stop()
+        await self._leave_word()
         log.info("gateway stopped")
+
+    async def _leave_word(self) -> None:
+        """Leave the last facts for whoever stands at the box, and that nothing runs any more."""
+        word = OFFLINE
+        with suppress(OutboxError, TimeoutError):
+            async with asyncio.timeout(LAST_WORDS_S_MAX):
+                word = offline(await self.heartbeat.payload())
+        await self._status_file.end(word)
 
 
 def _earlier_boots(settings: GatewaySettings, timekeeper: Timekeeper) -> Boots:

@@ -11,6 +11,7 @@ FRESH_S = 30.0
 """The running gateway writes its status every 10 s: what is older is no news of now."""
 NEARBY_S = 120.0
 """A device that has advertised longer ago is hardly near any more: its signal strength is not shown."""
+NEVER_RUN = "no gateway has run here yet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,31 +32,34 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceList:
-    """All of it; `age_s` is how old the running gateway's word is, None where there is none."""
+    """All of it; `age_s` is how old the gateway's word is, None where there is none; `running`: it still holds."""
 
     age_s: float | None
+    running: bool
     devices: Sequence[Line]
     nearby: Sequence[Line]
 
-    @property
-    def running(self) -> bool:
-        """Whether a gateway has spoken just now."""
-        return self.age_s is not None and self.age_s <= FRESH_S
+
+def is_live(status: bytes | None, age_s: float | None) -> bool:
+    """Say whether this is the word of a gateway that has spoken just now and has not said goodbye."""
+    document = document_in(status)
+    return bool(document) and document.get("state") != "offline" and age_s is not None and age_s <= FRESH_S
 
 
 def listed(claims: Iterable[Claim], status: bytes | None, age_s: float | None) -> DeviceList:
     """Put together what is claimed and what the running gateway said last; a status of another form says nothing."""
-    document = _document(status)
+    document = document_in(status)
     said = {str(entry.get("address")): entry for entry in _objects(document, "devices")}
     age_s = age_s if document else None
     claimed = {claim.address: claim for claim in claims}
-    fresh = age_s is not None and age_s <= FRESH_S
+    fresh = is_live(status, age_s)
     devices = [_device(claim, said.get(claim.address, {}), age_s, fresh=fresh) for claim in claimed.values()]
     # Read without being named: every device in reach is.
     devices += [_device(None, entry, age_s, fresh=fresh) for address, entry in said.items() if address not in claimed
                 and entry.get("claimed_by") == "all"]  # fmt: skip
     nearby = [_neighbour(entry, age_s or 0.0, fresh=fresh) for entry in _objects(document, "nearby")]
-    return DeviceList(age_s=age_s, devices=devices, nearby=[line for line in nearby if line.address not in claimed])
+    nearby = [line for line in nearby if line.address not in claimed]
+    return DeviceList(age_s=age_s, running=fresh, devices=devices, nearby=nearby)
 
 
 def document_of(found: DeviceList) -> dict[str, object]:
@@ -77,9 +81,18 @@ def text_of(found: DeviceList) -> list[str]:
     return [*lines, "", _how_old(found)]
 
 
+def document_in(status: bytes | None) -> Mapping[str, Any]:
+    """Read a status; one of another form says nothing."""
+    try:
+        document = json.loads(status) if status else {}
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
 def _how_old(found: DeviceList) -> str:
     if found.age_s is None:
-        return "no gateway has run here yet: what is near is not known"
+        return f"{NEVER_RUN}: what is near is not known"
     if found.running:
         return f"as of {_age(found.age_s)}"
     return f"as of {_age(found.age_s)}: the gateway is not running, what is near now is not known"
@@ -156,14 +169,6 @@ def _age(age_s: float) -> str:
         if age_s >= 1.5 * length_s:
             return f"{age_s / length_s:.0f} {unit} ago"
     return f"{age_s:.0f} s ago"
-
-
-def _document(status: bytes | None) -> Mapping[str, Any]:
-    try:
-        document = json.loads(status) if status else {}
-    except (ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) else {}
 
 
 def _objects(document: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:

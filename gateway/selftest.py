@@ -12,6 +12,7 @@ from gateway import selftest_uplink as uplink
 from gateway import selftest_uplink_findings as way
 from gateway.machine import LinuxMachine
 from gateway.outbox import OutboxError, read_account
+from gateway.running import holds_lock
 from gateway.selftest_radio import Listening, RadioTrouble, adapters, version
 from gateway.settings import GatewaySettings
 from gateway.tls import TlsFileError, certificate_expiry
@@ -89,7 +90,7 @@ def _uplink(settings: GatewaySettings) -> list[Finding]:
     except TlsFileError as exc:
         met = way.Connection(failed_at=way.Step.LET_IN, why=str(exc), server_until=None)
     found = way.broker(address, met, is_tls=settings.broker_ca_file is not None, now=datetime.now(UTC))
-    if uplink.is_running(settings):
+    if holds_lock(settings.outbox_path):
         said = uplink.running(settings)
         return [found, way.centre_by_running(said) if said else way.centre_unsaid()]
     if met.failed_at is not None:

@@ -1,8 +1,6 @@
 """Tries the way to the centre: the connection, and a status message where no gateway runs that it would disturb."""
 
-import fcntl
 import json
-import os
 import queue
 import socket
 import ssl
@@ -81,22 +79,6 @@ def publish_status(settings: GatewaySettings) -> tuple[str | None, str]:
     finally:
         client.disconnect()
         client.loop_stop()
-
-
-def is_running(settings: GatewaySettings) -> bool:
-    """Ask whether a gateway holds this outbox."""
-    lock = settings.outbox_path.with_name(f"{settings.outbox_path.name}.lock")
-    try:
-        handle = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(handle)
-    return False
 
 
 def running(settings: GatewaySettings) -> Running | None:

@@ -141,6 +141,29 @@ def status_payload(facts: Facts, now: Stamp) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode()
 
 
+def account_entry(account: Account) -> dict[str, object]:
+    """Give the account as the status shows it."""
+    return {
+        "id": str(account.outbox_id),
+        "accepted": account.accepted,
+        "stored": account.stored,
+        "thinned": account.thinned,
+        "thinned_kinds": account.thinned_kinds,
+        "thinned_rows": [[r.first, r.end, r.rows] for r in account.thinned_rows[-THINNED_RANGES_MAX:]],
+        "depth": account.depth,
+        "used_bytes": account.used_bytes,
+        "bytes_max": account.bytes_max,
+        "hours_left": account.hours_left,
+        "salvaged": account.salvaged,
+        "repeated": account.repeated,
+    }
+
+
+def offline(payload: bytes) -> bytes:
+    """Give a heartbeat as the last word of a gateway that has stopped: the facts stay, the state is offline."""
+    return json.dumps({**json.loads(payload), "state": "offline"}, separators=(",", ":")).encode()
+
+
 def _adapter(adapter: AdapterState) -> dict[str, object]:
     return {
         "name": adapter.name,
@@ -173,21 +196,10 @@ def _recovery(recovery: RecoveryState) -> dict[str, object]:
 def _outbox(facts: Facts) -> dict[str, object]:
     account = facts.account
     return {
-        "id": str(account.outbox_id),
-        "accepted": account.accepted,
-        "stored": account.stored,
-        "thinned": account.thinned,
-        "thinned_kinds": account.thinned_kinds,
-        "thinned_rows": [[r.first, r.end, r.rows] for r in account.thinned_rows[-THINNED_RANGES_MAX:]],
-        "depth": account.depth,
+        **account_entry(account),
         "in_flight": facts.in_flight,
-        "used_bytes": account.used_bytes,
-        "bytes_max": account.bytes_max,
-        "hours_left": account.hours_left,
         "durable": account.is_durable,
         "trouble": account.trouble,
-        "salvaged": account.salvaged,
-        "repeated": account.repeated,
         "disk_full": facts.disk_full,
         "set_aside": facts.set_aside,
     }

@@ -45,6 +45,10 @@ class StatusFile:
             except TimeoutError:
                 continue
 
+    async def end(self, payload: bytes) -> None:
+        """Leave a last word, when nothing else writes any more."""
+        await self._write(payload)
+
     def read(self) -> LastStatus | None:
         """Give the last document; None where there is none."""
         try:

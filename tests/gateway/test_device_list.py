@@ -49,6 +49,14 @@ def test_of_an_old_word_no_state_and_no_signal_is_shown_as_live(age_s: float, sh
     assert found.nearby[0].age_s == age_s + 3.0
 
 
+def test_after_a_goodbye_nothing_is_shown_as_live_however_young_the_word() -> None:
+    left = json.dumps({"state": "offline", "devices": [READ], "nearby": [NEAR]}).encode()
+    found = listed(CLAIMS, left, 1.0)
+    assert (found.running, found.devices[0].state, found.devices[0].rssi, found.nearby[0].rssi) == (False, *[None] * 3)
+    assert found.devices[0].age_s == 3.0
+    assert text_of(found)[-1] == "as of 1 s ago: the gateway is not running, what is near now is not known"
+
+
 def test_of_a_device_not_heard_for_long_no_signal_is_shown() -> None:
     quiet = json.dumps({"nearby": [NEAR | {"age_s": 119.0}, NEAR | {"age_s": 119.1}]}).encode()
     assert [line.rssi for line in listed((), quiet, 1.0).nearby] == [-71, None]

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from gateway.selftest_uplink import is_running, running
+from gateway.running import holds_lock
+from gateway.selftest_uplink import running
 from gateway.settings import load_settings
 from gateway.tls import certificate_expiry
 from hearthwatch.services.ports import free_port
@@ -143,7 +144,7 @@ def test_a_running_gateway_is_asked_and_not_cut_off(site: Site) -> None:
         found = selftest(box / "gateway.toml", NO_BUS)
         assert verdicts(found, "broker", "centre") == ["ok", "ok"]
         assert "the gateway is running; connected 1 times" in found["centre"]["found"]["en"]
-        assert is_running(settings)
+        assert holds_lock(settings.outbox_path)
         with Guest(site, site.ingest, INGEST) as ingest:
             ingest.subscribe(f"{ROOT}/st-running/status")
             wait_until(lambda: ingest.heard, "its retained status")
@@ -153,7 +154,7 @@ def test_a_running_gateway_is_asked_and_not_cut_off(site: Site) -> None:
             assert status["certificate"] == {"expires_at": ends.isoformat()}
             process.kill()
             wait_until(lambda: json.loads(ingest.heard[-1][1]) == {"state": "offline"}, "its last will")
-    assert not is_running(settings)
+    assert not holds_lock(settings.outbox_path)
 
 
 async def test_a_health_device_in_reach_is_listed_by_name_and_make(rig2: Rig2, tmp_path: Path) -> None:
