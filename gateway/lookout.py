@@ -17,7 +17,7 @@ ADAPTERS_EVERY_S = 10.0
 HEARD_WITHIN_S = 30.0
 JUMP_TOLD_S = 60.0
 BEGIN_S_MAX = 10.0
-"""How long the stack may take to be seen for the first time: at the beginning nothing is gone yet."""
+"""How long stack and broker may take to be seen for the first time: at the beginning nothing is gone yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class Lookout:
         self._found: dict[str, AdapterFound] | None = None
         self._asked_s = float("-inf")
         self._well_s: dict[str, float] = {}
-        self._has_seen_stack = False
+        self._has_seen_stack = self._has_seen_broker = False
         self._jumps = 0
         self._jumped_s = float("-inf")
 
@@ -56,14 +56,16 @@ class Lookout:
         if watched.timekeeper.watch.jumps != self._jumps:
             self._jumps, self._jumped_s = watched.timekeeper.watch.jumps, now_s
         self._note_who_is_well(now_s)
-        self._has_seen_stack |= watched.stack.is_up or now_s - self._began_s > BEGIN_S_MAX
+        has_begun = now_s - self._began_s > BEGIN_S_MAX
+        self._has_seen_stack |= watched.stack.is_up or has_begun
+        self._has_seen_broker |= watched.has_broker() or has_begun
         return Facts(
             began_s=self._began_s,
             up_s=stamp.mono_ms / 1000,
             adapters=tuple(self._adapter(adapter, now_s) for adapter in watched.radio.adapters),
             bus=watched.stack.has_bus or not self._has_seen_stack,
             bluetoothd=watched.stack.is_up or not self._has_seen_stack,
-            broker=watched.has_broker(),
+            broker=watched.has_broker() or not self._has_seen_broker,
             clock_jumped=now_s - self._jumped_s < JUMP_TOLD_S,
             may_reboot=watched.may_reboot,
             is_safe=watched.is_safe(),
