@@ -64,6 +64,26 @@ def gateway_faults(
 
 
 @app.command()
+def gateway_outbox(
+    *,
+    seconds: Annotated[float, typer.Option(help="how long at each rate", min=1)] = 30,
+    rates: Annotated[str, typer.Option(help="readings a second")] = "1,8,10,100,1000",
+    backlog: Annotated[int, typer.Option(help="readings to drain", min=1000)] = 500_000,
+    as_json: Annotated[bool, typer.Option("--json", help="print the document and nothing else")] = False,
+) -> None:
+    """Outbox and courier without a radio: time to the disk, card wear, saturation, backlog. About five minutes.
+
+    The drain is measured twice: to a peer that only acknowledges, and to ingest with its database.
+    """
+    from hearthwatch.bench import gateway_outbox as bench
+
+    plan = bench.Plan(rates=tuple(int(rate) for rate in rates.split(",") if rate), seconds=seconds, backlog=backlog)
+    with tempfile.TemporaryDirectory(prefix="hearthwatch-bench-") as folder:
+        document = bench.measure(Path(folder), plan, _quiet if as_json else _say)
+    typer.echo(json.dumps(document, indent=None if as_json else 1))
+
+
+@app.command()
 def gateway_kill(
     *,
     kills: Annotated[int, typer.Option(help="kills at each rate", min=1)] = 200,
