@@ -58,9 +58,11 @@ class BlueZ:
             except (*_TROUBLE, StackError) as exc:
                 if trouble != (trouble := f"{type(exc).__name__}: {exc}"):
                     log.error("no D-Bus, trying again and again", error=trouble)
-            finally:
                 self._bus, self.has_bus = None, False
                 self._vanished(listener)
+            finally:
+                self._bus, self.has_bus = None, False
+                self._stop_introducing()
                 with suppress(*_TROUBLE):
                     bus.disconnect()
             await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
@@ -166,14 +168,17 @@ class BlueZ:
         self._introducing = asyncio.create_task(self._introduce(listener))
 
     def _vanished(self, listener: StackListener) -> None:
-        if self._introducing is not None:
-            self._introducing.cancel()
-            self._introducing = None
+        self._stop_introducing()
         self._ready.clear()
         if self.is_up:
             self.is_up = False
             log.error("bluetoothd is gone, every link with it" if self.has_bus else "D-Bus is gone, every link with it")
             listener.on_gone()
+
+    def _stop_introducing(self) -> None:
+        if self._introducing is not None:
+            self._introducing.cancel()
+            self._introducing = None
 
     async def _introduce(self, listener: StackListener) -> None:
         """Make ourselves known to a new bluetoothd; without an agent all but pairing works."""

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from bleak import BleakClient, BleakScanner
+from structlog.testing import capture_logs
 
 from firmware_stubs.bonding_thermometer import BondingThermometer
 from firmware_stubs.clock import ClinicalClock
@@ -192,6 +193,21 @@ async def test_what_can_not_even_be_asked_is_refused_too(watch: Watch) -> None:
         await watch.bluez.power_cycle("")
     with pytest.raises(StackError, match="invalid object path"):
         await watch.bluez.hang_up("hci0", "no address")
+
+
+async def test_a_stop_is_no_trouble(rig2: Rig2) -> None:  # noqa: ARG001 - it sets the bus
+    said: list[str] = []
+    bluez = BlueZ()
+    listener = StackListener(
+        on_gone=lambda: said.append("gone"), on_ready=lambda: said.append("ready"), may_pair=lambda _: False
+    )
+    with capture_logs() as logs:
+        task = asyncio.create_task(bluez.run(listener))
+        await eventually(lambda: said == ["ready"])
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert [line["event"] for line in logs if line["log_level"] == "error"] == []
+    assert said == ["ready"]
 
 
 async def test_bluetoothd_is_restarted_through_systemd(rig2: Rig2, watch: Watch) -> None:
