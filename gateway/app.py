@@ -164,7 +164,7 @@ class Gateway:
                 fleet=self.fleet,
                 timekeeper=timekeeper,
                 has_broker=lambda: self.uplink.connected,
-                is_safe=lambda: not self.intake.counts.disk_full,
+                is_safe=self._is_safe,
                 may_reboot=settings.reboot_allowed,
             ),
             self.recovery_log,
@@ -258,6 +258,10 @@ class Gateway:
             centre_reachable=centre.is_reachable,
             unreachable_for_s=age_s(centre.unreachable_since_ms),
         )
+
+    async def _is_safe(self) -> bool:
+        """Say whether all that was accepted lies on the disk, so that a reboot loses nothing."""
+        return not self.intake.counts.disk_full and (await self._door.account()).is_durable
 
     async def _centre_facts(self) -> CentreFacts:
         account = await self._door.account()

@@ -1,7 +1,7 @@
 """Gathers what the ladder of recovery looks at: from the stack, the adapters, the sessions and all the rest."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from gateway.adapter import Adapter
@@ -22,7 +22,7 @@ BEGIN_S_MAX = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """The parts that are looked at. `is_safe`: whether everything accepted is on the disk."""
+    """The parts that are looked at. `is_safe`: whether everything accepted is on the disk; asked where it matters."""
 
     stack: Stack
     radio: Radio
@@ -30,7 +30,7 @@ class Watched:
     fleet: Fleet
     timekeeper: Timekeeper
     has_broker: Callable[[], bool]
-    is_safe: Callable[[], bool]
+    is_safe: Callable[[], Awaitable[bool]]
     may_reboot: bool
 
 
@@ -68,7 +68,7 @@ class Lookout:
             broker=watched.has_broker() or not self._has_seen_broker,
             clock_jumped=now_s - self._jumped_s < JUMP_TOLD_S,
             may_reboot=watched.may_reboot,
-            is_safe=watched.is_safe(),
+            is_safe=watched.may_reboot and await watched.is_safe(),
         )
 
     async def _ask_for_adapters(self, now_s: float) -> None:

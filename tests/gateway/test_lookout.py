@@ -33,6 +33,7 @@ class View:
 
     def __init__(self, rig: FleetRig, fleet: object, stack: Stack) -> None:
         self.ahead_s = 0.0
+        self.safe = True
         loop = asyncio.get_running_loop()
         self.lookout = Lookout(
             Watched(
@@ -42,8 +43,8 @@ class View:
                 fleet=fleet,  # type: ignore[arg-type]
                 timekeeper=Timekeeper(ClinicalClock(), LinuxMachine(ClockTrust.SYNCHRONISED)),
                 has_broker=lambda: True,
-                is_safe=lambda: True,
-                may_reboot=False,
+                is_safe=self.is_safe,
+                may_reboot=True,
             )
         )
         parts: list[Any] = [self.lookout, rig.radio, *rig.radio.adapters]
@@ -52,6 +53,9 @@ class View:
 
     async def look(self) -> Facts:
         return await self.lookout.look()
+
+    async def is_safe(self) -> bool:
+        return self.safe
 
     async def adapter(self) -> AdapterFacts:
         (adapter,) = (await self.look()).adapters
@@ -158,3 +162,11 @@ async def test_what_was_there_once_is_missed_at_once(rig: FleetRig) -> None:
         await view.look()
         stack.is_up = False
         assert [t.cause for t in troubles(await view.look(), now_s=0.0)] == [Cause.BLUETOOTHD_GONE]
+
+
+async def test_a_reboot_is_safe_only_while_the_outbox_is(rig: FleetRig) -> None:
+    async with rig.fleet([], stack=Stack()) as fleet:
+        view = View(rig, fleet, Stack())
+        assert (await view.look()).is_safe
+        view.safe = False
+        assert not (await view.look()).is_safe
