@@ -15,18 +15,23 @@ from gateway.outbox import OutboxError, read_account
 from gateway.running import holds_lock
 from gateway.selftest_radio import Listening, RadioTrouble, adapters, version
 from gateway.settings import GatewaySettings
+from gateway.sounder import outputs_of, sound_once
 from gateway.tls import TlsFileError, certificate_expiry
 from vitals.finding import Finding
 
 
-async def selftest(settings: GatewaySettings, *, listen_s: float) -> AsyncIterator[Finding]:
-    """Try everything with settings that could be read."""
+async def selftest(settings: GatewaySettings, *, listen_s: float, is_loud: bool) -> AsyncIterator[Finding]:
+    """Try everything with settings that could be read; `is_loud`: the alarm too, as it would be heard and seen."""
     for finding in _machine(settings):
         yield finding
     async for finding in _radio(settings, listen_s):
         yield finding
     for finding in await asyncio.to_thread(_uplink, settings):
         yield finding
+    if is_loud:
+        outputs = outputs_of(settings.local_alarm)
+        failures = await sound_once(outputs)
+        yield box.alarm(sounds=bool(outputs.command), shines=outputs.led is not None, failures=failures)
 
 
 def _machine(settings: GatewaySettings) -> list[Finding]:

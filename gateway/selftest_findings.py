@@ -160,6 +160,36 @@ def power(is_low: bool | None) -> Finding | None:
     )
 
 
+def alarm(*, sounds: bool, shines: bool, failures: Sequence[str]) -> Finding:
+    """Judge the alarm's sound and light after one trial; whether they are loud and bright only people can say."""
+    if not (sounds or shines):
+        return Finding(
+            check="alarm",
+            verdict=Verdict.UNKNOWN,
+            found=Words(
+                en="nothing to try: [local_alarm] names no command and no light",
+                zh="无可测试：[local_alarm] 未设置声音命令和指示灯",
+            ),
+        )
+    if failures:
+        why = "; ".join(failures)
+        return broken(
+            "alarm",
+            en=f"it can not be heard or seen as it should: {why}",
+            zh=f"本地报警的声音或灯光失败：{why}",
+            way_out=Words(
+                en="correct [local_alarm]; sound card and LEDs need install.sh --alarm-output",
+                zh="请更正 [local_alarm]；使用声卡和指示灯需以 install.sh --alarm-output 安装",
+            ),
+        )
+    en, zh = " and ".join(["sound"] * sounds + ["light"] * shines), "和".join(["声音"] * sounds + ["灯光"] * shines)
+    return fine(
+        "alarm",
+        en=f"{en} done once: was it heard and seen where people sleep?",
+        zh=f"{zh}已测试一次：睡觉的房间能听到、看到吗？",
+    )
+
+
 def as_lines(findings: Sequence[Finding]) -> list[str]:
     """Write findings for a technician: a word, the check, English, and Chinese beneath."""
     lines = []

@@ -1,6 +1,7 @@
 """The self-test against real parts: a broker over TLS, bleak on rig 2, a running gateway that it must not cut off."""
 
 import asyncio
+import grp
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from gateway.running import holds_lock
+from gateway.selftest_command import service_groups
 from gateway.selftest_uplink import running
 from gateway.settings import load_settings
 from gateway.tls import certificate_expiry
@@ -53,9 +55,11 @@ def tried(site: Site, request: pytest.FixtureRequest) -> Callable[..., dict[str,
     return tried
 
 
-def selftest(config: Path, environment: dict[str, str], listen_s: float = 0.5) -> dict[str, dict[str, Any]]:
+def selftest(
+    config: Path, environment: dict[str, str], *options: str, listen_s: float = 0.5
+) -> dict[str, dict[str, Any]]:
     command = [sys.executable, "-m", "hearthwatch", "gateway", "selftest", "--json", "--config", str(config)]
-    command += ["--listen-s", str(listen_s)]
+    command += ["--listen-s", str(listen_s), *options]
     done = subprocess.run(
         command, env={**os.environ, **environment}, cwd=REPOSITORY, capture_output=True, text=True, check=False
     )
@@ -123,6 +127,37 @@ def test_a_certificate_that_is_missing_is_a_finding(tried: Callable[..., dict[st
     found = tried(broker_certificate_file='"/nowhere/gateway.pem"')
     assert verdicts(found, "certificate", "broker") == ["fail", "fail"]
     assert "/nowhere/gateway.pem" in found["certificate"]["found"]["en"]
+
+
+def test_the_alarm_is_tried_only_when_asked_for(site: Site, tmp_path: Path) -> None:
+    box = site.enrol("st-alarm")
+    (box / "state").mkdir()
+    config, led = box / "gateway.toml", tmp_path / "brightness"
+    assert "alarm" not in selftest(config, NO_BUS)
+    assert verdicts(selftest(config, NO_BUS, "--sound"), "alarm") == ["skip"]
+    led.touch()
+    beep = tmp_path / "beep"
+    beep.write_text(f'#!/bin/sh\necho "$HEARTHWATCH_ALARM $(cat {led})" > {tmp_path}/heard\n')
+    beep.chmod(0o755)
+    config.write_text(f'{config.read_text()}\n[local_alarm]\ncommand = ["{beep}"]\nled = "{led}"\n')
+    assert verdicts(selftest(config, NO_BUS, "--sound"), "alarm") == ["ok"]
+    assert (tmp_path / "heard").read_text() == "test 1\n"
+    beep.unlink()
+    found = selftest(config, NO_BUS, "--sound")
+    assert verdicts(found, "alarm") == ["fail"]
+    assert f"command: {beep}" in found["alarm"]["found"]["en"]
+
+
+def test_the_groups_that_the_service_has_are_asked_of_systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    group = grp.getgrall()[-1]
+    systemctl = tmp_path / "systemctl"
+    systemctl.write_text(f'#!/bin/sh\n[ "$2" = hearthwatch-gateway.service ] && echo {group.gr_name} no-such-group\n')
+    systemctl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert service_groups() == [group.gr_gid]
+    systemctl.unlink()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert service_groups() == []
 
 
 def test_wrong_settings_are_the_one_finding(tmp_path: Path) -> None:
