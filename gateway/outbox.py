@@ -28,6 +28,7 @@ from gateway.outbox_disk import (
     OutboxBusy,
     OutboxError,
     OutboxFull,
+    files_aside,
     is_damage,
     locked,
     opened,
@@ -67,7 +68,7 @@ def _healed(method: "Callable[Concatenate[Outbox, P], T]") -> "Callable[Concaten
                 if isinstance(exc, sqlite3.ProgrammingError):
                     raise
                 if not is_damage(exc):
-                    raise OutboxFull(f"{self.path}: {exc}") from exc
+                    raise OutboxFull(f"{self.path}: {str(exc) or repr(exc)}") from exc
                 if broke_before:
                     raise OutboxFull(f"{self.path}: a new file breaks too: {exc}") from exc
                 self._put_aside(str(exc))
@@ -198,14 +199,23 @@ class Outbox:
         return self._opened
 
     def _begin(self, db: sqlite3.Connection) -> None:
-        """Begin a new file: with number 1, or far behind all numbers of the broken one it follows."""
-        if self._broken is not None:
-            begin_beside(self._broken, db, known_end=self._end)
+        """Begin a new file: with number 1, or far behind all numbers of the broken one it follows.
+
+        That one may be of a life before this, which put it aside and then had no disk to begin the new one on.
+        """
+        broken = self._broken or next(reversed(files_aside(self.path)), None)
+        if broken is not None:
+            begin_beside(broken, db, known_end=self._end)
 
     def _put_aside(self, why: str) -> None:
-        self._end = self._opened.end if self._opened else 0
+        """Put the broken file aside. Raises OutboxFull where the disk refuses that, too."""
+        if self._opened is not None:
+            self._end = self._opened.end
         self._close_file()
-        self.set_aside = self._broken = put_aside(self.path, bytes_max=self._bytes_max)
+        try:
+            self.set_aside = self._broken = put_aside(self.path, bytes_max=self._bytes_max)
+        except OSError as exc:
+            raise OutboxFull(f"{self.path} is broken ({why}) and can not be put aside: {exc}") from exc
         log.error("outbox is broken, put aside", file=str(self.set_aside), error=why)
 
     def _close_file(self) -> None:

@@ -69,13 +69,13 @@ class Damaged(sqlite3.DatabaseError):
     """The file can be opened but is no sound outbox; the message says what was found."""
 
 
-FILE_TROUBLE = (sqlite3.DatabaseError, UnicodeDecodeError, OSError)
+FILE_TROUBLE = (sqlite3.DatabaseError, UnicodeDecodeError, OSError, MemoryError)
 """What work with a file may raise, be it the disk's or the file's fault (see `is_damage`), but not a bug of ours."""
 
 
 def is_damage(error: Exception) -> bool:
     """Say whether an error means that the file is broken: else it is the disk that takes or gives nothing now."""
-    if isinstance(error, OSError):
+    if isinstance(error, OSError | MemoryError):  # SQLITE_NOMEM comes as a MemoryError
         return False
     code = getattr(error, "sqlite_errorcode", None)
     return code is None or code in _UNREADABLE or code & 0xFF not in _DISK_SAYS_NO
@@ -125,15 +125,17 @@ def opened(path: Path, begin: Callable[[sqlite3.Connection], None]) -> sqlite3.C
 
 
 def put_aside(path: Path, *, bytes_max: int) -> Path:
-    """Rename a broken file and its log; keep SET_ASIDE_MAX of them within the bytes (the newest always)."""
+    """Rename a broken file and its log; keep SET_ASIDE_MAX of them within the bytes (the newest always).
+
+    Raises OSError; then nothing is renamed, as far as the disk allows that.
+    """
     earlier = files_aside(path)
     aside = path.with_name(f"{path.name}.unreadable-{_number(earlier[-1]) + 1 if earlier else 1}")
-    for suffix in ("-wal", "-shm", ""):
-        with suppress(FileNotFoundError):
-            beside(path, suffix).rename(beside(aside, suffix))
+    _rename(path, aside)
     kept = [*earlier, aside]
-    while len(kept) > 1 and (len(kept) > SET_ASIDE_MAX or sum(map(_bytes, kept)) > bytes_max):
-        remove(kept.pop(0))
+    with suppress(OSError):  # another time, then
+        while len(kept) > 1 and (len(kept) > SET_ASIDE_MAX or sum(map(_bytes, kept)) > bytes_max):
+            remove(kept.pop(0))
     return aside
 
 
@@ -149,8 +151,11 @@ def files_aside(path: Path) -> list[Path]:
 
 
 def set_aside_count(path: Path) -> int:
-    """Count the broken files kept beside an outbox."""
-    return len(files_aside(path))
+    """Count the broken files kept beside an outbox; none where the disk does not let us look."""
+    try:
+        return len(files_aside(path))
+    except OSError:
+        return 0
 
 
 def is_cut_short(log: Path, frames: int) -> bool:
@@ -245,6 +250,21 @@ def _fill_log(log: Path) -> None:
             os.fsync(file.fileno())
             # Else the kernel keeps the zeros as one large piece, and counts (some file systems write) it all each time.
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _rename(path: Path, aside: Path) -> None:
+    """Rename a file and what lies beside it, all or nothing: without its log it would be another, and look sound."""
+    renamed: list[str] = []
+    try:
+        for suffix in ("-wal", "-shm", ""):
+            with suppress(FileNotFoundError):
+                beside(path, suffix).rename(beside(aside, suffix))
+                renamed.append(suffix)
+    except OSError:
+        for suffix in renamed:
+            with suppress(OSError):
+                beside(aside, suffix).rename(beside(path, suffix))
+        raise
 
 
 def _number(aside: Path) -> int:

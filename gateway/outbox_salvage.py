@@ -4,6 +4,7 @@ Which rows the centre had stored, the broken file may not know any more: it gets
 outbox id, and filters them by patient, device and instant, as it does with every repetition.
 """
 
+import os
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing, suppress
@@ -15,7 +16,7 @@ import structlog
 from gateway import outbox_schema as sql
 from gateway.evidence import Span
 from gateway.outbox_book import BOOT_GAP, Book, Kept
-from gateway.outbox_disk import Damaged
+from gateway.outbox_disk import Damaged, is_damage
 from gateway.rows import RowRange, Source
 
 SALVAGE_ROWS = 1_000
@@ -24,8 +25,7 @@ SALVAGE_ROWS = 1_000
 FAR = 2**40
 """Where numbering begins beside a broken file of which not even the last number is known."""
 
-UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
-
+_TROUBLE = (sqlite3.DatabaseError, UnicodeDecodeError)
 _ROW_BYTES_MIN = 20
 _PAGE_ROWS_MIN = 16
 
@@ -35,14 +35,14 @@ log = structlog.get_logger()
 def begin_beside(broken: Path, db: sqlite3.Connection, *, known_end: int) -> None:
     """Begin a new file beside a broken one: its numbers far behind, its evidence taken over, its rows to be moved."""
     end = None
-    with suppress(*UNREADABLE), closing(BrokenFile(broken)) as old:
+    with suppress(Damaged, sqlite3.IntegrityError), closing(BrokenFile(broken)) as old:
         end = old.end()
-        for span in old.evidence():
-            db.execute(sql.INSERT_EVIDENCE, (span.device, span.first_ms, span.end_ms))
-        db.executemany(sql.INSERT_BOOT, old.boots())
         if end is not None:
             db.execute(sql.INSERT_SALVAGE, (broken.name, 0, end))
         db.executemany(sql.INSERT_SALVAGE, old.tasks())
+        db.executemany(sql.INSERT_BOOT, old.boots())
+        for span in old.evidence():
+            db.execute(sql.INSERT_EVIDENCE, (span.device, span.first_ms, span.end_ms))
     first = max(known_end, end or 0) + BOOT_GAP if known_end or end else FAR
     db.execute(sql.COUNT, ("end_row", first))
     db.execute(sql.COUNT, ("passed_over", first - 1))
@@ -88,23 +88,31 @@ class Salvage:
         if self._file is None:
             try:
                 self._file = BrokenFile(self._folder / name)
-            except UNREADABLE:
+                self._sources = self._file.sources()
+            except Damaged:
                 return [], end
-            self._sources = self._file.sources()
+            except BaseException:
+                self.close()
+                raise
         return self._file.rows(next_row, end, limit=SALVAGE_ROWS)
 
 
 class BrokenFile:
-    """A broken file, opened to be read only."""
+    """A broken file, opened to be read only.
+
+    What is broken is passed over; what only can not be read now raises sqlite3.DatabaseError, and may be tried again.
+    """
 
     def __init__(self, aside: Path) -> None:
-        """Open it. Raises UNREADABLE where there is no reading it at all."""
+        """Open it. Raises Damaged where there is no reading it at all."""
+        if not os.access(aside, os.R_OK):
+            raise Damaged(f"{aside} is gone")
         self._db = sqlite3.connect(
             f"{aside.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
         )
         try:
-            self._pages = int(self._db.execute("PRAGMA page_count").fetchone()[0])
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+            self._pages = int(self._read("PRAGMA page_count")[0][0])
+            version = self._read("PRAGMA user_version")[0][0]
             if version != sql.FORMAT:
                 raise Damaged(f"format {version}, not {sql.FORMAT}")
         except BaseException:
@@ -124,8 +132,8 @@ class BrokenFile:
         """Give the sources, from their table or from its index, which says the same on other pages."""
         for query in (sql.SELECT_SOURCES, sql.SELECT_SOURCES_AGAIN):
             try:
-                found = self._db.execute(query).fetchall()
-            except UNREADABLE:
+                found = self._read(query)
+            except Damaged:
                 continue
             return {
                 key: Source(device=device, acquisition=acquisition, boot_id=boot_id, synchronised=bool(synchronised))
@@ -137,8 +145,8 @@ class BrokenFile:
     def boots(self) -> list[tuple[int, int]]:
         """Give where each boot's rows begin; none where that can not be read."""
         try:
-            return [row for row in self._db.execute(sql.SELECT_BOOTS) if _are_numbers(row)]
-        except UNREADABLE:
+            return [row for row in self._read(sql.SELECT_BOOTS) if _are_numbers(row)]
+        except Damaged:
             return []
 
     def evidence(self) -> list[Span]:
@@ -156,7 +164,7 @@ class BrokenFile:
         """
         try:
             rows = self._sound(first, end, limit)
-        except UNREADABLE:
+        except Damaged:
             window_end = min(first + limit, end)
             return self._pieces(first, window_end), window_end
         return rows, rows[-1][0] + 1 if len(rows) == limit else end
@@ -168,7 +176,7 @@ class BrokenFile:
     def _pieces(self, first: int, end: int) -> list[Kept]:
         try:
             return self._sound(first, end, end - first)
-        except UNREADABLE:
+        except Damaged:
             is_one_page = end - first <= _PAGE_ROWS_MIN
             if end - first == 1 or (is_one_page and not self._can_read(first) and not self._can_read(end - 1)):
                 return []
@@ -178,26 +186,35 @@ class BrokenFile:
     def _can_read(self, number: int) -> bool:
         try:
             self._sound(number, number + 1, 1)
-        except UNREADABLE:
+        except Damaged:
             return False
         return True
 
     def _sound(self, first: int, end: int, limit: int) -> list[Kept]:
-        return [row for row in self._db.execute(sql.SELECT_SOUND, (first, end, limit)) if _are_numbers(row)]
+        return [row for row in self._read(sql.SELECT_SOUND, (first, end, limit)) if _are_numbers(row)]
 
     def _all(self, query: str) -> list[Any]:
         """Read one of the tables of a name and two numbers."""
         try:
-            return [row for row in self._db.execute(query) if isinstance(row[0], str) and _are_numbers(row[1:])]
-        except UNREADABLE:
+            return [row for row in self._read(query) if isinstance(row[0], str) and _are_numbers(row[1:])]
+        except Damaged:
             return []
 
     def _one(self, query: str) -> int | None:
         try:
-            row = self._db.execute(query).fetchone()
-        except UNREADABLE:
+            rows = self._read(query)
+        except Damaged:
             return None
-        return row[0] if row is not None and isinstance(row[0], int) else None
+        return rows[0][0] if rows and isinstance(rows[0][0], int) else None
+
+    def _read(self, query: str, columns: tuple[int, ...] = ()) -> list[Any]:
+        """Raises Damaged where it is the file that is broken, else what SQLite raises."""
+        try:
+            return self._db.execute(query, columns).fetchall()
+        except _TROUBLE as exc:
+            if is_damage(exc):
+                raise Damaged(str(exc)) from exc
+            raise
 
 
 def _are_numbers(columns: Sequence[object]) -> bool:

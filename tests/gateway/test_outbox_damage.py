@@ -2,22 +2,25 @@
 
 import os
 import random
+import resource
 import shutil
 import sqlite3
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
 
 import pytest
 
 from gateway.floor import Floor
-from gateway.outbox import SET_ASIDE_MAX, Outbox, set_aside_count
+from gateway.outbox import SET_ASIDE_MAX, Outbox, OutboxFull, set_aside_count
 from gateway.outbox_book import BOOT_GAP
 from gateway.outbox_disk import is_cut_short
 from gateway.outbox_door import OutboxDoor
-from gateway.outbox_salvage import FAR, SALVAGE_ROWS
+from gateway.outbox_pair import OutboxPair
+from gateway.outbox_salvage import FAR, SALVAGE_ROWS, BrokenFile
 from gateway.rows import ROW_END, Row, RowRange, merged
 from tests.gateway.outbox_rows import ALL, BIG, numbers, opened, readings, rows, stamped
 from tests.gateway.waiting import eventually
@@ -313,6 +316,141 @@ def test_a_file_that_breaks_while_it_takes_over_hands_its_task_on(path: Path) ->
     assert len(numbers(outbox)) > COUNT - SALVAGE_ROWS - 200
     assert set_aside_count(path) == 2
     outbox.close()
+
+
+@contextmanager
+def held_fast(path: Path) -> Iterator[None]:
+    """Mount a file upon itself: it can be read and written, and not be renamed, as on a card that dies; or skip."""
+    done = subprocess.run(["mount", "--bind", str(path), str(path)], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+
+def test_a_broken_file_that_can_not_be_put_aside_at_the_start_is_a_refusal(path: Path) -> None:
+    filled(path, 3_000)
+    garble(path, path.stat().st_size - 1_024, 1_024)
+    with held_fast(path):
+        with pytest.raises(OutboxFull, match="put aside"):
+            opened(path)
+        pair = OutboxPair(opened, path, path.parent / "stand-in" / "outbox.sqlite")
+        pair.accept(readings(2))
+        account = pair.account()
+        assert (account.is_durable, account.depth) == (False, 2)
+        assert account.trouble is not None
+        pair.close()
+    outbox = opened(path)
+    assert set_aside_count(path) == 1
+    salvaged(outbox)
+    assert len(numbers(outbox)) > 2_800
+    outbox.close()
+
+
+@pytest.mark.parametrize("work", ["read", "accept", "stored", "account", "salvage", "probe"])
+def test_a_file_that_breaks_while_running_and_can_not_be_put_aside_is_a_refusal(path: Path, work: str) -> None:
+    outbox = opened(path)
+    outbox.accept(readings(COUNT))
+    empty_log(outbox)
+    end = outbox.account().end_row
+    works: dict[str, Callable[[], object]] = {
+        "read": lambda: outbox.read(ALL, limit=10),
+        "accept": lambda: outbox.accept(readings(1)),
+        "stored": lambda: outbox.stored([RowRange(10, 20)]),
+        "account": outbox.account,
+        "salvage": outbox.salvage,
+        "probe": outbox.probe,
+    }
+    garble(path, 0, path.stat().st_size)
+    outbox._book().db.execute("PRAGMA shrink_memory")
+    with held_fast(path):
+        for _ in range(2):
+            with pytest.raises(OutboxFull, match="put aside"):
+                works[work]()
+        assert set_aside_count(path) == 0
+    works[work]()
+    assert set_aside_count(path) == 1
+    accepted = outbox.accept(readings(1))
+    assert accepted is not None
+    assert accepted.first >= end + BOOT_GAP
+    outbox.close()
+
+
+def test_a_broken_file_whose_follower_could_not_be_begun_is_moved_over_by_the_next_life(path: Path) -> None:
+    before = filled(path, 3_000)
+    garble(path, path.stat().st_size - 1_024, 1_024)
+    outbox = opened(path)
+    accepted = outbox.accept(readings(1))
+    assert accepted is not None
+    outbox.close()
+    for suffix in ("", LOG, "-shm"):  # as a disk leaves it that was full at that instant
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    outbox = opened(path)
+    assert outbox.is_salvaging
+    salvaged(outbox)
+    assert len(set(numbers(outbox)) & {row[0] for row in before}) > 2_800
+    outbox.close()
+
+
+@contextmanager
+def no_more_handles() -> Iterator[None]:
+    """Let the kernel open no file any more for this process."""
+    free = os.open(os.devnull, os.O_RDONLY)
+    os.close(free)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_broken_file_that_can_not_be_opened_at_this_moment_is_moved_over_later(path: Path) -> None:
+    filled(path, 3_000)
+    garble(path, path.stat().st_size - 1_024, 1_024)
+    outbox = opened(path)
+    with no_more_handles(), pytest.raises(OutboxFull):
+        outbox.salvage()
+    assert outbox.is_salvaging
+    salvaged(outbox)
+    assert len(numbers(outbox)) > 2_800
+    outbox.close()
+
+
+def test_a_broken_file_that_is_gone_is_not_waited_for(path: Path) -> None:
+    filled(path, 3_000)
+    garble(path, path.stat().st_size - 1_024, 1_024)
+    outbox = opened(path)
+    assert outbox.set_aside is not None
+    outbox.set_aside.unlink()
+    assert salvaged(outbox) == []
+    assert outbox.accept(readings(1)) is not None
+    outbox.close()
+
+
+def test_rows_that_another_keeps_from_being_read_are_not_given_up(path: Path) -> None:
+    before = filled(path, 100)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode = DELETE")
+        broken = BrokenFile(path)
+        broken._db.execute("PRAGMA busy_timeout = 0")
+        other.execute("BEGIN EXCLUSIVE")
+        reads: list[Callable[[], object]] = [
+            lambda: broken.rows(0, 1_000, limit=1_000),
+            broken.sources,
+            broken.boots,
+            broken.evidence,
+            broken.tasks,
+            broken.end,
+        ]
+        for read in reads:
+            with pytest.raises(sqlite3.OperationalError, match="locked"):
+                read()
+        other.execute("ROLLBACK")
+        assert len(broken.rows(0, 1_000, limit=1_000)[0]) == len(before)
+        broken.close()
 
 
 def test_files_put_aside_are_bounded_in_number_and_in_bytes(path: Path) -> None:
