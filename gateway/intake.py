@@ -4,7 +4,7 @@ Bound: at most `WAITING_MAX` notifications wait; at the bound the oldest is drop
 While the disk takes nothing, what comes is read all the same: whoever listens to readings (the alarm at home) must not
 be deaf because a disk is full.
 A finished measurement that its device sends again is one row (`repeats`); what comes out of a device's memory a second
-time after a restart is the outbox's to know.
+time, at the next link or after a restart, is the outbox's to know: such frames go there as records.
 """
 
 import asyncio
@@ -23,8 +23,9 @@ from gateway.instants import Instants
 from gateway.outbox import OutboxFull, Undecoded
 from gateway.outbox_door import OutboxDoor
 from gateway.packing import milliseconds
-from gateway.placing import Place, Stamp, Stamped, place
+from gateway.placing import Place, Stamp, Stamped, as_heard, place
 from gateway.repeats import Repeats
+from gateway.rows import Record
 from gateway.waits import Waits
 from vitals.reading import Acquisition, unscaled
 from vitals.signals import Signal
@@ -70,19 +71,22 @@ class Batch:
 
     `repeats` counts those that only said again what is known.
 
-    `telling` are the rows that may raise an alarm by themselves: a wellness wearable's may not (CLINICAL 2.4).
+    `telling` are the rows that may raise an alarm by themselves, as an alarm has to take them: a wellness wearable's
+    may not (CLINICAL 2.4). `records` are what devices say comes from their memory.
     """
 
     taken: int = 0
     since_s: float = 0.0
     rows: list[Stamped] = field(default_factory=list)
     telling: list[Stamped] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
     undecoded: list[Undecoded] = field(default_factory=list)
     repeats: int = 0
 
     def joined(self, later: "Batch") -> "Batch":
         """Give both as one; to be used instead of either."""
         self.rows.extend(later.rows)
+        self.records.extend(later.records)
         self.undecoded.extend(later.undecoded)
         return replace(self, taken=self.taken + later.taken, repeats=self.repeats + later.repeats)
 
@@ -163,7 +167,7 @@ class Intake:
             log.warning("undecoded", device=note.device, characteristic=note.characteristic, error=note.error)
         for attempt in range(2**31):
             try:
-                await self._door.accept(batch.rows, batch.undecoded)
+                numbers = await self._door.accept(batch.rows, batch.undecoded, batch.records)
                 break
             except OutboxFull as exc:
                 self.counts.disk_full = True
@@ -171,13 +175,15 @@ class Intake:
                 log.error("outbox takes nothing, readings wait in memory", error=str(exc), retry_s=delay_s)
                 await self._read_on(delay_s)
         self.counts.disk_full = False
-        self.counts.accepted += len(batch.rows)
+        accepted = numbers.end - numbers.first if numbers else 0
+        self.counts.accepted += accepted
         self.counts.undecoded += len(batch.undecoded)
         self.counts.repeats += batch.repeats
         self.counts.groups += 1
-        if batch.rows:
+        if accepted:
+            new = batch.records if accepted > len(batch.rows) else ()
             self.waits.note(1000 * (self._now_s() - batch.since_s))
-            self._on_accepted(any(self._breaches(row) for row in batch.rows))
+            self._on_accepted(any(self._breaches(row) for row in (*batch.rows, *(r for n in new for r in n.rows))))
 
     def _next_batch(self) -> Batch:
         group = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH_MAX))]
@@ -209,31 +215,41 @@ class Intake:
 
 def taken_apart(group: list[Notification], where: Place, memory: Memory) -> Batch:
     """Decode and place a group; records from a memory come last, so that they and live rows pack tightly."""
-    rows: list[Stamped] = []
-    telling: list[Stamped] = []
-    undecoded: list[Undecoded] = []
+    batch = Batch(taken=len(group))
     repeats = 0
     for item in group:
         try:
             decoded = _decoded(item)
+            placed = _placed(item, decoded, where, memory)
         except DecodeError as exc:
-            undecoded.append(_undecoded(item, exc))
+            batch.undecoded.append(_undecoded(item, str(exc)))
             continue
-        if memory.repeats.is_repeat(
-            decoded, device=item.device, characteristic=item.characteristic, payload=item.payload, now=item.stamp.wall
-        ):
-            repeats += 1
+        except Exception as exc:  # a fault of ours costs this frame, and nothing of what follows
+            log.exception("frame not taken apart", device=item.device, characteristic=item.characteristic)
+            batch.undecoded.append(_undecoded(item, f"{type(exc).__name__}: {exc}"))
             continue
-        placed = place(decoded, device=item.device, stamp=item.stamp, place=where, clock_offset_s=item.clock_offset_s)
-        placed = memory.instants.beats_apart(placed)
-        rows.extend(placed)
+        repeats += placed is None
+        if decoded.from_storage and decoded.measurements:  # a repeat too: the outbox is to know the memory's copy
+            batch.records.append(Record(device=item.device, payload=item.payload, rows=tuple(placed or ())))
+        else:
+            batch.rows.extend(placed or ())
         if not DRIVER_BY_NAME[item.driver].wellness:
-            telling.extend(placed)
-        for measured in decoded.measurements:
-            if measured.signal is Signal.BATTERY and measured.value is not None:
-                memory.battery_percent[item.device] = unscaled(Signal.BATTERY, measured.value)
-    rows.sort(key=lambda row: row.reading.acquisition is Acquisition.STORED)
-    return Batch(taken=len(group), rows=rows, telling=telling, undecoded=undecoded, repeats=repeats)
+            batch.telling.extend(map(as_heard, placed or ()))
+    batch.rows.sort(key=lambda row: row.reading.acquisition is Acquisition.STORED)
+    return replace(batch, repeats=repeats)
+
+
+def _placed(item: Notification, decoded: Decoded, where: Place, memory: Memory) -> list[Stamped] | None:
+    """Give a frame's rows; None for a measurement that is known."""
+    if memory.repeats.is_repeat(
+        decoded, device=item.device, characteristic=item.characteristic, payload=item.payload, now=item.stamp.wall
+    ):
+        return None
+    rows = place(decoded, device=item.device, stamp=item.stamp, place=where, clock_offset_s=item.clock_offset_s)
+    for measured in decoded.measurements:
+        if measured.signal is Signal.BATTERY and measured.value is not None:
+            memory.battery_percent[item.device] = unscaled(Signal.BATTERY, measured.value)
+    return memory.instants.beats_apart(rows)
 
 
 def _decoded(item: Notification) -> Decoded:
@@ -243,11 +259,11 @@ def _decoded(item: Notification) -> Decoded:
     return driver.decode(item.characteristic, item.payload)
 
 
-def _undecoded(item: Notification, exc: DecodeError) -> Undecoded:
+def _undecoded(item: Notification, error: str) -> Undecoded:
     return Undecoded(
         wall_ms=milliseconds(item.stamp),
         device=item.device,
         characteristic=item.characteristic,
         payload=item.payload,
-        error=str(exc),
+        error=error,
     )

@@ -1,6 +1,6 @@
 """Gives a decoded payload its device, its time and its acquisition: what the outbox keeps."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 
 from gateway.device_clock import Origin, instant, made_at, origin
@@ -24,12 +24,17 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stamped:
-    """A reading with what is needed to correct its time later."""
+    """A reading with what is needed to correct its time later.
+
+    `may_be_live`: it goes out as a record, with its device's time, and may have been made just now: while our clock is
+    in doubt nobody can tell.
+    """
 
     reading: Reading
     mono_ms: int
     boot_id: int
     synchronised: bool
+    may_be_live: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,55 +56,71 @@ def place(
 
     `clock_offset_s`: the device's clock minus ours as this link found it, by a stamp of the same trust; None: unknown.
     """
-    acquisition, measured_at, doubtful = _when(decoded, stamp, place, clock_offset_s)
+    when = _when(decoded, stamp, place, clock_offset_s)
     return [
         Stamped(
             reading=Reading(
                 device=device,
                 signal=m.signal,
-                measured_at=measured_at - timedelta(milliseconds=m.before_ms),
+                measured_at=when.measured_at - timedelta(milliseconds=m.before_ms),
                 value=m.value,
-                quality=max(m.quality, Quality.QUESTIONABLE) if doubtful else m.quality,
-                reason=Reason.UNKNOWN if doubtful and m.quality < Quality.QUESTIONABLE else m.reason,
-                acquisition=acquisition,
+                quality=max(m.quality, when.trust),
+                reason=Reason.UNKNOWN if m.quality < when.trust else m.reason,
+                acquisition=when.acquisition,
             ),
             mono_ms=stamp.mono_ms - round(m.before_ms / place.speed),
             boot_id=stamp.boot_id,
             synchronised=stamp.synchronised,
+            may_be_live=when.may_be_live,
         )
         for m in decoded.measurements
     ]
 
 
-def _when(
-    decoded: Decoded, stamp: Stamp, place: Place, clock_offset_s: float | None
-) -> tuple[Acquisition, datetime, bool]:
-    """Decide acquisition, time, and whether the time is doubtful.
+def as_heard(row: Stamped) -> Stamped:
+    """Give a row as an alarm has to take it: what may have been made just now, was."""
+    return replace(row, reading=replace(row.reading, acquisition=Acquisition.SPOT)) if row.may_be_live else row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _When:
+    """What is known of a payload's time; no measurement in it is of better quality than `trust`."""
+
+    acquisition: Acquisition
+    measured_at: datetime
+    trust: Quality = Quality.GOOD
+    may_be_live: bool = False
+
+
+def _when(decoded: Decoded, stamp: Stamp, place: Place, clock_offset_s: float | None) -> _When:
+    """Decide acquisition and time, and how far the time is to be trusted.
 
     A device's own time counts only for what comes from its memory: something live is stamped by the gateway.
     While the gateway's clock is not synchronised no age can be told (unless the device's clock was read on this link),
     so a device that gives a time is believed.
     """
     if decoded.mode is Mode.CONTINUOUS:
-        return Acquisition.CONTINUOUS, stamp.wall, False
+        return _When(acquisition=Acquisition.CONTINUOUS, measured_at=stamp.wall)
     if decoded.device_time is None:
-        return Acquisition.SPOT, stamp.wall, False
+        return _made_now(stamp)
     device_time = instant(decoded.device_time, place.zone)
     if device_time is None:
-        return Acquisition.SPOT, stamp.wall, True
+        return _without_time(decoded, stamp)
     if clock_offset_s is not None:
         return _when_by_its_clock(decoded, device_time, stamp, place, offset_s=clock_offset_s)
+    if not stamp.synchronised:
+        return replace(_from_memory(device_time), may_be_live=not decoded.from_storage)
     age = stamp.wall - device_time
-    if stamp.synchronised and age > STORED_AGE_MAX:
-        return Acquisition.SPOT, stamp.wall, True
-    if decoded.from_storage or age > place.stored_after or not stamp.synchronised:
-        return Acquisition.STORED, device_time, False
-    return Acquisition.SPOT, stamp.wall, False
+    if age > STORED_AGE_MAX:
+        return _without_time(decoded, stamp)
+    if decoded.from_storage or age > place.stored_after:
+        return _from_memory(device_time)
+    return _made_now(stamp)
 
 
 def _when_by_its_clock(
     decoded: Decoded, device_time: datetime, stamp: Stamp, place: Place, *, offset_s: float
-) -> tuple[Acquisition, datetime, bool]:
+) -> _When:
     """Decide the same where the device's clock was held against ours."""
     if not decoded.from_storage:
         came_from = origin(
@@ -110,10 +131,25 @@ def _when_by_its_clock(
             may_be_set=stamp.synchronised,
         )
         if came_from is not Origin.MEMORY:
-            return Acquisition.SPOT, stamp.wall, came_from is Origin.UNKNOWN
+            return _made_now(stamp, trust=Quality.QUESTIONABLE if came_from is Origin.UNKNOWN else Quality.GOOD)
     if not stamp.synchronised:  # the age is known, but not which of the two clocks is right
-        return Acquisition.STORED, device_time, False
+        return _from_memory(device_time)
     measured_at = made_at(device_time, wall=stamp.wall, offset_s=offset_s, can_be_fetched_again=decoded.from_storage)
     if measured_at is None or stamp.wall - measured_at > STORED_AGE_MAX:
-        return Acquisition.SPOT, stamp.wall, True
-    return Acquisition.STORED, measured_at, False
+        return _without_time(decoded, stamp)
+    return _from_memory(measured_at)
+
+
+def _made_now(stamp: Stamp, *, trust: Quality = Quality.GOOD) -> _When:
+    return _When(acquisition=Acquisition.SPOT, measured_at=stamp.wall, trust=trust)
+
+
+def _from_memory(measured_at: datetime) -> _When:
+    return _When(acquisition=Acquisition.STORED, measured_at=measured_at)
+
+
+def _without_time(decoded: Decoded, stamp: Stamp) -> _When:
+    """What the device itself calls a record is old, nobody knows how old; all else may have been made just now."""
+    if decoded.from_storage:
+        return replace(_from_memory(stamp.wall), trust=Quality.INVALID)
+    return _made_now(stamp, trust=Quality.QUESTIONABLE)

@@ -7,9 +7,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
+from gateway.alarm_settings import LocalAlarmSettings
+from gateway.drivers import BLUETOOTH_SIG, DRIVER_BY_NAME
 from gateway.floor import Floor
+from gateway.gatt.decoded import Decoded
 from gateway.intake import BATCH_MAX, WAITING_MAX, Intake, Memory, Notification, taken_apart
+from gateway.local_alarm import LocalAlarm
 from gateway.machine import ClockTrust, LinuxMachine, Timekeeper
 from gateway.outbox_door import OutboxDoor
 from gateway.placing import Place, Stamp, Stamped
@@ -237,3 +242,115 @@ def test_a_beat_lies_before_its_payload_by_clinical_time_on_the_wall_and_by_mach
     older, newer = (row for row in rows if row.reading.signal is Signal.RR_INTERVAL)
     assert newer.reading.measured_at - older.reading.measured_at == timedelta(seconds=1)
     assert newer.mono_ms - older.mono_ms == 50
+
+
+NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+AT_NOW = Stamp(wall=NOW, mono_ms=10_000, boot_id=1, synchronised=True)
+FROM_STORAGE = "0002"
+
+
+def spot_check(shown: datetime, *, stamp: Stamp, spo2: int = 80, from_storage: bool = False) -> Notification:
+    """A PLX Spot-Check Measurement with the device's time, and its word that it comes from its storage."""
+    time = shown.year.to_bytes(2, "little") + bytes((shown.month, shown.day, shown.hour, shown.minute, shown.second))
+    head = "03" if from_storage else "01"
+    payload = f"{head}{spo2:02x}004800{time.hex()}{FROM_STORAGE if from_storage else ''}"
+    return replace(notification(payload, "2a5e"), stamp=stamp)
+
+
+def glucose(sequence: int, shown: datetime, *, stamp: Stamp = AT_NOW) -> Notification:
+    """A record of a glucose meter: 5.5 mmol/l, capillary whole blood, finger."""
+    time = shown.year.to_bytes(2, "little") + bytes((shown.month, shown.day, shown.hour, shown.minute, shown.second))
+    payload = b"\x06" + sequence.to_bytes(2, "little") + time + bytes.fromhex("37c011")
+    return replace(notification(payload.hex(), "2a18"), stamp=stamp)
+
+
+@pytest.mark.parametrize(("from_storage", "awaited"), [(False, ("AA",)), (True, ())])
+def test_while_our_clock_is_in_doubt_the_alarm_hears_what_may_have_been_made_just_now(
+    from_storage: bool, awaited: tuple[str, ...]
+) -> None:
+    alarm = LocalAlarm(LocalAlarmSettings().rules())
+    doubtful = replace(AT_NOW, synchronised=False)
+    batch = taken_apart([spot_check(NOW, stamp=doubtful, from_storage=from_storage)], WHERE, Memory())
+    for row in batch.telling:
+        alarm.hear(row.reading, row.mono_ms)
+    assert alarm.awaiting_repeat == awaited
+    kept = [*batch.rows, *(row for record in batch.records for row in record.rows)]
+    assert {(row.reading.acquisition, row.reading.measured_at) for row in kept} == {(Acquisition.STORED, NOW)}
+
+
+def test_what_a_right_clock_calls_old_is_no_alarm() -> None:
+    batch = taken_apart([spot_check(NOW - timedelta(hours=3), stamp=AT_NOW)], WHERE, Memory())
+    assert {row.reading.acquisition for row in batch.telling} == {Acquisition.STORED}
+
+
+@pytest.mark.parametrize("began", [datetime(2000, 1, 1, tzinfo=UTC), NOW - timedelta(days=30)])
+async def test_a_memory_fetched_at_every_link_is_accepted_once_whatever_its_clock(
+    tmp_path: Path, began: datetime
+) -> None:
+    for life in range(3):  # a gateway that was started anew knows it too
+        door = await OutboxDoor.opened(tmp_path / "outbox.sqlite", bytes_max=1 << 30, undecoded_max=10)
+        rig = Rig(door)
+        task = asyncio.create_task(rig.intake.run())
+        for link in range(2):
+            for number in range(100):
+                at_ms = 600_000 * (2 * life + link) + number
+                stamp = replace(AT_NOW, wall=NOW + timedelta(milliseconds=at_ms), mono_ms=at_ms)
+                rig.intake.take(glucose(number, began + timedelta(minutes=number), stamp=stamp))
+            await rig.intake.drained()
+        account = await door.account()
+        assert (account.accepted, account.repeated) == (100, 100 * (2 * life + 1))
+        assert rig.intake.counts.accepted == (100 if life == 0 else 0)
+        assert rig.urgent == ([False] if life == 0 else [])  # nothing new: nobody is woken
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await door.close()
+
+
+async def test_a_measurement_taken_live_is_not_taken_again_from_the_memory_after_a_restart(tmp_path: Path) -> None:
+    for life in range(2):
+        door = await OutboxDoor.opened(tmp_path / "outbox.sqlite", bytes_max=1 << 30, undecoded_max=10)
+        rig = Rig(door)
+        task = asyncio.create_task(rig.intake.run())
+        if life == 0:
+            rig.intake.take(spot_check(NOW, stamp=AT_NOW))
+        rig.intake.take(spot_check(NOW, stamp=AT_NOW, from_storage=True))
+        await rig.intake.drained()
+        assert (await door.account()).accepted == 2  # SpO2 and pulse
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await door.close()
+
+
+async def test_a_low_record_never_seen_before_is_urgent_and_seen_before_is_not(rig: Rig) -> None:
+    for minutes in (0, 10):
+        stamp = replace(AT_NOW, wall=NOW + timedelta(minutes=minutes))
+        rig.intake.take(spot_check(NOW - timedelta(days=1), stamp=stamp, from_storage=True))
+        await rig.intake.drained()
+    assert rig.urgent == [True]
+
+
+@pytest.mark.parametrize("offset_s", [None, -8 * 3600.0])
+async def test_a_frame_dated_at_the_end_of_the_calendar_stops_nothing(rig: Rig, offset_s: float | None) -> None:
+    end = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    rig.intake.take(replace(spot_check(end, stamp=AT_NOW), clock_offset_s=offset_s))
+    rig.intake.take(replace(spot_check(end, stamp=AT_NOW, from_storage=True), clock_offset_s=offset_s))
+    rig.intake.take(notification(SPO2_97))
+    await rig.intake.drained()
+    assert rig.intake.counts.groups == 1
+    assert rig.read[-2].reading.value == 9700
+
+
+async def test_a_fault_of_ours_costs_one_frame_and_not_the_gateway(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def decode(uuid: str, frame: bytes) -> Decoded:  # noqa: ARG001
+        raise ZeroDivisionError(len(frame))
+
+    monkeypatch.setitem(DRIVER_BY_NAME, "faulty", replace(BLUETOOTH_SIG, name="faulty", decode=decode))
+    with capture_logs() as logs:
+        rig.intake.take(replace(notification(SPO2_97), driver="faulty"))
+        rig.intake.take(notification(SPO2_80))
+        await rig.intake.drained()
+    account = await rig.door.account()
+    assert (account.accepted, account.undecoded, rig.intake.counts.undecoded) == (2, 1, 1)
+    assert [log["exc_info"] for log in logs if log["log_level"] == "error"] == [True]
+    (note,) = await rig.door._call(lambda: rig.door._outbox._current.undecoded(limit=10))
+    assert (note.payload, note.error) == (bytes.fromhex(SPO2_97), "ZeroDivisionError: 5")

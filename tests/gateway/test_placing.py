@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from gateway.gatt.decoders import decode
-from gateway.placing import STORED_AGE_MAX, Place, Stamp, Stamped, place
+from gateway.placing import STORED_AGE_MAX, Place, Stamp, Stamped, as_heard, place
 from vitals.quality import Quality, Reason
 from vitals.reading import Acquisition
 
@@ -62,6 +62,51 @@ def test_an_unset_device_clock_is_not_a_memory_but_a_doubt() -> None:
     assert edge.acquisition is Acquisition.STORED
     assert (beyond.acquisition, beyond.measured_at) == (Acquisition.SPOT, NOW)
     assert (beyond.value, beyond.quality, beyond.reason) == (3680, Quality.QUESTIONABLE, Reason.UNKNOWN)
+
+
+@pytest.mark.parametrize("shown", [datetime(2000, 1, 1, 0, 7), NOW - STORED_AGE_MAX - timedelta(seconds=1)])  # noqa: DTZ001
+@pytest.mark.parametrize("offset_s", [None, -26 * 365 * 86400.0, 0.0])
+def test_a_record_of_a_clock_never_set_is_a_record_of_no_known_time(shown: datetime, offset_s: float | None) -> None:
+    rows = stored_spot_check(shown, offset_s=offset_s)
+    assert {(r.reading.acquisition, r.reading.measured_at) for r in rows} == {(Acquisition.STORED, NOW)}
+    assert [(r.reading.value, r.reading.quality, r.reading.reason) for r in rows] == [
+        (9700, Quality.INVALID, Reason.UNKNOWN),
+        (7200, Quality.INVALID, Reason.UNKNOWN),
+    ]
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=2), timedelta(days=300)])
+@pytest.mark.parametrize("offset_s", [None, 0.0, 3600.0])
+def test_a_record_dated_ahead_keeps_its_time_for_ingest_to_refuse(ahead: timedelta, offset_s: float | None) -> None:
+    rows = stored_spot_check(shanghai(NOW + ahead), offset_s=offset_s)
+    assert {(r.reading.acquisition, r.reading.measured_at) for r in rows} == {(Acquisition.STORED, NOW + ahead)}
+    assert {r.reading.quality for r in rows} == {Quality.GOOD}
+
+
+@pytest.mark.parametrize(
+    ("synchronised", "offset_s", "may_be_live"),
+    [(True, None, False), (False, None, True), (False, 0.0, False), (False, -3 * 3600.0, False)],
+)
+def test_what_may_be_live_is_what_no_clock_can_tell_the_age_of(
+    synchronised: bool, offset_s: float | None, may_be_live: bool
+) -> None:
+    payload = spot_check_bytes(shanghai(NOW - timedelta(hours=3)))
+    stamp = STAMP if synchronised else UNSYNCHRONISED
+    rows = place(decode("2a5e", payload), device="AA", stamp=stamp, place=SHANGHAI, clock_offset_s=offset_s)
+    assert {row.may_be_live for row in rows} == {may_be_live}
+    live = {Acquisition.SPOT} if may_be_live or offset_s else {Acquisition.STORED}
+    assert {as_heard(row).reading.acquisition for row in rows} == live
+
+
+def spot_check_bytes(shown: datetime, *, from_storage: bool = False) -> bytes:
+    time = shown.year.to_bytes(2, "little") + bytes((shown.month, shown.day, shown.hour, shown.minute, shown.second))
+    head, tail = ("03", "0002") if from_storage else ("01", "")
+    return bytes.fromhex(head + "61004800") + time + bytes.fromhex(tail)
+
+
+def stored_spot_check(shown: datetime, *, offset_s: float | None) -> list[Stamped]:
+    payload = spot_check_bytes(shown, from_storage=True)
+    return place(decode("2a5e", payload), device="AA", stamp=STAMP, place=SHANGHAI, clock_offset_s=offset_s)
 
 
 def test_while_our_own_clock_is_in_doubt_a_device_that_gives_a_time_is_believed() -> None:
