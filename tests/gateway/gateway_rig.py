@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from firmware_stubs.clock import ClinicalClock as StubClock
 from firmware_stubs.oximeter import Oximeter
 from firmware_stubs.peripheral import Identity
-from gateway.app import Gateway, built
+from gateway.app import built, live
 from gateway.plans import radios_of
 from gateway.session import Session
 from gateway.settings import GatewaySettings
+from gateway.whole import Gateway
 from tests.gateway.fleet_rig import WELL
 from tests.gateway.stand_in import StandIn
 from tests.rigs import Rig2
@@ -67,7 +68,7 @@ async def running(rig2: Rig2, settings: GatewaySettings, gateway_id: str) -> Asy
         StandIn("127.0.0.1", settings.broker_port, gateway_id) as ingest,
         built(settings, clock=ClinicalClock(), machine=None, radios=radios_of(settings, None, None)) as gateway,
     ):
-        task = asyncio.create_task(gateway.run(stop))
+        task = asyncio.create_task(live(gateway, stop))
         try:
             yield GatewayRig(rig2, gateway, ingest)
             assert not task.done()

@@ -1,0 +1,191 @@
+"""All parts of one gateway, built from its settings, each told what it needs to know of the others."""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import timedelta
+
+import structlog
+
+from gateway.adapter import Bluetooth
+from gateway.alarm_files import AlarmFiles
+from gateway.bell import Bell
+from gateway.bluez import BlueZ
+from gateway.boots import Boots
+from gateway.centre import Facts as CentreFacts
+from gateway.claim_book import ClaimBook, book_path
+from gateway.claim_desk import ClaimDesk
+from gateway.claims import Claim
+from gateway.courier import Courier
+from gateway.fleet import Fleet
+from gateway.heartbeat import Heartbeat, Parts
+from gateway.intake import Intake
+from gateway.lookout import Watched
+from gateway.machine import Timekeeper
+from gateway.outbox import set_aside_count
+from gateway.outbox_door import OutboxDoor
+from gateway.packing import NO_BOOTS
+from gateway.plans import broker_address, courier_plan, floor_of, place_of, session_plan, shares_of
+from gateway.radio import Radio
+from gateway.recovery_log import RecoveryLog, recovery_path
+from gateway.recovery_rungs import Recovery
+from gateway.settings import GatewaySettings
+from gateway.slots import Slots
+from gateway.stack import NoStack, Stack
+from gateway.status import OFFLINE, UplinkState
+from gateway.status_file import StatusFile, status_path
+from gateway.surroundings import Surroundings
+from gateway.tls import certificate_end
+from gateway.uplink import Listener, Uplink
+from gateway.watchdog import Evidence, Systemd, Watchdog
+
+TOLD_S_MAX = 2.0
+
+log = structlog.get_logger()
+
+
+class Gateway:
+    """All parts of one gateway; construct on the event loop."""
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        *,
+        door: OutboxDoor,
+        timekeeper: Timekeeper,
+        radios: tuple[Bluetooth, ...],
+        boots: Boots = NO_BOOTS,
+    ) -> None:
+        clock, floor = timekeeper.clock, floor_of(settings)
+        is_bluez = all(radio.scanner_class is None for radio in radios)
+        self.settings = settings
+        self.door = door
+        self._timekeeper = timekeeper
+        self.changed = asyncio.Event()
+        self.status_file = StatusFile(status_path(settings.outbox_path, settings.status_file))
+        self.stack: Stack = BlueZ() if is_bluez else NoStack()
+        self.courier = Courier(door, timekeeper, courier_plan(settings, clock, floor), boots=boots)
+        self.bell = Bell(
+            settings.local_alarm,
+            timekeeper=timekeeper,
+            files=AlarmFiles(settings.outbox_path),
+            facts=self._centre_facts,
+            on_change=self.on_changed,
+        )
+        self.intake = Intake(
+            door,
+            where=place_of(settings, clock),
+            floor=floor,
+            on_accepted=self.courier.accepted,
+            on_read=self.bell.heard,
+        )
+        self.fleet = Fleet(
+            claim_all=settings.claim_all,
+            devices_max=settings.devices_max,
+            on_neighbour=lambda: self.heartbeat.beat_soon(),
+        )
+        self.radio = Radio(radios, self.stack, self.fleet.seen)
+        self.slots = Slots(self.radio, links_max=settings.links_max, shares=shares_of(settings))
+        self.fleet.start(
+            Surroundings(
+                radio=self.radio,
+                slots=self.slots,
+                stack=self.stack,
+                timekeeper=timekeeper,
+                take=self.intake.take,
+                plan=session_plan(settings, clock, is_bluez=is_bluez),
+            )
+        )
+        self.claims = ClaimDesk(
+            ClaimBook(book_path(settings.outbox_path)),
+            settings=settings.devices,
+            devices_max=settings.devices_max,
+            now=lambda: timekeeper.stamp().wall,
+        )
+        self.recovery_log = RecoveryLog(recovery_path(settings.outbox_path))
+        self.recovery = Recovery(
+            Watched(
+                stack=self.stack,
+                radio=self.radio,
+                slots=self.slots,
+                fleet=self.fleet,
+                timekeeper=timekeeper,
+                has_broker=lambda: self.uplink.connected,
+                is_safe=self._is_safe,
+                may_reboot=settings.reboot_allowed,
+            ),
+            self.recovery_log,
+            tell=self._tell,
+        )
+        self.heartbeat = Heartbeat(
+            Parts(
+                door=door,
+                intake=self.intake,
+                courier=self.courier,
+                fleet=self.fleet,
+                radio=self.radio,
+                slots=self.slots,
+                timekeeper=timekeeper,
+                set_aside=lambda: set_aside_count(settings.outbox_path),
+                recovery=lambda: self.recovery.state,
+                uplink=self._uplink_state,
+                claims=self.claims.report,
+                local_alarm=self.bell.report,
+                certificate_end=certificate_end(settings.broker_certificate_file),
+            ),
+            every_s=clock.machine_s(timedelta(seconds=settings.heartbeat_s)),
+        )
+        self.uplink = Uplink(
+            broker_address(settings),
+            Listener(on_connected=self._on_connected, on_ack=self.courier.acknowledged, on_config=self.claims.hear),
+            will=OFFLINE,
+        )
+        self.courier.uplink = self.uplink
+        self.watchdog = Watchdog(
+            Systemd.from_environment(), Evidence(ask_outbox=self._depth, intake=self.intake.progress)
+        )
+
+    async def _tell(self) -> None:
+        """Tell the centre how things are, and let the word get out: what comes next may be a reboot."""
+        await self.heartbeat.beat(self.uplink)
+        await self.uplink.settled(timeout_s=TOLD_S_MAX)
+
+    def on_changed(self) -> None:
+        """Tell at once what somebody may be looking for just now."""
+        self.heartbeat.beat_now()
+        self.changed.set()
+
+    def claimed(self, claims: Iterable[Claim]) -> None:
+        """Read exactly these devices; what people have taken away rings no more."""
+        before = {session.device.address for session in self.fleet.sessions}
+        self.fleet.apply(claims)
+        for address in before - {session.device.address for session in self.fleet.sessions}:
+            self.bell.released(address)
+
+    def _uplink_state(self) -> UplinkState:
+        centre = self.bell.centre
+        now_ms = self._timekeeper.elapsed_ms(self._timekeeper.stamp().mono_ms)
+
+        def age_s(then_ms: int | None) -> float | None:
+            return None if then_ms is None else (now_ms - then_ms) / 1000
+
+        return UplinkState(
+            connects=self.uplink.connects,
+            stored_age_s=age_s(centre.stored_at_ms),
+            centre_reachable=centre.is_reachable,
+            unreachable_for_s=age_s(centre.unreachable_since_ms),
+        )
+
+    async def _is_safe(self) -> bool:
+        """Say whether all that was accepted lies on the disk, so that a reboot loses nothing."""
+        return not self.intake.counts.disk_full and (await self.door.account()).is_durable
+
+    async def _centre_facts(self) -> CentreFacts:
+        account = await self.door.account()
+        return CentreFacts(connected=self.uplink.connected, stored=account.stored, waiting=account.depth)
+
+    async def _depth(self) -> int:
+        return (await self.door.account()).depth
+
+    def _on_connected(self) -> None:
+        self.courier.connected()
+        self.heartbeat.beat_now()
