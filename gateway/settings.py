@@ -62,7 +62,9 @@ class GatewaySettings(BaseSettings):
     )
     outbox_path: Path = Field(default=Path("outbox.sqlite"), description="the outbox file")
     outbox_bytes_max: int = Field(
-        default=512 * 1024 * 1024, ge=256 * 1024, description="bound of the outbox; then the oldest rows are thinned"
+        default=512 * 1024 * 1024,
+        ge=256 * 1024,
+        description="bound of the outbox; then rows are thinned, docs/outbox.md",
     )
     status_file: Path | None = Field(
         default=None,

@@ -15,6 +15,9 @@ _WORDS: Mapping[str, str] = {
     "enum": "is {value}; it can be {expected}",
     "literal_error": "is {value}; it can be {expected}",
 }
+_WAYS_OUT: Mapping[str, str] = {  # of a setting that is missing
+    "gateway_id": "enrol this box (hearthwatch gateway enrol), or name a settings file by --config",
+}
 _WANTED: Mapping[str, str] = {  # by how the type of error begins
     "int": "a whole number",
     "float": "a number",
@@ -38,6 +41,8 @@ def in_words(error: Mapping[str, Any], known: Iterable[str]) -> str:
         return f"{name} is no setting of a gateway" + (f"; did you mean {near[0]}?" if near else "")
     if kind == "value_error":
         return f"{name}: {context['error']}" if name else str(context["error"])
+    if kind == "missing" and name in _WAYS_OUT:
+        return f"{name} is missing: {_WAYS_OUT[name]}"
     value = _shown(name, error.get("input"))
     if kind in _WORDS:
         return f"{name} {_WORDS[kind].format(value=value, **context)}"

@@ -75,7 +75,10 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "gateway_id is missing"),
+        (
+            "",
+            "gateway_id is missing: enrol this box (hearthwatch gateway enrol), or name a settings file by --config",
+        ),
         ('gateway_id = "gw"\nbrokr_port = 1', "brokr_port is no setting of a gateway; did you mean broker_port?"),
         ('gateway_id = "gw"\nbroker_port = 70000', "broker_port is 70000; 65535 is the most"),
         ('gateway_id = "gw"\nbroker_port = "many"', "broker_port is 'many'; a whole number is wanted"),
