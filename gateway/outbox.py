@@ -116,7 +116,7 @@ class Outbox:
         try:
             self.account()
         except BaseException:
-            os.close(self._lock)
+            self.close()
             raise
 
     @property

@@ -8,6 +8,7 @@ soon as it takes something the rest of the stand-in is moved there.
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
@@ -121,10 +122,19 @@ class OutboxPair:
             self._disk = self._open_outbox(self._path)
         except OutboxFull as exc:
             self._change_over(exc)
+        else:
+            self._take_up()
+
+    def _take_up(self) -> None:
+        """Take up the stand-in of a life before this one, if there is one."""
+        if self._stand_in_path is None or not os.path.exists(self._stand_in_path):  # raises never
             return
-        if self._stand_in_path and self._stand_in_path.exists():  # of a life before this one
+        try:
             self._stand_in = self._open_outbox(self._stand_in_path)
-            self._return()
+        except OutboxError as exc:
+            log.error("what an earlier life left in memory can not be opened now", error=str(exc))
+            return
+        self._return()
 
     def _has_refused_long(self, why: OutboxError) -> bool:
         if self._stand_in is not None:
@@ -138,14 +148,21 @@ class OutboxPair:
         if self._stand_in_path is None:
             raise why
         self._trouble = str(why)
-        self._stand_in = self._open_outbox(self._stand_in_path)
+        try:
+            self._stand_in = self._open_outbox(self._stand_in_path)
+        except OutboxError as exc:
+            raise OutboxFull(f"{why}; and there is no stand-in: {exc}") from exc
         self._asked_s = self._now_s()
         log.error("the disk refuses: readings are in memory only, and lost if the power fails", error=str(why))
 
     def _return_if_possible(self) -> None:
-        if self._stand_in is not None and self._now_s() - self._asked_s >= RETURN_EVERY_S:
-            self._asked_s = self._now_s()
+        if self._now_s() - self._asked_s < RETURN_EVERY_S:
+            return
+        self._asked_s = self._now_s()
+        if self._stand_in is not None:
             self._return()
+        else:
+            self._take_up()
 
     def _return(self) -> None:
         """Ask the disk, and where it takes readings move those of the stand-in there."""
@@ -158,7 +175,8 @@ class OutboxPair:
             self._trouble = str(exc)
             return
         self._stand_in.close()
-        remove(self._stand_in.path)
+        with suppress(OSError):  # an empty one may stay
+            remove(self._stand_in.path)
         self._stand_in = self._trouble = self._refused_s = None
         log.warning("the disk takes readings again", moved=moved)
 

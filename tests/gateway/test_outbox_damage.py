@@ -419,6 +419,14 @@ def test_a_broken_file_that_can_not_be_opened_at_this_moment_is_moved_over_later
     outbox.close()
 
 
+def test_what_was_put_aside_is_counted_even_where_the_folder_can_not_be_read(path: Path) -> None:
+    path.write_bytes(b"no database" * 20)
+    opened(path).close()
+    with no_more_handles():
+        assert set_aside_count(path) == 0
+    assert set_aside_count(path) == 1
+
+
 def test_a_broken_file_that_is_gone_is_not_waited_for(path: Path) -> None:
     filled(path, 3_000)
     garble(path, path.stat().st_size - 1_024, 1_024)

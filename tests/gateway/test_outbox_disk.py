@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -275,6 +276,46 @@ def test_a_path_that_can_never_be_an_outbox_is_no_matter_of_the_disk(tmp_path: P
     assert not (tmp_path / "memory").exists()
 
 
+def test_without_a_stand_in_too_readings_wait_and_are_tried_again(pair: Pair) -> None:
+    (pair.folder / "memory").touch()  # what can never hold one
+    pair.refuse(True)
+    pair.refused_for_long()
+    for _ in range(2):
+        with pytest.raises(OutboxFull, match="memory"):
+            pair.pair.accept(readings(1))
+    assert pair.pair.account().trouble is not None
+    pair.refuse(False)
+    assert pair.pair.accept(readings(1)) is not None
+    assert pair.pair.account().trouble is None
+
+
+def test_a_stand_in_of_an_earlier_life_that_can_not_be_opened_does_not_keep_the_disk_from_its_work(pair: Pair) -> None:
+    pair.pair.close()
+    held = opened(pair.folder / "memory" / "outbox.sqlite")
+    held.accept(readings(3))
+    pair.now_s = 1_000.0
+    pair.pair = pair.opened()
+    assert pair.pair.accept(readings(1)) is not None
+    assert pair.pair.account().is_durable
+    held.close()
+    pair.now_s += RETURN_EVERY_S
+    pair.pair.accept(readings(1))
+    assert pair.pair.account().depth == 1 + 1 + 3
+    assert not (pair.folder / "memory" / "outbox.sqlite").exists()
+
+
+def test_too_little_memory_for_sqlite_is_a_refusal_too(tmp_path: Path) -> None:
+    """In a process of its own: what SQLite may take can only be lowered."""
+    child = subprocess.run(
+        [sys.executable, "-m", "tests.gateway.test_outbox_disk", str(tmp_path / "outbox.sqlite"), "memory"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (child.returncode, child.stdout) == (0, "refused"), child.stderr
+
+
 def test_what_lies_in_memory_outlives_the_process_though_not_the_machine(pair: Pair) -> None:
     pair.refuse(True)
     pair.refused_for_long()
@@ -300,5 +341,16 @@ def main(path: Path) -> None:
         sys.stdout.write(str(accepted))
 
 
+def starve(path: Path) -> None:
+    """Take SQLite's memory away, and say that a batch was refused."""
+    outbox = opened(path)
+    with suppress(MemoryError):  # its own answer finds none left
+        outbox._book().db.execute("PRAGMA hard_heap_limit = 1")
+    try:
+        outbox.accept(readings(10_000))
+    except OutboxFull:
+        sys.stdout.write("refused")
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    (starve if "memory" in sys.argv else main)(Path(sys.argv[1]))
