@@ -21,6 +21,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from gateway.network_thread import RESTART_S, UnendingClient
 from vitals.topics import Leaf, topic
 
 SPARE_MESSAGES = 4  # heartbeats beside the readings in flight
@@ -72,6 +73,7 @@ class Uplink:
     def __init__(self, address: BrokerAddress, listener: Listener, *, will: bytes) -> None:
         self.connected = False
         self.connects = 0
+        self.crashes = 0
         self._is_stopping = False
         self._address = address
         self._listener = listener
@@ -86,15 +88,7 @@ class Uplink:
 
     def start(self) -> None:
         """Begin to connect, and go on for ever; a missing broker is only logged."""
-        expiry = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        expiry.SessionExpiryInterval = self._address.session_expiry_s
-        self._client.connect_async(
-            self._address.host,
-            self._address.port,
-            keepalive=self._address.keepalive_s,
-            clean_start=False,
-            properties=expiry,
-        )
+        self._begin(clean_start=False)
         self._client.loop_start()
 
     def publish(
@@ -148,9 +142,28 @@ class Uplink:
                 async with asyncio.timeout_at(deadline_s):
                     await self._news.wait()
 
+    def _begin(self, *, clean_start: bool) -> None:
+        """Let paho's thread call the broker; a clean start leaves behind what the broker kept for us."""
+        expiry = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        expiry.SessionExpiryInterval = self._address.session_expiry_s
+        self._client.connect_async(
+            self._address.host,
+            self._address.port,
+            keepalive=self._address.keepalive_s,
+            clean_start=clean_start,
+            properties=expiry,
+        )
+
     def _made(self, will: bytes) -> Client:
         address = self._address
-        client = Client(CallbackAPIVersion.VERSION2, client_id=address.gateway_id, protocol=MQTTProtocolVersion.MQTTv5)
+        client = UnendingClient(
+            CallbackAPIVersion.VERSION2,
+            client_id=address.gateway_id,
+            protocol=MQTTProtocolVersion.MQTTv5,
+            on_crash=lambda exc: self._tell(self._crashed, exc),
+            begin=lambda: self._begin(clean_start=True),  # without what may have been the cause
+            restart_s=min(RESTART_S, address.reconnect_s_max),
+        )
         client.max_inflight_messages_set(address.in_flight_max + SPARE_MESSAGES)  # paho: only before connecting
         client.max_queued_messages_set(address.in_flight_max + SPARE_MESSAGES)
         client.reconnect_delay_set(min_delay=1, max_delay=address.reconnect_s_max)
@@ -191,7 +204,11 @@ class Uplink:
         self._tell(self._disconnected, reason)
 
     def _on_message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
-        if hears := self._hears.get(message.topic):
+        try:
+            hears = self._hears.get(message.topic)
+        except UnicodeDecodeError:
+            return  # a topic that is no text is none of ours
+        if hears:
             self._tell(hears, message.payload)
 
     def _on_publish(self, _client: Client, _userdata: Any, mid: int, reason: ReasonCode, _properties: Any) -> None:
@@ -236,6 +253,13 @@ class Uplink:
                 port=self._address.port,
                 reason=str(reason),
             )
+
+    def _crashed(self, exc: Exception) -> None:
+        self.connected = False
+        self.crashes += 1
+        self._unacknowledged.clear()
+        self._news.set()
+        log.error("the link to the broker crashed, beginning anew", error=f"{type(exc).__name__}: {exc}", exc_info=exc)
 
     def _published(self, mid: int, reason: ReasonCode) -> None:
         sent = self._unacknowledged.pop(mid, None)

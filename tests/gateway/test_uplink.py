@@ -4,8 +4,8 @@ import asyncio
 import os
 import re
 import signal
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,9 +37,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @asynccontextmanager
-async def linked(address: BrokerAddress) -> AsyncIterator[Uplink]:
+async def linked(address: BrokerAddress, *, on_ack: Callable[[bytes], None] = lambda _: None) -> AsyncIterator[Uplink]:
     """An uplink that has begun to connect."""
-    uplink = Uplink(address, Listener(on_connected=lambda: None, on_ack=lambda _: None), will=OFFLINE)
+    uplink = Uplink(address, Listener(on_connected=lambda: None, on_ack=on_ack), will=OFFLINE)
     uplink.start()
     try:
         yield uplink
@@ -122,6 +122,67 @@ async def test_a_broker_that_hangs_is_cut_off_and_met_again(own_broker: Mosquitt
         await eventually(lambda: len(answers) == 2)
         assert not uplink._unacknowledged
         assert all(0 < answer < 30 for answer in answers)
+
+
+async def test_a_topic_that_is_no_text_is_passed_over(gateway_id: str) -> None:
+    heard: list[bytes] = []
+    packets = publish(b"\xff\xfe", b"?"), publish(f"{ROOT}/{gateway_id}/ack".encode(), b"ok")
+    async with (
+        broker_that_says(*packets) as port,
+        linked(address_of(port, gateway_id), on_ack=heard.append) as uplink,
+    ):
+        await eventually(lambda: heard == [b"ok"])
+        assert uplink.connected
+        assert (uplink.connects, uplink.crashes) == (1, 0)
+
+
+async def test_a_bug_on_the_network_thread_is_counted_and_the_broker_met_again(gateway_id: str) -> None:
+    heard: list[bytes] = []
+    async with (
+        broker_that_says(publish(f"{ROOT}/{gateway_id}/ack".encode(), b"ok")) as port,
+        linked(address_of(port, gateway_id), on_ack=heard.append) as uplink,
+    ):
+        sound = uplink._hears
+        uplink._hears = list(sound)  # type: ignore[assignment]
+        await eventually(lambda: uplink.crashes == 1)
+        assert not uplink.connected
+        assert not uplink.publish(Leaf.READINGS, b"97")
+        uplink._hears = sound
+        await eventually(lambda: uplink.connected and heard == [b"ok"])
+
+
+async def test_a_host_that_can_be_no_name_is_said_again_and_again(gateway_id: str) -> None:
+    nowhere = replace(address_of(1883, gateway_id), host=f"{'x' * 64}.lan")  # a label has 63 characters at most
+    with capture_logs() as logs:
+        async with linked(nowhere) as uplink:
+            await eventually(lambda: uplink.crashes >= 2)
+    assert "too long" in str(logs)
+
+
+def publish(name: bytes, payload: bytes) -> bytes:
+    """A PUBLISH of QoS 0 without properties (MQTT 5, 3.3), of less than 128 bytes."""
+    body = len(name).to_bytes(2) + name + bytes([0]) + payload
+    return bytes([0x30, len(body)]) + body
+
+
+@asynccontextmanager
+async def broker_that_says(*packets: bytes) -> AsyncIterator[int]:
+    """A port of a broker that takes everybody's CONNECT, then says what no sound broker would."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            await reader.read(1 << 16)
+            writer.write(bytes([0x20, 3, 0, 0, 0]))  # CONNACK: welcome
+            await reader.read(1 << 16)
+            writer.write(b"".join(packets))
+            await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(serve, LOOPBACK, 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
 
 
 def test_slow_answers_halve_what_is_sent_at_once_and_quick_ones_let_it_grow_again() -> None:
