@@ -100,10 +100,7 @@ class Courier:
             except TimeoutError:
                 pass
             self._wake.clear()
-            try:
-                await self.step()
-            except OutboxError as exc:
-                log.error("outbox can not be used now, trying again", error=str(exc))
+            await self._try_step()
 
     async def step(self) -> None:
         """Take in acknowledgements, then send what is due and fits. Raises OutboxError while the disk refuses."""
@@ -126,7 +123,13 @@ class Courier:
     async def flush(self) -> None:
         """Send what can be sent now, whether its time has come or not (at a clean stop)."""
         self._live_due = True
-        await self.step()
+        await self._try_step()
+
+    async def _try_step(self) -> None:
+        try:
+            await self.step()
+        except OutboxError as exc:
+            log.error("outbox can not be used now, trying again", error=str(exc))
 
     def _wait_s(self) -> float:
         until_flush_s = max(0.01, self._next_flush_s - self._now_s())

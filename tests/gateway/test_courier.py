@@ -23,6 +23,7 @@ from gateway.uplink import BrokerAddress, Listener, Uplink
 from gateway.window import Bounds
 from hearthwatch.services.mosquitto import Mosquitto
 from tests.gateway.stand_in import StandIn
+from tests.gateway.test_outbox_damage import no_more_handles
 from tests.gateway.thin_line import thin_line
 from tests.gateway.waiting import eventually
 from vitals.clock import ClinicalClock
@@ -300,6 +301,26 @@ async def test_an_outbox_that_can_not_write_stops_nothing(path: Path, broker: Mo
             await eventually(lambda: rig.courier.counts.acks >= 1)
             other.execute("ROLLBACK")
         await rig.until_depth(0)
+
+
+async def test_an_outbox_that_breaks_and_can_not_be_put_aside_does_not_keep_the_gateway_from_its_goodbye(
+    path: Path, broker: Mosquitto, gateway_id: str
+) -> None:
+    async with (
+        StandIn("127.0.0.1", broker.port, gateway_id) as ingest,
+        running(path, broker, gateway_id, flush_s=NEVER_S) as rig,
+    ):
+        await eventually(lambda: rig.uplink.connected and rig.courier._next_flush_s > 0)
+        await rig.accept(9700)
+        db = rig.door._outbox._current._book().db
+        await rig.door._on_thread(lambda: db.execute("DROP TABLE reading"))
+        with no_more_handles():
+            await rig.courier.flush()
+        assert (await rig.door.account()).depth == 0
+        assert rig.door.set_aside is not None
+        await rig.accept(9600)
+        await rig.courier.flush()
+        await ingest.until(lambda i: [row.value for row in i.rows.values()] == [9600])
 
 
 async def test_a_broker_killed_and_restarted_loses_nothing(path: Path, own_broker: Mosquitto, gateway_id: str) -> None:
