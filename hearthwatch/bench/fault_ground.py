@@ -200,6 +200,8 @@ async def fault_ground(folder: Path, *, settings: dict[str, str], options: Seque
         )
         other = await connect(bus.address)
         closing.callback(other.disconnect)
+        gone: asyncio.Future[None] = asyncio.ensure_future(other.wait_for_disconnect())  # type: ignore[no-untyped-call]
+        gone.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         init_system = InitSystem(units={"bluetooth.service": bluez.restart}, reboot=bluez.reboot)
         services = await closing.enter_async_context(AsyncExitStack())
         await services.enter_async_context(init_system.on(bus.address))
