@@ -72,6 +72,17 @@ def test_the_status_is_looked_for_where_the_settings_say(box: Box) -> None:
     assert box.listed()["running"] is True
 
 
+def test_on_an_installed_box_nothing_needs_naming(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As /usr/local/bin/hearthwatch does it: the variable names the file, and the file where the status lies."""
+    box.settings(f'status_file = "{box.folder}/run/now.json"')
+    (box.folder / "run").mkdir()
+    (box.folder / "run/now.json").write_bytes(STATUS)
+    monkeypatch.setenv("HEARTHWATCH_GATEWAY_CONFIG", str(box.config))
+    result = CliRunner().invoke(app, ["devices", "list", "--json"])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["running"] is True
+
+
 def test_options_may_stand_behind_the_command_too(box: Box) -> None:
     for arguments in (["devices", "list", "--json"], ["devices", "--json"], ["devices", "claim", A, "--json"]):
         result = CliRunner().invoke(app, [*arguments, "--config", str(box.config)])

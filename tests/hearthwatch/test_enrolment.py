@@ -82,6 +82,17 @@ def test_a_box_is_enrolled_with_files_alone(site: Path, box: Path) -> None:
     assert f"until {certificate_expiry(box / 'gateway.pem'):%F}" in said
 
 
+def test_an_installed_box_writes_its_status_into_memory_and_not_to_its_card(site: Path, box: Path) -> None:
+    sign(site, box / "gw-1.csr")
+    install(box, box / "gw-1.bundle.toml")
+    assert load_settings(box / "gateway.toml").status_file is None  # a folder of somebody's own choice
+    (box / "gateway.toml").unlink()
+    hearthwatch("gateway", "enrol", "--install", str(box / "gw-1.bundle.toml"), "--folder", str(box))
+    settings = load_settings(box / "gateway.toml")
+    assert settings.outbox_path.parent == Path("/var/lib/hearthwatch")
+    assert settings.status_file == Path("/run/hearthwatch/status.json")
+
+
 def test_keys_are_for_their_owner_alone(site: Path, box: Path) -> None:
     sign(site, box / "gw-1.csr")
     install(box, box / "gw-1.bundle.toml")
