@@ -100,11 +100,11 @@ class BlueZ:
         """End a link; harmless without one."""
         await self._call(_message(_device_path(adapter, address), _DEVICE, "Disconnect"))
 
-    async def forget(self, adapter: str, address: str) -> None:
-        """RemoveDevice, with all that bluetoothd remembers of its services; a paired one stays."""
+    async def forget(self, adapter: str, address: str, *, bond: bool = False) -> None:
+        """RemoveDevice, with all that bluetoothd remembers of its services; a paired one stays, unless with `bond`."""
         path = _device_path(adapter, address)
         (paired,) = await self._call(_message(path, _PROPERTIES, "Get", "ss", _DEVICE, "Paired"))
-        if not paired.value:
+        if bond or not paired.value:
             await self._call(_message(f"/org/bluez/{adapter}", _ADAPTER, "RemoveDevice", "o", path))
 
     async def power_cycle(self, adapter: str) -> None:

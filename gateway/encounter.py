@@ -38,6 +38,7 @@ class Encounter:
         self.ended: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
         self.conversation: Conversation | None = None
         self.clock_offset_s: float | None = None
+        self.is_bond_refused = False
         self._device = device
         self._around = around
         self._hand_on = take
@@ -70,6 +71,7 @@ class Encounter:
             try:
                 await self.link.connect(timeout_s=timeout_s)
             except LinkError as exc:
+                self.is_bond_refused = self.ended.done() and self.ended.result() is Event.LINK_LOST  # it was up
                 await self.link.hang_up()  # before the next one's turn: a pending connect blocks the controller
                 return self._failed(exc)
         return Event.CONNECTED
@@ -179,6 +181,7 @@ class Encounter:
     def _wants_bond(self, why: str) -> Event:
         """Go back to pairing, once a link."""
         if self._is_bonded:
+            self.is_bond_refused = True
             return self._failed(LinkError(f"{why}, although paired"))
         self._must_bond = True
         log.info("pairing", device=self._device.address, because=why)

@@ -56,6 +56,8 @@ class Fleet:
             if claim is None and self._claim_all and session.device.claim.claimed_by is ClaimedBy.ALL:
                 continue
             if claim is None or claim.driver != session.device.claim.driver:
+                if claim is None:
+                    session.release()
                 self._end(address)
             else:
                 session.device.claim = claim

@@ -23,6 +23,8 @@ from gateway.session_states import (
     Progress,
     State,
     action_in,
+    doubts_bond,
+    forgets_bond,
     forgets_device,
     moved,
     rest_s,
@@ -70,6 +72,8 @@ class Session:
         self._now_s = asyncio.get_running_loop().time
         self._overheard = Overheard(again_s=around.plan.broadcast_again_s)
         self._pauses_until_s = float("-inf")
+        self._doubts = 0
+        self._is_released = False
         self._woken = asyncio.Event()
 
     @property
@@ -111,6 +115,13 @@ class Session:
                     await self._forget_if_due(before, event)
         finally:
             await self._part(goodbye=self.is_speaking)
+            if self._is_released:
+                for adapter in self._around.radio.adapters:
+                    await self._forget(adapter, bond=True)
+
+    def release(self) -> None:
+        """Hear that people watch the device no more: when this session ends, its bond ends too."""
+        self._is_released = True
 
     def restart(self) -> None:
         """Begin the table anew after a crash."""
@@ -243,10 +254,20 @@ class Session:
         self._around.slots.release(self.device.address)
 
     async def _forget_if_due(self, before: Progress, event: Event) -> None:
-        if self.encounter is None or not forgets_device(before.state, event, before.failures):
+        if self.encounter is None or before.state in (State.SCAN, State.WAIT):
             return
+        is_refused = self.encounter.is_bond_refused
+        self._doubts = doubts_bond(self._doubts, before.state, event, is_refused=is_refused)
+        if forgets_bond(self._doubts):
+            self._doubts = 0
+            log.warning("links break before a word: a bond, if there is one, is made anew", device=self.device.address)
+            await self._forget(self.encounter.adapter, bond=True)
+        elif forgets_device(before.state, event, before.failures):
+            await self._forget(self.encounter.adapter, bond=False)
+
+    async def _forget(self, adapter: Adapter, *, bond: bool) -> None:
         try:
-            await self._around.stack.forget(self.encounter.adapter.name, self.device.address)
+            await self._around.stack.forget(adapter.name, self.device.address, bond=bond)
             log.info("forgotten by the stack, to be discovered anew", device=self.device.address)
         except StackError as exc:
             log.info("not forgotten by the stack", device=self.device.address, error=str(exc))

@@ -128,6 +128,7 @@ _ACTIONS: dict[State, Action] = {
 }
 _REST_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 _FORGETS_EVERY = 5
+_DOUBTS_MAX = 4
 
 
 def moved(progress: Progress, event: Event) -> Progress:
@@ -151,6 +152,22 @@ def action_in(state: State) -> Action:
 def rest_s(failures: int) -> float:
     """Say how long to pause after so many failures in a row, in machine seconds."""
     return _REST_S[min(max(failures, 1), len(_REST_S)) - 1]
+
+
+def doubts_bond(before: int, state: State, event: Event, *, is_refused: bool) -> int:
+    """Count the encounters in a row, so far `before`, that went as they do where one side has lost the bond.
+
+    The device refuses what it granted, or hung up while we were connecting (`is_refused`), or did before anything was
+    said. One at the edge of reach does so too, now and then, and a new bond may take a person: so one is not enough.
+    """
+    if state in LISTENING_STATES:
+        return 0
+    return before + (is_refused or (state in LINKED_STATES and event is Event.LINK_LOST))
+
+
+def forgets_bond(doubts: int) -> bool:
+    """Say whether a bond is thrown away after so many encounters in a row that spoke against it."""
+    return doubts >= _DOUBTS_MAX
 
 
 def forgets_device(state: State, event: Event, failures: int) -> bool:

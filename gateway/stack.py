@@ -66,8 +66,8 @@ class Stack(Protocol):
     async def hang_up(self, adapter: str, address: str) -> None:
         """End a link, whoever made it."""
 
-    async def forget(self, adapter: str, address: str) -> None:
-        """Throw away what the stack remembers of a device, unless it is paired (a bond can not be made again here)."""
+    async def forget(self, adapter: str, address: str, *, bond: bool = False) -> None:
+        """Throw away what the stack remembers of a device, unless it is paired; with `bond` even then."""
 
     async def power_cycle(self, adapter: str) -> None:
         """Switch an adapter off and on."""
@@ -104,7 +104,7 @@ class NoStack:
         """Raise: nobody can."""
         raise StackError(f"this radio has no stack that could end the link of {address} on {adapter}")
 
-    async def forget(self, adapter: str, address: str) -> None:
+    async def forget(self, adapter: str, address: str, *, bond: bool = False) -> None:
         """Remember nothing anyway."""
 
     async def power_cycle(self, adapter: str) -> None:

@@ -19,7 +19,7 @@ from firmware_stubs.peripheral import Identity, Peripheral
 from gateway.recovery import Act, Cause, Rung
 from gateway.session_states import State
 from hearthwatch.services.mosquitto import Mosquitto
-from tests.firmware_stubs.bus_client import CHARACTERISTIC, BusClient
+from tests.firmware_stubs.bus_client import CHARACTERISTIC, DEVICE, BusClient
 from tests.gateway.conftest import MakeSettings
 from tests.gateway.gateway_rig import GatewayRig, oximeter, running
 from tests.gateway.waiting import eventually
@@ -249,7 +249,61 @@ async def test_more_devices_than_links_on_two_adapters(
 async def test_a_device_that_wants_to_be_paired_is_and_its_bond_is_used_again(
     rig2: Rig2, broker: Mosquitto, gateway_id: str, make_settings: MakeSettings
 ) -> None:
-    thermometer = BondingThermometer(
+    thermometer = bonding_thermometer(rig2)
+    await rig2.switch_on(thermometer)
+    settings = make_settings(broker, claim_all=False, devices=(FIRST,), spot_pause_s=0.5)
+    async with running(rig2, settings, gateway_id) as rig:
+        await rig.ingest.until(lambda _: rig.rows_of(FIRST) >= 1 and rig.session(FIRST).counts.links >= 1)
+        await rig.ingest.until(lambda _: rig.rows_of(FIRST) >= 3 and rig.session(FIRST).counts.links >= 3)
+        assert rig.session(FIRST).counts.failures == 0
+
+
+async def test_a_device_that_has_lost_its_bond_is_paired_anew(
+    rig2: Rig2, broker: Mosquitto, gateway_id: str, make_settings: MakeSettings
+) -> None:
+    thermometer = bonding_thermometer(rig2)
+    await rig2.switch_on(thermometer)
+    settings = make_settings(broker, claim_all=False, devices=(FIRST,), connect_s_max=2, spot_pause_s=1)
+    async with running(rig2, settings, gateway_id) as rig:
+        await rig.ingest.until(lambda _: rig.rows_of(FIRST) >= 1)
+        await eventually(lambda: rig.session(FIRST).is_without_link)
+        thermometer.forget_bonds()
+        before, failures = rig.rows_of(FIRST), rig.session(FIRST).counts.failures
+
+        def has_new_rows() -> bool:
+            rig.gateway.fleet.wake()  # nobody waits for the pauses between failures
+            return rig.rows_of(FIRST) > before
+
+        await eventually(has_new_rows, bound_s=90)
+        assert rig.session(FIRST).counts.failures - failures == 4
+
+
+async def test_the_bond_of_a_device_that_is_released_ends(
+    rig2: Rig2, broker: Mosquitto, gateway_id: str, make_settings: MakeSettings
+) -> None:
+    await rig2.switch_on(bonding_thermometer(rig2))
+    settings = make_settings(broker, claim_all=False, devices=(FIRST,))
+    async with running(rig2, settings, gateway_id) as rig, BusClient(rig2.bus.address) as other:
+
+        async def is_paired() -> bool:
+            objects = await other.objects()
+            devices = [shown[DEVICE] for path, shown in objects.items() if path.endswith(FIRST.replace(":", "_"))]
+            return any(device["Paired"] for device in devices)
+
+        await rig.ingest.until(lambda _: rig.rows_of(FIRST) >= 1)
+        assert await is_paired()
+        claim = rig.session(FIRST).device.claim
+        rig.gateway.fleet.apply(())
+        await eventually(lambda: not rig.gateway.fleet._tasks)
+        assert not await is_paired()
+        before = rig.rows_of(FIRST)
+        rig.gateway.fleet.apply((claim,))
+        await rig.ingest.until(lambda _: rig.rows_of(FIRST) > before)
+
+
+def bonding_thermometer(rig2: Rig2) -> BondingThermometer:
+    """A thermometer that says nothing over a link that is not encrypted."""
+    return BondingThermometer(
         air=rig2.air,
         identity=Identity(name="A&D_UT201BLE_1", address=FIRST, advertising_interval_ms=50.0),
         memory=Memory(
@@ -259,9 +313,3 @@ async def test_a_device_that_wants_to_be_paired_is_and_its_bond_is_used_again(
             every_s=180.0,
         ),
     )
-    await rig2.switch_on(thermometer)
-    settings = make_settings(broker, claim_all=False, devices=(FIRST,), spot_pause_s=0.5)
-    async with running(rig2, settings, gateway_id) as rig:
-        await rig.ingest.until(lambda _: rig.rows_of(FIRST) >= 1 and rig.session(FIRST).counts.links >= 1)
-        await rig.ingest.until(lambda _: rig.rows_of(FIRST) >= 3 and rig.session(FIRST).counts.links >= 3)
-        assert rig.session(FIRST).counts.failures == 0

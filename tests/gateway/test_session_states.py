@@ -11,6 +11,8 @@ from gateway.session_states import (
     Progress,
     State,
     action_in,
+    doubts_bond,
+    forgets_bond,
     forgets_device,
     moved,
     rest_s,
@@ -104,3 +106,14 @@ def test_every_state_has_an_action_and_a_way_out(state: State) -> None:
 def test_an_illegal_move_is_a_bug_that_shows() -> None:
     with pytest.raises(IllegalMove, match="silent in state scan"):
         moved(Progress(), Event.SILENT)
+
+
+def test_a_bond_is_doubted_where_links_break_before_a_word_and_trusted_again_after_one() -> None:
+    doubts = 0
+    for number in range(3):
+        doubts = doubts_bond(doubts, State.CONNECT, Event.FAILED, is_refused=True)
+        assert (doubts, forgets_bond(doubts)) == (number + 1, False)
+    assert doubts_bond(doubts, State.CONNECT, Event.FAILED, is_refused=False) == 3  # not heard, out of reach
+    assert doubts_bond(doubts, State.CONNECT, Event.DROPPED, is_refused=False) == 3
+    assert forgets_bond(doubts_bond(doubts, State.SUBSCRIBE, Event.LINK_LOST, is_refused=False))
+    assert doubts_bond(doubts, State.STREAM, Event.LINK_LOST, is_refused=False) == 0
