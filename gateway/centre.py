@@ -28,6 +28,14 @@ class Centre:
     unheard_since_ms: int | None = None
     unreachable_since_ms: int | None = None
     reachable_again_ms: int | None = None
+    has_answered: bool = False
+
+    @property
+    def said_reachable(self) -> bool | None:
+        """What is known of it, None before its first word: that nothing speaks against it is not knowledge."""
+        if not self.is_reachable:
+            return False
+        return True if self.has_answered else None
 
     @property
     def is_reachable(self) -> bool:
@@ -45,6 +53,7 @@ def observed(centre: Centre, facts: Facts, now_ms: int) -> Centre:
     """Take in what is seen now."""
     heard = centre.stored is not None and facts.stored > centre.stored
     unheard_since_ms = _since(centre.unheard_since_ms if not heard else None, now_ms, holds=facts.waiting > 0)
+    is_answering = heard or (facts.connected and not facts.waiting)
     no_broker_since_ms = _since(centre.no_broker_since_ms, now_ms, holds=not facts.connected)
     seen = replace(
         centre,
@@ -52,10 +61,10 @@ def observed(centre: Centre, facts: Facts, now_ms: int) -> Centre:
         stored_at_ms=now_ms if heard else centre.stored_at_ms,
         unheard_since_ms=unheard_since_ms,
         no_broker_since_ms=no_broker_since_ms,
+        has_answered=centre.has_answered or is_answering,
     )
     if not centre.is_reachable:
-        is_back = heard or (facts.connected and not facts.waiting)
-        return replace(seen, unreachable_since_ms=None, reachable_again_ms=now_ms) if is_back else seen
+        return replace(seen, unreachable_since_ms=None, reachable_again_ms=now_ms) if is_answering else seen
     doubts = [since_ms for since_ms in (unheard_since_ms, no_broker_since_ms) if since_ms is not None]
     if not heard and doubts and now_ms - min(doubts) >= centre.patience_ms:
         return replace(seen, unreachable_since_ms=min(doubts))

@@ -2,10 +2,12 @@
 
 import json
 import re
-from typing import Annotated, NoReturn
+import string
+from typing import Annotated
 
 import typer
 
+from gateway.command_end import fail
 from gateway.driver import Driver
 from gateway.drivers import BLUETOOTH_SIG, DRIVER_BY_NAME
 from gateway.gatt.decoded import Decoded, DecodeError
@@ -63,7 +65,7 @@ def decode(
         rest = framing.rest if isinstance(framing, Stream) else ""
         malformed = [f"{chosen.name}: no whole frame in {len(payload)} notification(s): {rest or 'they are empty'}"]
     if malformed:
-        _fail("\n".join(malformed))
+        fail("\n".join(malformed))
 
 
 def described(decoded: Decoded) -> dict[str, object]:
@@ -86,29 +88,28 @@ def described(decoded: Decoded) -> dict[str, object]:
 
 def _named(name: str) -> Driver:
     if name not in DRIVER_BY_NAME:
-        _fail(f"--driver {name}: there is none of this name; there are {', '.join(DRIVER_BY_NAME)}")
+        fail(f"--driver {name}: there is none of this name; there are {', '.join(DRIVER_BY_NAME)}")
     return DRIVER_BY_NAME[name]
 
 
 def _check_heard(driver: Driver, uuid: str) -> None:
     heard = (*driver.subscribe, *driver.advertised)
     if uuid not in heard:
-        _fail(f"--driver {driver.name}: it does not listen to {uuid}; it listens to {', '.join(heard)}")
+        fail(f"--driver {driver.name}: it does not listen to {uuid}; it listens to {', '.join(heard)}")
 
 
 def _raw(text: str, number: int, *, of: int) -> bytes:
-    try:
-        return bytes.fromhex(_SEPARATORS.sub("", text.removeprefix("0x").removeprefix("0X")))
-    except ValueError as exc:
-        _fail(_nth("payload", number, of=of, alone="payload") + str(exc))
+    digits = _SEPARATORS.sub("", text.removeprefix("0x").removeprefix("0X"))
+    strange = next((character for character in digits if character not in string.hexdigits), None)
+    where = _nth("payload", number, of=of, alone="payload")
+    if strange is not None:
+        fail(f"{where}{strange!r} in {text!r} is no hexadecimal digit (0-9, a-f)")
+    if len(digits) % 2:
+        fail(f"{where}{text!r} has {len(digits)} hexadecimal digits; a byte has two")
+    return bytes.fromhex(digits)
 
 
 def _nth(what: str, number: int, *, of: int, alone: str = "") -> str:
     """Name one of several, and a single one only by `alone`."""
     name = f"{what} {number}" if of > 1 else alone
     return f"{name}: " if name else ""
-
-
-def _fail(message: str) -> NoReturn:
-    typer.echo(message, err=True)
-    raise typer.Exit(2)

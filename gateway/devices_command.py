@@ -3,12 +3,13 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from gateway.claim_book import BookUnavailable, ClaimBook, book_path
 from gateway.claims import Book, ClaimError, all_claims, parse_address, with_claim, without_claim
+from gateway.command_end import fail
 from gateway.device_list import document_of, listed, text_of
 from gateway.drivers import DRIVER_BY_NAME
 from gateway.settings import GatewaySettings, SettingsError, load_settings
@@ -40,7 +41,7 @@ def list_devices(context: typer.Context, config: Config = None, as_json: AsJson 
     try:
         book = _book(settings).read()
     except BookUnavailable as exc:
-        _fail(str(exc), code=1)
+        fail(str(exc), code=1)
     last = StatusFile(status_path(settings.outbox_path, settings.status_file)).read()
     claims = all_claims(settings.devices, book, devices_max=settings.devices_max).claims
     found = listed(claims, last.payload if last else None, last.age_s if last else None)
@@ -64,7 +65,7 @@ def claim(
 ) -> None:
     """Read a device from now on; a running gateway takes it up within seconds."""
     if driver is not None and driver not in DRIVER_BY_NAME:
-        _fail(f"--driver {driver}: there is none of this name; there are {', '.join(DRIVER_BY_NAME)}", code=2)
+        fail(f"--driver {driver}: there is none of this name; there are {', '.join(DRIVER_BY_NAME)}", code=2)
     settings, which = _settings(context, config), _address(address)
     _change(settings, lambda book: _claimed(settings, book, which, driver))
     done = {"address": which, "driver": driver, "claimed": True}
@@ -76,7 +77,7 @@ def release(context: typer.Context, address: Address, config: Config = None, as_
     """Take back a claim that was made at this box."""
     settings, which = _settings(context, config), _address(address)
     if which in settings.devices:
-        _fail(f"{which} is named in the settings: take it out of `devices` there", code=1)
+        fail(f"{which} is named in the settings: take it out of `devices` there", code=1)
     _change(settings, lambda book: without_claim(book, which))
     typer.echo(json.dumps({"address": which, "claimed": False}) if as_json else f"{which} is released")
 
@@ -94,7 +95,7 @@ def _change(settings: GatewaySettings, how: Callable[[Book], Book]) -> None:
     try:
         _book(settings).change(how)
     except (ClaimError, BookUnavailable) as exc:
-        _fail(str(exc), code=1)
+        fail(str(exc), code=1)
 
 
 def _book(settings: GatewaySettings) -> ClaimBook:
@@ -106,16 +107,11 @@ def _settings(context: typer.Context, config: Path | None) -> GatewaySettings:
     try:
         return load_settings(config or context.obj)
     except SettingsError as exc:
-        _fail(str(exc), code=2)
+        fail(str(exc), code=2)
 
 
 def _address(text: str) -> str:
     try:
         return parse_address(text)
     except ClaimError as exc:
-        _fail(str(exc), code=2)
-
-
-def _fail(message: str, *, code: int) -> NoReturn:
-    typer.echo(message, err=True)
-    raise typer.Exit(code)
+        fail(str(exc), code=2)

@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
+from gateway.command_end import fail
 from gateway.enrolment import FOLDER, STATE, EnrolmentError, Installed, Requested, install, request
 
 
@@ -19,16 +20,19 @@ def enrol(
     try:
         if bundle is not None and not gateway_id:
             _tell_installed(install(folder, bundle, state=state, now=datetime.now(UTC)))
-        elif gateway_id and bundle is None:
+            return
+        if gateway_id and bundle is None:
             _tell_requested(request(folder, gateway_id))
-        else:
-            _fail("give either --gateway-id (to make the request) or --install (to take the bundle)")
+            return
+        why = "give either --gateway-id (to make the request) or --install (to take the bundle)"
     except EnrolmentError as exc:
-        _fail(str(exc))
+        why = str(exc)
     except ModuleNotFoundError as exc:
-        _fail(f"enrolment needs {exc.name}, which is not installed: pip install 'hearthwatch[gateway]'")
+        why = f"enrolment needs {exc.name}, which is not installed: pip install 'hearthwatch[gateway]'"
     except OSError as exc:
-        _fail(f"{exc.filename}: {exc.strerror}; run it as root (sudo)")
+        way_out = "; run it as root (sudo)" if isinstance(exc, PermissionError) else ""
+        why = f"{exc.filename}: {exc.strerror}{way_out}"
+    fail(f"hearthwatch gateway enrol: {why}")
 
 
 def _tell_requested(done: Requested) -> None:
@@ -52,8 +56,3 @@ def _tell_installed(done: Installed) -> None:
     typer.echo(f"settings     {done.settings_file}")
     typer.echo("")
     typer.echo("Next:  systemctl restart hearthwatch-gateway;  hearthwatch gateway selftest")
-
-
-def _fail(message: str) -> NoReturn:
-    typer.echo(f"hearthwatch gateway enrol: {message}", err=True)
-    raise typer.Exit(2)

@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from gateway.alarm_files import AlarmFiles
+from gateway.command_end import fail
 from gateway.quiet import MINUTES_MAX, Quiet, QuietError, Reason
+from gateway.running import is_running
 from gateway.settings import SettingsError, load_settings
 
 
@@ -23,12 +25,12 @@ def quiet(
     """
     try:
         asked = Quiet(minutes=minutes, reason=reason)
-        files = AlarmFiles(load_settings(config).outbox_path)
-        files.ask_for_quiet(asked)
+        settings = load_settings(config)
+        if not is_running(settings):
+            fail(f"{settings.outbox_path}: no gateway runs here, so no alarm sounds here; nothing is paused", code=1)
+        AlarmFiles(settings.outbox_path).ask_for_quiet(asked)
     except (QuietError, SettingsError) as exc:
-        typer.echo(str(exc), err=True)
-        raise typer.Exit(2) from exc
+        fail(str(exc))
     except OSError as exc:
-        typer.echo(f"{exc.filename}: {exc.strerror}", err=True)
-        raise typer.Exit(1) from exc
+        fail(f"{exc.filename}: {exc.strerror}", code=1)
     typer.echo(f"quiet for {asked.minutes} min; a new danger sounds all the same")

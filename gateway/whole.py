@@ -171,7 +171,7 @@ class Gateway:
         return UplinkState(
             connects=self.uplink.connects,
             stored_age_s=age_s(centre.stored_at_ms),
-            centre_reachable=centre.is_reachable,
+            centre_reachable=centre.said_reachable,
             unreachable_for_s=age_s(centre.unreachable_since_ms),
         )
 

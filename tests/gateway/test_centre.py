@@ -71,6 +71,22 @@ def test_back_at_the_first_stored_or_with_a_broker_where_nothing_waits(
     assert centre.reachable_again_ms == (4 * MINUTE_MS if is_reachable else None)
 
 
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        ([], None),
+        ([(0, facts(connected=False))], None),
+        ([(0, facts(waiting=5)), (2, facts(waiting=9))], None),  # sent, and not a word yet
+        ([(0, facts())], True),
+        ([(0, facts(waiting=5)), (1, facts(stored=1, waiting=4)), (2, facts(connected=False))], True),
+        ([(0, facts(connected=False)), (3, facts(connected=False))], False),
+        ([*LOST, (4, facts(stored=9))], True),
+    ],
+)
+def test_nothing_is_said_of_it_before_its_first_word(seen: Sequence[tuple[int, Facts]], said: bool | None) -> None:
+    assert watched(*seen).said_reachable is said
+
+
 def test_stored_before_the_watch_began_is_no_word() -> None:
     centre = watched((0, facts(stored=1000, waiting=1)), (3, facts(stored=1000, waiting=1)))
     assert not centre.is_reachable

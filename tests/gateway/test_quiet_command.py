@@ -1,5 +1,6 @@
 """The household's pause on the command line."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,14 +8,18 @@ from typer.testing import CliRunner
 
 from gateway.alarm_files import AlarmFiles
 from gateway.commands import app
+from gateway.outbox import Outbox
 from gateway.quiet import Quiet, Reason
 
 
 @pytest.fixture(autouse=True)
-def outbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def outbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("HEARTHWATCH_GATEWAY_GATEWAY_ID", "gw")
     monkeypatch.setenv("HEARTHWATCH_GATEWAY_OUTBOX_PATH", str(tmp_path / "outbox.sqlite"))
-    return tmp_path / "outbox.sqlite"
+    path = tmp_path / "outbox.sqlite"
+    held = Outbox(path, bytes_max=1 << 20, undecoded_max=1)  # as a running gateway holds it
+    yield path
+    held.close()
 
 
 @pytest.mark.parametrize(
@@ -49,9 +54,16 @@ def test_a_pause_that_would_not_end_in_time_is_refused(outbox: Path, options: li
     assert AlarmFiles(outbox).take_quiet() is None
 
 
-def test_an_unwritable_place_is_named(outbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (outbox.parent / "file").write_text("")
-    monkeypatch.setenv("HEARTHWATCH_GATEWAY_OUTBOX_PATH", str(outbox.parent / "file" / "outbox.sqlite"))
+def test_an_unwritable_place_is_named(outbox: Path) -> None:
+    (outbox.parent / ".quiet.json.new").mkdir()
     result = CliRunner().invoke(app, ["quiet"])
-    assert result.exit_code == 1
-    assert str(outbox.parent / "file") in result.stderr
+    assert (result.exit_code, result.stderr) == (1, f"{outbox.parent}/.quiet.json.new: Is a directory\n")
+
+
+def test_where_no_gateway_runs_nothing_is_paused(outbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = outbox.with_name("elsewhere.sqlite")
+    monkeypatch.setenv("HEARTHWATCH_GATEWAY_OUTBOX_PATH", str(elsewhere))
+    result = CliRunner().invoke(app, ["quiet"])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "no gateway runs here" in result.stderr
+    assert AlarmFiles(elsewhere).take_quiet() is None
