@@ -73,7 +73,7 @@ def clinical_clock() -> ClinicalClock:
 
 
 def configure_logging(log_format: LogFormat) -> None:
-    """Write structured lines to stderr, from INFO up."""
+    """Write structured lines to stderr, from INFO up; what libraries warn of stands among them, in the same form."""
     renderers: list[structlog.types.Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if log_format is LogFormat.JSON
@@ -90,6 +90,16 @@ def configure_logging(log_format: LogFormat) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+    logging.basicConfig(level=logging.WARNING, handlers=[_FromLibraries()], force=True)
+
+
+class _FromLibraries(logging.Handler):
+    """Hands a library's line of the standard log to ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        structlog.get_logger().log(
+            max(record.levelno, logging.DEBUG), record.getMessage(), logger=record.name, exc_info=record.exc_info
+        )
 
 
 async def _run_until_signalled(settings: GatewaySettings, clock: ClinicalClock) -> None:

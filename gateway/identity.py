@@ -37,7 +37,7 @@ def parse_key(pem: bytes) -> Key:
     try:
         key = serialization.load_pem_private_key(pem, password=None)
     except (ValueError, TypeError) as exc:
-        raise IdentityError(f"not a private key in PEM: {exc}") from exc
+        raise IdentityError("no private key in PEM") from exc
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise IdentityError(f"a key of another kind ({type(key).__name__}); EC P-256 is wanted")
     return key

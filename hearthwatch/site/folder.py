@@ -134,14 +134,16 @@ def _read(folder: Path) -> Site:
     try:
         key = parse_key((folder / "authority.key").read_bytes())
     except IdentityError as exc:
-        raise SiteError(f"{folder / 'authority.key'}: {exc}") from exc
+        raise SiteError(f"{folder / 'authority.key'}: {exc}; restore it from your backup") from exc
     certificate = read_certificate(folder / "ca.pem")
     if certificate.public_key() != key.public_key():
         raise SiteError(f"{folder}: ca.pem and authority.key do not belong together; restore them from your backup")
     try:
         ledger = parse_ledger((folder / "enrolled.csv").read_text())
+    except UnicodeDecodeError as exc:
+        raise SiteError(f"{folder / 'enrolled.csv'}: it is no text (UTF-8); restore it from your backup") from exc
     except LedgerError as exc:
-        raise SiteError(f"{folder / 'enrolled.csv'}: {exc}") from exc
+        raise SiteError(f"{folder / 'enrolled.csv'}: {exc}; correct it, or restore it from your backup") from exc
     return Site(folder=folder, authority=Authority(key=key, certificate=certificate), place=place, ledger=ledger)
 
 
@@ -149,7 +151,7 @@ def read_certificate(file: Path) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificate(file.read_bytes())
     except ValueError as exc:
-        raise SiteError(f"{file} is no certificate in PEM") from exc
+        raise SiteError(f"{file} is no certificate in PEM; restore it from your backup") from exc
 
 
 def _write_place(folder: Path, place: Place) -> None:

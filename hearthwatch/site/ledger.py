@@ -79,24 +79,27 @@ def revoked(ledger: Ledger, entries: Ledger, *, now: datetime, why: str) -> Ledg
 
 
 def _entry(row: list[str], line: int) -> Entry:
+    if len(row) != len(_COLUMNS):
+        raise LedgerError(f"line {line} has {len(row)} fields; {len(_COLUMNS)} are wanted")
+    serial, gateway_id, fingerprint, issued_at, expires_at, revoked_at, why = row
+    if not serial or set(serial) - set("0123456789abcdefABCDEF"):
+        raise LedgerError(f"line {line}: {serial!r} is no serial number (hexadecimal)")
+    return Entry(
+        serial=serial,
+        gateway_id=gateway_id,
+        fingerprint=fingerprint,
+        issued_at=_aware(issued_at, line),
+        expires_at=_aware(expires_at, line),
+        revoked_at=_aware(revoked_at, line) if revoked_at else None,
+        why=why,
+    )
+
+
+def _aware(text: str, line: int) -> datetime:
     try:
-        serial, gateway_id, fingerprint, issued_at, expires_at, revoked_at, why = row
-        int(serial, 16)
-        return Entry(
-            serial=serial,
-            gateway_id=gateway_id,
-            fingerprint=fingerprint,
-            issued_at=_aware(issued_at),
-            expires_at=_aware(expires_at),
-            revoked_at=_aware(revoked_at) if revoked_at else None,
-            why=why,
-        )
+        instant = datetime.fromisoformat(text)
     except ValueError as exc:
-        raise LedgerError(f"line {line}: {exc}") from exc
-
-
-def _aware(text: str) -> datetime:
-    instant = datetime.fromisoformat(text)
+        raise LedgerError(f"line {line}: {text!r} is no instant (ISO 8601)") from exc
     if instant.tzinfo is None:
-        raise ValueError(f"{text} has no time zone")
+        raise LedgerError(f"line {line}: {text} has no time zone")
     return instant

@@ -1,6 +1,7 @@
 """A gateway under test: settings on a broker of the rig, an outbox in a temporary folder."""
 
 import itertools
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,11 @@ MakeSettings = Callable[..., GatewaySettings]
 @pytest.fixture(autouse=True)
 def own_log() -> Iterator[None]:
     """A command under test sends the log where that test captures it: the next test logs as ever."""
+    before = list(logging.root.handlers)
     yield
     structlog.reset_defaults()
+    for handler in [handler for handler in logging.root.handlers if handler not in before]:
+        logging.root.removeHandler(handler)
 
 
 @pytest.fixture

@@ -1,12 +1,13 @@
 """The gateway's command line."""
 
 import json
+import logging
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from gateway.commands import app
+from gateway.commands import LogFormat, app, configure_logging
 from gateway.outbox import Outbox, Undecoded
 
 
@@ -68,6 +69,23 @@ def test_a_wrong_setting_ends_with_2(tmp_path: Path, command: str) -> None:
     result = CliRunner().invoke(app, [command, "--config", str(config)])
     assert result.exit_code == 2
     assert "nonsense" in result.stderr
+
+
+@pytest.mark.parametrize("trouble", [None, ValueError("odd")])
+def test_what_a_library_warns_of_stands_in_our_log(
+    capsys: pytest.CaptureFixture[str], trouble: Exception | None
+) -> None:
+    configure_logging(LogFormat.JSON)
+    logging.getLogger("bleak.backends").warning("could not determine %s", "BlueZ", exc_info=trouble)
+    logging.getLogger("bleak.backends").info("not this")
+    (line,) = capsys.readouterr().err.splitlines()
+    document = json.loads(line)
+    assert (document["level"], document["logger"], document["event"]) == (
+        "warning",
+        "bleak.backends",
+        "could not determine BlueZ",
+    )
+    assert ("ValueError: odd" in document.get("exception", "")) is (trouble is not None)
 
 
 def test_run_names_a_file_of_tls_that_is_missing(tmp_path: Path) -> None:

@@ -147,6 +147,12 @@ def test_a_name_that_no_topic_takes_is_refused_on_the_box(gateway_id: str, tmp_p
     assert not (tmp_path / "b").exists()
 
 
+def test_only_a_lack_of_rights_sends_one_to_sudo(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    said = hearthwatch("gateway", "enrol", "--gateway-id", "gw-1", "--folder", str(tmp_path / "file" / "x"), code=2)
+    assert said.stderr == f"hearthwatch gateway enrol: {tmp_path}/file/x: Not a directory\n"
+
+
 def test_a_box_does_not_become_another_gateway_by_accident(site: Path, box: Path) -> None:
     sign(site, box / "gw-1.csr")
     install(box, box / "gw-1.bundle.toml")
@@ -282,6 +288,27 @@ def test_a_site_is_founded_once_and_keeps_its_key(site: Path) -> None:
 )
 def test_what_a_site_can_not_do_is_said(tmp_path: Path, arguments: list[str], said: str) -> None:
     assert said in hearthwatch("site", *(each.format(tmp_path / "none") for each in arguments), code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("authority.key", b"no key", "authority.key: no private key in PEM; restore it from your backup"),
+        ("authority.key", b"\xff\xfe", "authority.key: no private key in PEM; restore it from your backup"),
+        ("ca.pem", b"no certificate", "ca.pem is no certificate in PEM; restore it from your backup"),
+        ("enrolled.csv", b"\xff\xfe", "enrolled.csv: it is no text (UTF-8); restore it from your backup"),
+        ("enrolled.csv", b"x,y\n", "enrolled.csv: line 1 is not: serial,gateway_id,"),
+        ("enrolled.csv", b"HEADER1,2\n", "enrolled.csv: line 2 has 2 fields; 7 are wanted"),
+        ("enrolled.csv", b"HEADERzz,a,b,c,d,e,f\n", "enrolled.csv: line 2: 'zz' is no serial number (hexadecimal)"),
+        ("enrolled.csv", b"HEADER1,a,b,c,d,e,f\n", "enrolled.csv: line 2: 'c' is no instant (ISO 8601)"),
+    ],
+)
+def test_a_broken_file_of_a_site_is_named_in_our_words(site: Path, file: str, content: bytes, said: str) -> None:
+    header = (site / "enrolled.csv").read_bytes().splitlines(keepends=True)[0]
+    (site / file).write_bytes(content.replace(b"HEADER", header))
+    done = hearthwatch("site", "list", "--site", str(site), code=2)
+    assert done.stderr.startswith(f"hearthwatch site: {site}/{said}")
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_gateway_that_was_never_enrolled_is_not_revoked(site: Path) -> None:
