@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -12,6 +12,7 @@ from bleak.backends.scanner import BaseBleakScanner
 
 from gateway.adapter import Bluetooth
 from gateway.boots import Boots
+from gateway.going_on import going_on
 from gateway.machine import LinuxMachine, Machine, Timekeeper
 from gateway.outbox import OutboxError
 from gateway.outbox_boots import read_boots
@@ -78,18 +79,20 @@ async def live(gateway: Gateway, stop: asyncio.Event) -> None:
     log.info("gateway starts", gateway=gateway.settings.gateway_id, outbox=str(gateway.door.outbox_id))
     gateway.recovery_log.read()
     gateway.uplink.start()
-    radio = asyncio.create_task(gateway.radio.run(), name="radio")
+    radio = _kept(gateway, "radio", gateway.radio.run)
     intake = asyncio.create_task(gateway.intake.run(), name="intake")
     senders = [
-        asyncio.create_task(gateway.stack.run(gateway.recovery.listener()), name="stack"),
-        asyncio.create_task(gateway.recovery.run(), name="recovery"),
-        asyncio.create_task(gateway.bell.run(), name="bell"),
-        asyncio.create_task(gateway.claims.run(gateway.claimed, gateway.on_changed), name="claims"),
+        _kept(gateway, "stack", lambda: gateway.stack.run(gateway.recovery.listener())),
+        _kept(gateway, "recovery", gateway.recovery.run),
+        _kept(gateway, "bell", gateway.bell.run),
+        _kept(gateway, "claims", lambda: gateway.claims.run(gateway.claimed, gateway.on_changed)),
         asyncio.create_task(gateway.courier.run(), name="courier"),
-        asyncio.create_task(gateway.heartbeat.run(gateway.uplink), name="heartbeat"),
+        _kept(gateway, "heartbeat", lambda: gateway.heartbeat.run(gateway.uplink)),
         asyncio.create_task(gateway.watchdog.run(), name="watchdog"),
-        asyncio.create_task(
-            gateway.status_file.run(gateway.heartbeat.payload, changed=gateway.changed), name="status file"
+        _kept(
+            gateway,
+            "status file",
+            lambda: gateway.status_file.run(gateway.heartbeat.payload, changed=gateway.changed),
         ),
     ]
     stopped = asyncio.create_task(stop.wait(), name="stop")
@@ -102,6 +105,10 @@ async def live(gateway: Gateway, stop: asyncio.Event) -> None:
         log.info("gateway stops")
         gateway.watchdog.stopping()
         await _take_down(gateway, radio, intake, [*senders, stopped])
+
+
+def _kept(gateway: Gateway, name: str, part: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
+    return asyncio.create_task(going_on(name, part, gateway.crashes), name=name)
 
 
 async def _take_down(

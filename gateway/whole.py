@@ -1,6 +1,7 @@
 """All parts of one gateway, built from its settings, each told what it needs to know of the others."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
 
@@ -56,6 +57,7 @@ class Gateway:
         boots: Boots = NO_BOOTS,
     ) -> None:
         clock, floor = timekeeper.clock, floor_of(settings)
+        self.crashes: Counter[str] = Counter()
         is_bluez = all(radio.scanner_class is None for radio in radios)
         self.settings = settings
         self.door = door

@@ -221,6 +221,35 @@ async def test_a_rung_with_a_bug_is_told_and_stops_nothing(rig: GatewayRig) -> N
     await rig.data_flow(FIRST, SECOND)
 
 
+async def test_a_part_with_a_bug_begins_anew_and_ends_no_other(
+    rig: GatewayRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = rig.gateway
+    for name, part, work in (
+        ("heartbeat", gateway.heartbeat, "beat"),
+        ("recovery", gateway.recovery, "_close_stale_links"),
+        ("bell", gateway.bell, "_look"),
+        ("radio", gateway.radio.adapters[0], "_first"),
+    ):
+        with monkeypatch.context() as patched:
+
+            async def with_a_bug(*_: object) -> None:
+                raise RuntimeError("nobody thought of this")
+
+            patched.setattr(part, work, with_a_bug)
+            gateway.heartbeat.beat_now()
+            if name == "radio":
+                gateway.radio.rescan()
+            await eventually(lambda crashed=name: gateway.crashes[crashed] >= 1)  # type: ignore[misc]
+    assert set(gateway.crashes) == {"heartbeat", "recovery", "bell", "radio"}
+    await rig.data_flow(FIRST, SECOND)
+    rig.rig2.air.cut(FIRST)
+    await rig.data_flow(FIRST)  # heard again, so the radio is at work
+    beats = rig.ingest.status["sent_at"]
+    gateway.heartbeat.beat_now()
+    await rig.ingest.until(lambda i: i.status["sent_at"] > beats)
+
+
 async def test_more_devices_than_links_on_two_adapters(
     rig2: Rig2, broker: Mosquitto, gateway_id: str, make_settings: MakeSettings
 ) -> None:
