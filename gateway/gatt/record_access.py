@@ -85,10 +85,6 @@ class Outcome:
     code: Code | int
 
 
-class OperandError(ValueError):
-    """A sequence number does not fit a filter: it is none of 0 to 65535."""
-
-
 COUNT_ALL = Request(op_code=OpCode.COUNT, operator=Operator.ALL)
 REPORT_ALL = Request(op_code=OpCode.REPORT, operator=Operator.ALL)
 ABORT = Request(op_code=OpCode.ABORT)
@@ -96,16 +92,7 @@ _OP_CODES = {each.value: each for each in OpCode}
 _OPERATORS = {each.value: each for each in Operator}
 _CODES = {each.value: each for each in Code}
 _Known = TypeVar("_Known")
-_BY_SEQUENCE_NUMBER = 1
 _COUNT_SIZES_BYTES = (1, 2, 4)  # 2 in every profile read here; others announce the size by its length alone
-
-
-def by_sequence_number(*numbers: int) -> bytes:
-    """Make the operand of a filter by sequence number: one for UP_TO and FROM, two for WITHIN. Raises OperandError."""
-    for number in numbers:
-        if not 0 <= number <= 0xFFFF:
-            raise OperandError(f"{number} is no sequence number: 0 to 65535")
-    return bytes((_BY_SEQUENCE_NUMBER,)) + b"".join(number.to_bytes(2, "little") for number in numbers)
 
 
 def parse(payload: bytes) -> Request | RecordCount | Outcome:
