@@ -40,8 +40,7 @@ from vitals.wire import unpack
 DEVICES = 8
 FLUSH_S = 0.1
 BYTES_MAX = 512 * 1024 * 1024
-LOW = 100
-"""Each LOWth frame holds a reading below the local floor, and so is urgent."""
+LOW = 100  # each so manieth frame is below the local floor, and so urgent
 
 _FLOOR = Floor(spo2_below=9000, temperature_from=3900)
 _BATCH_ROWS = 2_000
@@ -131,7 +130,7 @@ async def paced(path: str, readings_per_s: str, seconds: str) -> dict[str, objec
     """Accept at a steady rate; every ten seconds what was accepted counts as stored, as in ordinary life."""
     async with bench(Path(path)) as running:
         await running.offer_for(1.0, readings_per_s=4 * DEVICES)  # every device is known from here on
-        before, first = _written(), (await running.door.account()).accepted
+        before, first = figures(os.getpid()).written_bytes, (await running.door.account()).accepted
         running.door.durable_ms.clear()
         running.door.groups = 0
         forgetting = asyncio.create_task(_forget_every(running.door, 10.0))
@@ -144,14 +143,14 @@ async def paced(path: str, readings_per_s: str, seconds: str) -> dict[str, objec
             "readings_per_s": round(readings / took_s, 1),
             "readings_per_commit": round(readings / running.door.groups, 1),
             "durable_ms": parts(running.door.durable_ms),
-            "written_bytes_per_reading": round((_written() - before) / readings, 1),
+            "written_bytes_per_reading": round((figures(os.getpid()).written_bytes - before) / readings, 1),
         }
 
 
 async def pressed(path: str, seconds: str) -> dict[str, object]:
     """Accept as fast as it goes: new frames whenever few wait."""
     async with bench(Path(path)) as running:
-        before, began_s = _written(), time.perf_counter()
+        before, began_s = figures(os.getpid()).written_bytes, time.perf_counter()
         while time.perf_counter() - began_s < float(seconds):
             for _ in range(1_000):
                 running.offer()
@@ -161,7 +160,7 @@ async def pressed(path: str, seconds: str) -> dict[str, object]:
         return {
             "readings_per_s": round(account.accepted / took_s),
             "durable_ms": parts(running.door.durable_ms),
-            "written_bytes_per_reading": round((_written() - before) / account.accepted, 1),
+            "written_bytes_per_reading": round((figures(os.getpid()).written_bytes - before) / account.accepted, 1),
             "used_bytes_per_reading": round(account.used_bytes / account.depth, 1),
         }
 
@@ -291,10 +290,6 @@ async def _forget_every(door: OutboxDoor, seconds: float) -> None:
 async def _until(state: Callable[[], bool]) -> None:
     while not state():  # noqa: ASYNC110 - looked at from outside, as nobody announces it
         await asyncio.sleep(0.005)
-
-
-def _written() -> int:
-    return figures(os.getpid()).written_bytes
 
 
 JOBS = {job.__name__: job for job in (paced, pressed, fill, drain)}
