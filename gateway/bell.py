@@ -19,7 +19,6 @@ from gateway.centre import Centre, Facts, observed
 from gateway.local_alarm import LocalAlarm
 from gateway.machine import Timekeeper
 from gateway.outbox import OutboxError
-from gateway.packing import milliseconds
 from gateway.placing import Stamp, Stamped
 from gateway.quiet import Quiet
 from gateway.sounder import Sounder, outputs_of
@@ -197,9 +196,7 @@ class Bell:
         return self._settings.when is When.ALWAYS or self._centre.is_alone(now_ms, handover_ms=self._handover_ms)
 
     def _moment(self, now: Stamp) -> Moment:
-        return Moment(
-            elapsed_ms=self._timekeeper.elapsed_ms(now.mono_ms), boot_id=now.boot_id, wall_ms=milliseconds(now)
-        )
+        return Moment(elapsed_ms=self._timekeeper.elapsed_ms(now.mono_ms), boot_id=now.boot_id, wall_ms=now.wall_ms)
 
 
 def _said(before: Centre, after: Centre) -> Centre:

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from gateway.packing import milliseconds
 from gateway.placing import Stamp, Stamped
 from vitals.reading import Acquisition
 from vitals.signals import Signal
@@ -35,7 +34,7 @@ class Instants:
         """Give the stamp itself, or one moved just behind the device's last on the wall's and the boot's clock."""
         last_mono_ms = self._last_mono_ms.get(device, stamp.mono_ms - 1)
         mono_ms = stamp.mono_ms + _behind_ms(stamp.mono_ms, last_mono_ms)
-        wall_ms = milliseconds(stamp)
+        wall_ms = stamp.wall_ms
         recent_ms = self._recent_ms.setdefault(device, deque(maxlen=RECENT_MAX))
         behind_ms = _behind_ms(wall_ms, recent_ms[-1]) if recent_ms else 0
         while wall_ms + behind_ms in recent_ms:

@@ -22,7 +22,6 @@ from gateway.health import Progress
 from gateway.instants import Instants
 from gateway.outbox import OutboxFull, Undecoded
 from gateway.outbox_door import OutboxDoor
-from gateway.packing import milliseconds
 from gateway.placing import Place, Stamp, Stamped, as_heard, place
 from gateway.repeats import Repeats
 from gateway.rows import Record
@@ -261,7 +260,7 @@ def _decoded(item: Notification) -> Decoded:
 
 def _undecoded(item: Notification, error: str) -> Undecoded:
     return Undecoded(
-        wall_ms=milliseconds(item.stamp),
+        wall_ms=item.stamp.wall_ms,
         device=item.device,
         characteristic=item.characteristic,
         payload=item.payload,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from gateway.clock_watch import ClockWatch, observed
-from gateway.placing import Stamp
+from gateway.placing import Stamp, unix_ms
 from vitals.clock import ClinicalClock
 
 _BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
@@ -144,7 +144,7 @@ class Timekeeper:
         now, before = self._machine.read(), self.watch
         self.watch = observed(
             before,
-            wall_ms=(now.wall - _EPOCH) // timedelta(milliseconds=1),
+            wall_ms=unix_ms(now.wall),
             mono_ms=now.mono_ms,
             synchronised=self._synchronised,
         )

@@ -66,7 +66,7 @@ def pack_front(excerpt: Excerpt, now: Moment, *, backlog: bool, rows_max: int) -
         first_row=rows[0][0],
         boot_id=sources[rows[0][1]].boot_id,
         t0_ms=t0_ms,
-        sent_ms=milliseconds(now.stamp),
+        sent_ms=now.stamp.wall_ms,
         synchronised=datings[rows[0][1]].is_vouched,
         backlog=backlog,
         offset_unit_ms=unit_ms,
@@ -99,11 +99,6 @@ def _dating(source: Source, now: Moment) -> Dating:
     return Dating(is_vouched=False, zero_ms=_latest_zero_ms(source.boot_id, now))
 
 
-def milliseconds(stamp: Stamp) -> int:
-    """Give a stamp's wall time as Unix milliseconds."""
-    return round(stamp.wall.timestamp() * 1000)
-
-
 def _time_ms(dating: Dating, wall_ms: int, mono_ms: int, speed: float) -> int:
     if dating.zero_ms is None:
         return wall_ms
@@ -123,11 +118,11 @@ def _latest_zero_ms(boot_id: int, now: Moment) -> int | None:
     if boot_id == now.stamp.boot_id:
         return _present_zero_ms(now)
     age_ms = now.boots.age_ms_min(boot_id, 0, now_mono_ms=now.stamp.mono_ms, speed=now.speed)
-    return None if age_ms is None else milliseconds(now.stamp) - age_ms
+    return None if age_ms is None else now.stamp.wall_ms - age_ms
 
 
 def _present_zero_ms(now: Moment) -> int:
-    return milliseconds(now.stamp) - round(now.stamp.mono_ms * now.speed)
+    return now.stamp.wall_ms - round(now.stamp.mono_ms * now.speed)
 
 
 def _alike(rows: Sequence[Row], sources: Mapping[int, Source], datings: Mapping[int, Dating]) -> Sequence[Row]:

@@ -21,6 +21,16 @@ class Stamp:
     boot_id: int
     synchronised: bool
 
+    @property
+    def wall_ms(self) -> int:
+        """Clinical time as Unix milliseconds."""
+        return unix_ms(self.wall)
+
+
+def unix_ms(wall: datetime) -> int:
+    """Give an instant as Unix milliseconds, to the nearest."""
+    return round(wall.timestamp() * 1000)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stamped:
