@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 import structlog
@@ -25,6 +25,7 @@ from gateway.machine import Timekeeper
 from gateway.outbox import set_aside_count
 from gateway.outbox_door import OutboxDoor
 from gateway.packing import NO_BOOTS
+from gateway.placing import Stamped
 from gateway.plans import broker_address, courier_plan, floor_of, place_of, session_plan, shares_of
 from gateway.radio import Radio
 from gateway.recovery_log import RecoveryLog, recovery_path
@@ -78,7 +79,7 @@ class Gateway:
             where=place_of(settings, clock),
             floor=floor,
             on_accepted=self.courier.accepted,
-            on_read=self.bell.heard,
+            on_read=self._ring,
         )
         self.fleet = Fleet(
             claim_all=settings.claim_all,
@@ -145,6 +146,14 @@ class Gateway:
         self.watchdog = Watchdog(
             Systemd.from_environment(), Evidence(ask_outbox=self._depth, intake=self.intake.progress)
         )
+
+    def _ring(self, rows: Sequence[Stamped]) -> None:
+        """Tell the bell what was read; a bug of the alarm does not keep readings from the disk."""
+        try:
+            self.bell.heard(rows)
+        except Exception:  # readings are accepted whatever becomes of the alarm
+            self.crashes["bell"] += 1
+            log.exception("the alarm crashed over readings")
 
     async def _tell(self) -> None:
         """Tell the centre how things are, and let the word get out: what comes next may be a reboot."""

@@ -250,6 +250,14 @@ async def test_a_part_with_a_bug_begins_anew_and_ends_no_other(
     await rig.ingest.until(lambda i: i.status["sent_at"] > beats)
 
 
+async def test_a_bug_of_the_alarm_keeps_no_reading_from_the_centre(
+    rig: GatewayRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rig.gateway.bell._alarm, "hear", None)
+    await eventually(lambda: rig.gateway.crashes["bell"] >= 2)
+    await rig.data_flow(FIRST, SECOND)
+
+
 async def test_more_devices_than_links_on_two_adapters(
     rig2: Rig2, broker: Mosquitto, gateway_id: str, make_settings: MakeSettings
 ) -> None:
