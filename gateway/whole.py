@@ -57,30 +57,55 @@ class Gateway:
         radios: tuple[Bluetooth, ...],
         boots: Boots = NO_BOOTS,
     ) -> None:
-        clock, floor = timekeeper.clock, floor_of(settings)
         self.crashes: Counter[str] = Counter()
-        is_bluez = all(radio.scanner_class is None for radio in radios)
         self.settings = settings
         self.door = door
         self._timekeeper = timekeeper
         self.changed = asyncio.Event()
         self.status_file = StatusFile(status_path(settings.outbox_path, settings.status_file))
-        self.stack: Stack = BlueZ() if is_bluez else NoStack()
-        self.courier = Courier(door, timekeeper, courier_plan(settings, clock, floor), boots=boots)
+        self._build_the_way_of_a_reading(boots)
+        self._build_the_radio_side(radios)
+        self.claims = ClaimDesk(
+            ClaimBook(book_path(settings.outbox_path)),
+            settings=settings.devices,
+            devices_max=settings.devices_max,
+            now=lambda: timekeeper.stamp().wall,
+        )
+        self.heartbeat = Heartbeat(
+            self._parts(), every_s=timekeeper.clock.machine_s(timedelta(seconds=settings.heartbeat_s))
+        )
+        self.uplink = Uplink(
+            broker_address(settings),
+            Listener(on_connected=self._on_connected, on_ack=self.courier.acknowledged, on_config=self.claims.hear),
+            will=OFFLINE,
+        )
+        self.courier.uplink = self.uplink
+        self.watchdog = Watchdog(
+            Systemd.from_environment(), Evidence(ask_outbox=self._depth, intake=self.intake.progress)
+        )
+
+    def _build_the_way_of_a_reading(self, boots: Boots) -> None:
+        settings, clock, floor = self.settings, self._timekeeper.clock, floor_of(self.settings)
+        self.courier = Courier(self.door, self._timekeeper, courier_plan(settings, clock, floor), boots=boots)
         self.bell = Bell(
             settings.local_alarm,
-            timekeeper=timekeeper,
+            timekeeper=self._timekeeper,
             files=AlarmFiles(settings.outbox_path),
             facts=self._centre_facts,
             on_change=self.on_changed,
         )
         self.intake = Intake(
-            door,
+            self.door,
             where=place_of(settings, clock),
             floor=floor,
             on_accepted=self.courier.accepted,
             on_read=self._ring,
         )
+
+    def _build_the_radio_side(self, radios: tuple[Bluetooth, ...]) -> None:
+        settings = self.settings
+        is_bluez = all(radio.scanner_class is None for radio in radios)
+        self.stack: Stack = BlueZ() if is_bluez else NoStack()
         self.fleet = Fleet(
             claim_all=settings.claim_all,
             devices_max=settings.devices_max,
@@ -93,58 +118,41 @@ class Gateway:
                 radio=self.radio,
                 slots=self.slots,
                 stack=self.stack,
-                timekeeper=timekeeper,
+                timekeeper=self._timekeeper,
                 take=self.intake.take,
-                plan=session_plan(settings, clock, is_bluez=is_bluez),
+                plan=session_plan(settings, self._timekeeper.clock, is_bluez=is_bluez),
             )
         )
-        self.claims = ClaimDesk(
-            ClaimBook(book_path(settings.outbox_path)),
-            settings=settings.devices,
-            devices_max=settings.devices_max,
-            now=lambda: timekeeper.stamp().wall,
-        )
         self.recovery_log = RecoveryLog(recovery_path(settings.outbox_path))
-        self.recovery = Recovery(
-            Watched(
-                stack=self.stack,
-                radio=self.radio,
-                slots=self.slots,
-                fleet=self.fleet,
-                timekeeper=timekeeper,
-                has_broker=lambda: self.uplink.connected,
-                is_safe=self._is_safe,
-                may_reboot=settings.reboot_allowed,
-            ),
-            self.recovery_log,
-            tell=self._tell,
+        self.recovery = Recovery(self._watched(), self.recovery_log, tell=self._tell)
+
+    def _watched(self) -> Watched:
+        return Watched(
+            stack=self.stack,
+            radio=self.radio,
+            slots=self.slots,
+            fleet=self.fleet,
+            timekeeper=self._timekeeper,
+            has_broker=lambda: self.uplink.connected,
+            is_safe=self._is_safe,
+            may_reboot=self.settings.reboot_allowed,
         )
-        self.heartbeat = Heartbeat(
-            Parts(
-                door=door,
-                intake=self.intake,
-                courier=self.courier,
-                fleet=self.fleet,
-                radio=self.radio,
-                slots=self.slots,
-                timekeeper=timekeeper,
-                set_aside=lambda: set_aside_count(settings.outbox_path),
-                recovery=lambda: self.recovery.state,
-                uplink=self._uplink_state,
-                claims=self.claims.report,
-                local_alarm=self.bell.report,
-                certificate_end=certificate_end(settings.broker_certificate_file),
-            ),
-            every_s=clock.machine_s(timedelta(seconds=settings.heartbeat_s)),
-        )
-        self.uplink = Uplink(
-            broker_address(settings),
-            Listener(on_connected=self._on_connected, on_ack=self.courier.acknowledged, on_config=self.claims.hear),
-            will=OFFLINE,
-        )
-        self.courier.uplink = self.uplink
-        self.watchdog = Watchdog(
-            Systemd.from_environment(), Evidence(ask_outbox=self._depth, intake=self.intake.progress)
+
+    def _parts(self) -> Parts:
+        return Parts(
+            door=self.door,
+            intake=self.intake,
+            courier=self.courier,
+            fleet=self.fleet,
+            radio=self.radio,
+            slots=self.slots,
+            timekeeper=self._timekeeper,
+            set_aside=lambda: set_aside_count(self.settings.outbox_path),
+            recovery=lambda: self.recovery.state,
+            uplink=self._uplink_state,
+            claims=self.claims.report,
+            local_alarm=self.bell.report,
+            certificate_end=certificate_end(self.settings.broker_certificate_file),
         )
 
     def _ring(self, rows: Sequence[Stamped]) -> None:
