@@ -45,9 +45,10 @@ def gateway_faults(
     only: Annotated[str, typer.Option(help="these alone, by name, with commas between")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="print the document and nothing else")] = False,
 ) -> None:
-    """Bluetooth's troubles on a stand-in for bluetoothd: time to the first action, and to data. About ten minutes.
+    """Troubles of radio, bluetoothd, broker, disk and clock: time to an action, a rung, data. About fifteen minutes.
 
-    Ends with 1 if after one of them data did not flow again.
+    Bluetooth is a stand-in for bluetoothd. Ends with 1 where data did not flow again, a row is lost or doubled, the
+    gateway died of it, or an answer took longer than a minute.
     """
     from hearthwatch.bench import gateway_faults as faults
 

@@ -7,18 +7,17 @@ from the messages that arrive: nothing looks into it.
 import asyncio
 import json
 import os
+import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio.message_bus import MessageBus
-from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from firmware_stubs.bluez.bus import PrivateBus, connect, private_bus
 from firmware_stubs.bluez.init_system import InitSystem
@@ -26,15 +25,29 @@ from firmware_stubs.bluez.process import BluezProcess, bluez_process
 from firmware_stubs.hci_port import open_hci_port
 from firmware_stubs.radio import Air
 from firmware_stubs.wanderer import Wanderer
+from hearthwatch.bench.fault_ear import GATEWAY_ID, Ear, listening
 from hearthwatch.services.mosquitto import Mosquitto
 from hearthwatch.services.ports import LOOPBACK
-from vitals.signals import SIGNALS, Signal
-from vitals.topics import Leaf, topic
-from vitals.wire import rows_of, unpack
 
-GATEWAY_ID = "gw-faults"
 _PROPERTIES, _CHARACTERISTIC = "org.freedesktop.DBus.Properties", "org.bluez.GattCharacteristic1"
 ADAPTERS = 2
+GATEWAY = ("hearthwatch", "gateway", "run", "--log-format", "json")
+_ACTS = (
+    "recovery",
+    "bluetoothd is gone",
+    "D-Bus is gone",
+    "link failed",
+    "not scanning",
+    "stale link closed",
+    "broker connection lost",
+    "outbox takes nothing",
+    "the disk refuses",
+    "outbox is broken",
+)
+
+
+class NotPlayable(Exception):
+    """A fault can not be played on this machine; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,43 +59,13 @@ class Line:
     more: dict[str, Any]
 
 
-@dataclass(slots=True)
-class Ear:
-    """Keeps when each device's SpO2 was measured, by the gateway's word, and acknowledges as ingest would."""
-
-    measured_ms: dict[str, list[int]] = field(default_factory=dict)
-    status: dict[str, Any] = field(default_factory=dict)
-
-    def after(self, device: str, instant: datetime) -> datetime | None:
-        """Give a device's first value measured after an instant."""
-        since_ms = instant.timestamp() * 1000
-        later = (ms for ms in self.measured_ms.get(device, ()) if ms > since_ms)
-        first_ms = min(later, default=None)
-        return None if first_ms is None else datetime.fromtimestamp(first_ms / 1000, UTC)
-
-    def take(self, client: Client, message: MQTTMessage) -> None:
-        """Take what the gateway says."""
-        if message.topic.endswith(f"/{Leaf.STATUS}"):
-            self.status = json.loads(message.payload)
-            return
-        told = unpack(bytes(message.payload))
-        header = told.header
-        for row in rows_of(told):
-            if row.signal_code != SIGNALS[Signal.SPO2].code:
-                continue
-            device = header.devices[row.device_index].device
-            self.measured_ms.setdefault(device, []).append(header.t0_ms + row.offset * header.offset_unit_ms)
-        stored = [[header.first_row, header.first_row + told.row_count]]
-        word = json.dumps({"outbox_id": str(header.outbox_id), "stored": stored})
-        client.publish(topic(GATEWAY_ID, Leaf.ACK), word, qos=1)
-
-
 class GatewayProcess:
     """The gateway, started once for a fault (and by hand again only where the fault is its own death)."""
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    def __init__(self, environment: dict[str, str], command: Sequence[str]) -> None:
         self.log: list[Line] = []
         self.starts = 0
+        self._command = command
         self._environment = environment
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -95,9 +78,8 @@ class GatewayProcess:
     async def start(self) -> None:
         """Start it."""
         self.starts += 1
-        command = (sys.executable, "-m", "hearthwatch", "gateway", "run", "--log-format", "json")
         self._process = await asyncio.create_subprocess_exec(
-            *command, env=self._environment, stderr=asyncio.subprocess.PIPE
+            sys.executable, "-m", *self._command, env=self._environment, stderr=asyncio.subprocess.PIPE
         )
         self._reading = asyncio.create_task(self._read(self._process))
 
@@ -111,9 +93,18 @@ class GatewayProcess:
         await self._process.wait()
         self._process = None
 
-    def first_action(self, since: datetime) -> Line | None:
-        """Give the first line that says that something is done about a trouble."""
-        return next((line for line in self.log if line.at > since and is_action(line)), None)
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        assert self._process is not None, "it runs"
+        self._process.send_signal(number)
+
+    def first(self, kind: Callable[[Line], bool], since: datetime) -> Line | None:
+        """Give the first line of a kind."""
+        return next((line for line in self.log if line.at > since and kind(line)), None)
+
+    def has_said(self, event: str) -> bool:
+        """Whether a line says this."""
+        return any(line.event == event for line in self.log)
 
     async def _read(self, process: asyncio.subprocess.Process) -> None:
         assert process.stderr is not None
@@ -129,6 +120,8 @@ class FaultGround:
     """Everything that a fault may touch."""
 
     air: Air
+    broker: Mosquitto
+    outbox: Path
     devices: AsyncExitStack
     bus: PrivateBus
     bluez: BluezProcess
@@ -177,17 +170,30 @@ def is_action(line: Line) -> bool:
     """Say whether a line tells that something is done about a trouble: a rung, a link given up, a scan tried anew."""
     if line.event == "session":
         return line.more.get("happened") in ("link_lost", "dropped", "silent")
-    acts = ("recovery", "bluetoothd is gone", "D-Bus is gone", "link failed", "not scanning", "stale link closed")
-    return line.event.startswith(acts)
+    return line.event.startswith(_ACTS)
+
+
+def is_rung(line: Line) -> bool:
+    """Say whether a line tells that a rung of recovery is taken."""
+    return line.event == "recovery"
 
 
 @asynccontextmanager
-async def fault_ground(folder: Path, *, settings: dict[str, str], options: Sequence[str]) -> AsyncIterator[FaultGround]:
-    """Build it all up around one fault; the gateway is not started yet."""
+async def fault_ground(
+    folder: Path, *, settings: dict[str, str], command: Sequence[str] = GATEWAY, disk_bytes: int | None = None
+) -> AsyncIterator[FaultGround]:
+    """Build it all up around one fault; the gateway is not started yet.
+
+    With `disk_bytes` the outbox lies on a file system of that size. Raises NotPlayable where none can be mounted.
+    """
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     air, hci = Air(), folder / "hci"
     memory = ("--storage", str(folder / "bluetooth"))
     async with AsyncExitStack() as closing:
+        outbox = folder / "card" / "outbox.sqlite"
+        outbox.parent.mkdir()
+        if disk_bytes is not None:
+            closing.enter_context(_mounted(outbox.parent, disk_bytes))
         broker = await asyncio.to_thread(Mosquitto)
         closing.callback(broker.close)
         await asyncio.to_thread(broker.start)
@@ -195,9 +201,7 @@ async def fault_ground(folder: Path, *, settings: dict[str, str], options: Seque
         await closing.enter_async_context(open_hci_port(air, hci))
         devices = await closing.enter_async_context(AsyncExitStack())
         transports = [f"unix:{hci}"] * ADAPTERS
-        bluez = await closing.enter_async_context(
-            bluez_process(bus.address, transports=transports, options=(*options, *memory))
-        )
+        bluez = await closing.enter_async_context(bluez_process(bus.address, transports=transports, options=memory))
         other = await connect(bus.address)
         closing.callback(other.disconnect)
         gone: asyncio.Future[None] = asyncio.ensure_future(other.wait_for_disconnect())  # type: ignore[no-untyped-call]
@@ -205,11 +209,13 @@ async def fault_ground(folder: Path, *, settings: dict[str, str], options: Seque
         init_system = InitSystem(units={"bluetooth.service": bluez.restart}, reboot=bluez.reboot)
         services = await closing.enter_async_context(AsyncExitStack())
         await services.enter_async_context(init_system.on(bus.address))
-        ear = await closing.enter_async_context(_listening(broker.port))
-        gateway = GatewayProcess(_environment(folder, bus.address, broker.port, settings))
+        ear = await closing.enter_async_context(listening(broker.port))
+        gateway = GatewayProcess(_environment(outbox, bus.address, broker.port, settings), command)
         closing.push_async_callback(gateway.end, kill=False)
         yield FaultGround(
             air=air,
+            broker=broker,
+            outbox=outbox,
             devices=devices,
             bus=bus,
             bluez=bluez,
@@ -221,29 +227,24 @@ async def fault_ground(folder: Path, *, settings: dict[str, str], options: Seque
         )
 
 
-@asynccontextmanager
-async def _listening(port: int) -> AsyncIterator[Ear]:
-    ear = Ear()
-    client = Client(CallbackAPIVersion.VERSION2, client_id="faults", protocol=MQTTProtocolVersion.MQTTv5)
-    client.on_connect = lambda c, *_: c.subscribe(
-        [(topic(GATEWAY_ID, leaf), 1) for leaf in (Leaf.READINGS, Leaf.STATUS)]
-    )
-    client.on_message = lambda c, _userdata, message: ear.take(c, message)
-    client.connect_async(LOOPBACK, port)
-    client.loop_start()
+@contextmanager
+def _mounted(where: Path, size: int) -> Iterator[None]:
+    command = ("mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(where))
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise NotPlayable(f"no file system can be mounted here: {done.stderr.strip() or done.stdout.strip()}")
     try:
-        yield ear
+        yield
     finally:
-        client.disconnect()
-        await asyncio.to_thread(client.loop_stop)
+        subprocess.run(["umount", "--lazy", str(where)], check=True)
 
 
-def _environment(folder: Path, bus_address: str, broker_port: int, settings: dict[str, str]) -> dict[str, str]:
+def _environment(outbox: Path, bus_address: str, broker_port: int, settings: dict[str, str]) -> dict[str, str]:
     values = {
         "GATEWAY_ID": GATEWAY_ID,
         "BROKER_HOST": LOOPBACK,
         "BROKER_PORT": str(broker_port),
-        "OUTBOX_PATH": str(folder / "outbox.sqlite"),
+        "OUTBOX_PATH": str(outbox),
         "CLOCK_TRUST": "synchronised",
         "FLUSH_S": "0.5",
         "RECONNECT_S_MAX": "1",
@@ -252,6 +253,7 @@ def _environment(folder: Path, bus_address: str, broker_port: int, settings: dic
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("HEARTHWATCH_GATEWAY_")},
         "DBUS_SYSTEM_BUS_ADDRESS": bus_address,
+        "RUNTIME_DIRECTORY": str(outbox.parent.with_name("memory")),  # where an outbox in memory would lie
         "PYTHONUNBUFFERED": "1",
         **{f"HEARTHWATCH_GATEWAY_{name}": value for name, value in values.items()},
     }

@@ -1,70 +1,36 @@
-"""Bluetooth's troubles, one after the other: what the gateway did about each, how soon, and how soon data flowed again.
+"""A gateway's troubles, one after the other: what it did about each, how soon, and how soon data flowed again.
 
 Each is played on a gateway of its own, and the gateway is not started again but where its own death is the trouble.
 `data_again_s` counts from the end of the trouble where somebody else ends it (a device carried back, a bluetoothd
 started by hand), else from its beginning; it is by the time at which the first reading was measured, of the device
-that came last. `first_action_s` counts from the beginning.
+that came last. `all_heard_s` counts from there, too: until all has arrived that had been accepted by then.
+`first_action_s` and `first_rung_s` count from the beginning.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from firmware_stubs.beacon import Beacon
-from firmware_stubs.bluez.faults import Cure, Deafness, LostService, Member, Refusal, Trouble
 from firmware_stubs.clock import ClinicalClock
 from firmware_stubs.courses import healthy
 from firmware_stubs.oximeter import Oximeter
 from firmware_stubs.peripheral import Identity
-from firmware_stubs.wanderer import Wanderer
-from hearthwatch.bench.fault_ground import FaultGround, Line, fault_ground
+from gateway.outbox import Account, OutboxError, read_account
+from hearthwatch.bench.bluetooth_faults import BLUETOOTH_FAULTS
+from hearthwatch.bench.fault import FIRST, SECOND, Fault, until
+from hearthwatch.bench.fault_findings import Heard, Outcome, duplicates, longest_gap_s, repeated
+from hearthwatch.bench.fault_ground import FaultGround, Line, NotPlayable, fault_ground, is_action, is_rung
+from hearthwatch.bench.machine_faults import MACHINE_FAULTS
 
-FIRST, SECOND, WANDERING = "C0:00:00:00:00:01", "C0:00:00:00:00:02", "C0:00:00:00:00:11"
-OUTSIDE_S = 5.0
-WAIT_S_MAX = 600.0
-POLL_S = 0.05
+FAULTS: dict[str, Fault] = {fault.name: fault for fault in (*BLUETOOTH_FAULTS, *MACHINE_FAULTS)}
+ARRIVAL_S_MAX = 120.0
 
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """One trouble: how it begins and, where somebody else ends it, how it ends so many seconds later.
-
-    `prepare` comes before it begins; `hit` are the devices whose data must flow again.
-    """
-
-    name: str
-    begin: Callable[[FaultGround], Awaitable[None]]
-    prepare: Callable[[FaultGround], Awaitable[None]] | None = None
-    end: Callable[[FaultGround], Awaitable[None]] | None = None
-    lasts_s: float = OUTSIDE_S
-    hit: tuple[str, ...] = (FIRST, SECOND)
-    settings: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What was seen. None: it did not come within WAIT_S_MAX; a trouble that needs no action has none."""
-
-    fault: str
-    first_action: str | None
-    first_action_s: float | None
-    data_again_s: float | None
-    longest_gap_s: float | None
-    rungs: dict[str, int]
-    duplicates: int
-    gateway_restarts: int
-
-    @property
-    def is_well(self) -> bool:
-        """Whether data flow again."""
-        return self.data_again_s is not None
 
 
 async def measure(folder: Path, names: Sequence[str], say: Say) -> dict[str, Any]:
@@ -76,33 +42,58 @@ async def measure(folder: Path, names: Sequence[str], say: Say) -> dict[str, Any
     outcomes = []
     for name in names or FAULTS:
         say(f"{name} ...")
-        outcome = await play(folder / name, FAULTS[name])
-        say(f"{name}: {outcome.first_action} after {outcome.first_action_s} s, data after {outcome.data_again_s} s")
+        try:
+            outcome = await play(folder / name, FAULTS[name])
+        except NotPlayable as exc:
+            outcome = Outcome(fault=name, left_out=str(exc))
+        say(f"{name}: {_in_words(outcome)}")
         outcomes.append(outcome)
-    return {"faults": [asdict(outcome) for outcome in outcomes], "well": all(outcome.is_well for outcome in outcomes)}
+    return {"faults": [_row(outcome) for outcome in outcomes], "well": all(outcome.is_well for outcome in outcomes)}
 
 
 async def play(folder: Path, fault: Fault) -> Outcome:
-    """Play one fault on a gateway of its own."""
-    claims = {"DEVICES": f'["{FIRST}", "{SECOND}"]'}
-    async with fault_ground(folder, settings={**claims, **fault.settings}, options=()) as ground:
+    """Play one fault on a gateway of its own. Raises NotPlayable."""
+    settings = {"DEVICES": f'["{FIRST}", "{SECOND}"]', **fault.settings}
+    async with fault_ground(folder, settings=settings, command=fault.command, disk_bytes=fault.disk_bytes) as ground:
         for address in (FIRST, SECOND):
             await _switch_on(ground, address)
         await _have_a_neighbour(ground)
         await ground.gateway.start()
-        await _until(lambda: all(len(ground.ear.measured_ms.get(device, ())) >= 9 for device in (FIRST, SECOND)))
+        await until(lambda: all(len(ground.ear.rows(device)) >= 9 for device in (FIRST, SECOND)))
         if fault.prepare is not None:
             await fault.prepare(ground)
         began = datetime.now(UTC)
         await fault.begin(ground)
-        ended = began
         if fault.end is not None:
             await asyncio.sleep(fault.lasts_s)
             await fault.end(ground)
-            ended = datetime.now(UTC)
-        again = await _data_again(ground, fault, ended)
+        ended = datetime.now(UTC)
+        again_ms = await _data_again_ms(ground, fault, ended)
+        shown = fault.shows is None or await until(lambda: fault.shows is None or fault.shows(ground))
+        lost = await _lost(ground)
+        all_heard = datetime.now(UTC) if lost == 0 else None
         await asyncio.sleep(2.0)  # the last words of a recovery, a status
-        return _outcome(ground, fault, began=began, ended=ended, again=again)
+        action, rung = ground.gateway.first(is_action, began), ground.gateway.first(is_rung, began)
+        rows = {device: ground.ear.rows(device) for device in fault.hit}
+        recovery = ground.ear.status.get("recovery", {})
+        return Outcome(
+            fault=fault.name,
+            answer=fault.answer,
+            first_action=None if action is None else _named(action),
+            first_action_s=None if action is None else _seconds(began, action.at),
+            first_rung=None if rung is None else _named(rung),
+            first_rung_s=None if rung is None else _seconds(began, rung.at),
+            data_again_s=None if again_ms is None else round(again_ms / 1000 - ended.timestamp(), 2),
+            all_heard_s=None if all_heard is None else _seconds(ended, all_heard),
+            longest_gap_s=longest_gap_s(_since(_true_ms(each, fault, began), began) for each in rows.values()),
+            rungs={name: count for name, count in recovery.items() if isinstance(count, int) and count},
+            duplicates=sum(duplicates(each) for each in rows.values()),
+            repeated=sum(repeated(each) for each in rows.values()),
+            lost=lost,
+            gateway_restarts=ground.gateway.starts - 1,
+            expected_restarts=fault.expected_restarts,
+            is_as_expected=shown,
+        )
 
 
 async def _switch_on(ground: FaultGround, address: str) -> None:
@@ -124,41 +115,54 @@ async def _have_a_neighbour(ground: FaultGround) -> None:
     ground.devices.push_async_callback(beacon.power_off)
 
 
-async def _until(state: Callable[[], bool]) -> bool:
-    try:
-        async with asyncio.timeout(WAIT_S_MAX):
-            while not state():  # noqa: ASYNC110 - what is waited for comes on another thread, or in a file
-                await asyncio.sleep(POLL_S)
-    except TimeoutError:
-        return False
-    return True
+async def _data_again_ms(ground: FaultGround, fault: Fault, ended: datetime) -> int | None:
+    """Wait for a value of each device measured since; give the instant of the device that came last."""
+
+    def firsts() -> list[int | None]:
+        instants = (_true_ms(ground.ear.rows(device), fault, ended) for device in fault.hit)
+        return [min((ms for ms in each if ms > ended.timestamp() * 1000), default=None) for each in instants]
+
+    await until(lambda: None not in firsts())
+    found = [first for first in firsts() if first is not None]
+    return max(found) if len(found) == len(fault.hit) else None
 
 
-async def _data_again(ground: FaultGround, fault: Fault, ended: datetime) -> datetime | None:
-    def firsts() -> list[datetime | None]:
-        return [ground.ear.after(device, ended) for device in fault.hit]
+async def _lost(ground: FaultGround) -> int | None:
+    """Wait until all has arrived that is accepted by now; say how many rows did not. None: the outbox is unreadable."""
+    account: Account | None = None
 
-    await _until(lambda: None not in firsts())
-    return max((first for first in firsts() if first is not None), default=None) if None not in firsts() else None
+    def can_be_read() -> bool:
+        nonlocal account
+        try:
+            account, _ = read_account(ground.outbox)
+        except OutboxError:
+            return False
+        return True
+
+    await until(can_be_read, wait_s=ARRIVAL_S_MAX)
+    if account is None:
+        return None
+    counted = account
+
+    def missing() -> int:
+        return counted.accepted - counted.thinned - ground.ear.count(counted.outbox_id, end=counted.end_row)
+
+    await until(lambda: missing() <= 0, wait_s=ARRIVAL_S_MAX)
+    return missing()
 
 
-def _outcome(ground: FaultGround, fault: Fault, *, began: datetime, ended: datetime, again: datetime | None) -> Outcome:
-    action: Line | None = ground.gateway.first_action(began)
-    recovery = ground.ear.status.get("recovery", {})
-    return Outcome(
-        fault=fault.name,
-        first_action=None if action is None else _named(action),
-        first_action_s=None if action is None else _seconds(began, action.at),
-        data_again_s=None if again is None else _seconds(ended, again),
-        longest_gap_s=_longest_gap_s(ground, fault, began),
-        rungs={name: count for name, count in recovery.items() if isinstance(count, int) and count},
-        duplicates=sum(_duplicates(ground, device) for device in fault.hit),
-        gateway_restarts=ground.gateway.starts - 1,
-    )
+def _true_ms(rows: Sequence[Heard], fault: Fault, around: datetime) -> list[int]:
+    """Give instants of measurements, by our clock where the gateway's was set meanwhile."""
+    set_ms, around_ms = fault.clock_set_s * 1000, around.timestamp() * 1000
+    return [row.measured_ms - (set_ms if abs(row.measured_ms - around_ms) > abs(set_ms) / 2 else 0) for row in rows]
+
+
+def _since(instants: Sequence[int], began: datetime) -> list[int]:
+    return [ms for ms in instants if ms > began.timestamp() * 1000 - 3000]
 
 
 def _named(action: Line) -> str:
-    if action.event == "recovery":
+    if is_rung(action):
         return f"recovery: {action.more.get('rung')} because {action.more.get('because')}"
     if action.event == "session":
         return f"link let go of: {action.more.get('happened')}"
@@ -169,127 +173,15 @@ def _seconds(since: datetime, until: datetime) -> float:
     return round((until - since).total_seconds(), 2)
 
 
-def _instants(ground: FaultGround, device: str) -> list[int]:
-    return sorted(set(ground.ear.measured_ms.get(device, ())))
+def _row(outcome: Outcome) -> dict[str, Any]:
+    return {**asdict(outcome), "answer": outcome.answer.value, "not_well": outcome.faults_found}
 
 
-def _longest_gap_s(ground: FaultGround, fault: Fault, began: datetime) -> float | None:
-    since_ms = began.timestamp() * 1000 - 3000
-    gaps = [
-        later - earlier
-        for device in fault.hit
-        for instants in [[ms for ms in _instants(ground, device) if ms > since_ms]]
-        for earlier, later in pairwise(instants)
-    ]
-    return round(max(gaps) / 1000, 2) if gaps else None
-
-
-def _duplicates(ground: FaultGround, device: str) -> int:
-    """Count measurements that follow one another within 50 ms: these devices speak once a second."""
-    instants = _instants(ground, device)
-    return sum(later - earlier < 50 for earlier, later in pairwise(instants))
-
-
-async def _cut(ground: FaultGround) -> None:
-    ground.air.cut(FIRST)
-
-
-async def _carry_away(ground: FaultGround) -> None:
-    ground.air.take_away(FIRST)
-
-
-async def _carry_back(ground: FaultGround) -> None:
-    ground.air.bring_back(FIRST)
-
-
-async def _kill_bluetoothd(ground: FaultGround) -> None:
-    await ground.bluez.kill()
-
-
-async def _start_bluetoothd(ground: FaultGround) -> None:
-    await ground.bluez.start()
-
-
-async def _kill_bus(ground: FaultGround) -> None:
-    await ground.bus.kill()
-
-
-async def _refuse(ground: FaultGround) -> None:
-    for member in (Member.START_DISCOVERY, Member.CONNECT):
-        await ground.bluez.inject(Refusal(member=member, trouble=Trouble.IN_PROGRESS, times=3))
-    await ground.bluez.inject(Refusal(member=Member.STOP_DISCOVERY, trouble=Trouble.IN_PROGRESS, times=1))
-    ground.air.cut(FIRST)
-    ground.air.cut(SECOND)
-
-
-def _deaf(cure: Cure, *, seconds: float | None = None) -> Callable[[FaultGround], Awaitable[None]]:
-    async def deafen(ground: FaultGround) -> None:
-        await ground.bluez.inject(Deafness(cure=cure, seconds=seconds))
-        for device in (FIRST, SECOND):
-            ground.air.cut(device)
-
-    return deafen
-
-
-async def _forget_service(ground: FaultGround) -> None:
-    await ground.bluez.inject(LostService(uuid="00001822-0000-1000-8000-00805f9b34fb"))
-    ground.air.cut(FIRST)
-
-
-async def _arrive(ground: FaultGround) -> None:
-    device = Wanderer(
-        air=ground.air,
-        identity=Identity(name="wanderer", address=WANDERING),
-        clock=ClinicalClock(origin=datetime.now(UTC), speed=1.0),
-        course=healthy(seed=1),
+def _in_words(outcome: Outcome) -> str:
+    if outcome.left_out is not None:
+        return f"left out, {outcome.left_out}"
+    rung = f", {outcome.first_rung} after {outcome.first_rung_s} s" if outcome.first_rung else ""
+    return (
+        f"{outcome.first_action} after {outcome.first_action_s} s{rung}, data after {outcome.data_again_s} s: "
+        f"{', '.join(outcome.faults_found) or 'well'}"
     )
-    await device.power_on()
-    ground.devices.push_async_callback(device.power_off)
-    ground.wanderers.append(device)
-    await _until(lambda: len(ground.ear.measured_ms.get(WANDERING, ())) >= 9)
-
-
-async def _wander(ground: FaultGround) -> None:
-    for device in ground.wanderers:
-        await device.reboot()
-
-
-async def _power_off(ground: FaultGround) -> None:
-    await ground.switch_adapter("hci0", on=False)
-
-
-async def _subscribe_too(ground: FaultGround) -> None:
-    await ground.subscribe_as_another(FIRST, "2a5f")
-
-
-async def _kill_gateway(ground: FaultGround) -> None:
-    await ground.gateway.end(kill=True)
-
-
-async def _start_gateway(ground: FaultGround) -> None:
-    await ground.gateway.start()
-
-
-_ALL_MATTERS = (
-    Fault(name="link_loss", begin=_cut, hit=(FIRST,)),
-    Fault(name="out_of_range", begin=_carry_away, end=_carry_back, hit=(FIRST,)),
-    Fault(name="bluetoothd_killed_and_started_by_others", begin=_kill_bluetoothd, end=_start_bluetoothd),
-    Fault(name="bluetoothd_killed", begin=_kill_bluetoothd),
-    Fault(name="bus_killed_and_started_by_others", begin=_kill_bus, end=FaultGround.restart_bus),
-    Fault(name="in_progress", begin=_refuse),
-    Fault(name="radio_silent_for_10_s", begin=_deaf(Cure.REBOOT, seconds=10)),
-    Fault(name="second_subscriber", begin=_subscribe_too),
-    Fault(
-        name="device_reboots_with_another_address",
-        prepare=_arrive,
-        begin=_wander,
-        hit=("C0:00:00:00:00:12",),
-        settings={"CLAIM_ALL": "true"},
-    ),
-    Fault(name="stale_services", begin=_forget_service, hit=(FIRST,)),
-    Fault(name="adapter_switched_off", begin=_power_off),
-    Fault(name="gateway_killed_links_left_behind", begin=_kill_gateway, end=_start_gateway, lasts_s=1.0),
-    Fault(name="deaf_until_power_cycle", begin=_deaf(Cure.POWER_CYCLE)),
-    Fault(name="deaf_until_bluetoothd_restarts", begin=_deaf(Cure.RESTART)),
-)
-FAULTS: dict[str, Fault] = {fault.name: fault for fault in _ALL_MATTERS}

@@ -1,20 +1,96 @@
-"""One of Bluetooth's troubles, played on a gateway as a process; `hearthwatch bench gateway-faults` plays them all."""
+"""A gateway's troubles: how they are judged, and one of them played; `hearthwatch bench gateway-faults` plays all."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
+from hearthwatch.bench.fault_findings import Answer, Heard, Outcome, duplicates, longest_gap_s, repeated
 from hearthwatch.bench.gateway_faults import FAULTS, measure, play
 
-pytestmark = pytest.mark.skipif(shutil.which("dbus-daemon") is None, reason="no dbus-daemon: ./run test installs it")
+OUTBOX, OTHER = UUID(int=1), UUID(int=2)
+WELL = Outcome(fault="any", first_action="link let go of: link_lost", first_action_s=0.0, data_again_s=1.0, lost=0)
 
 
-async def test_after_a_trouble_data_flow_again(tmp_path: Path) -> None:
-    outcome = await play(tmp_path, FAULTS["bluetoothd_killed_and_started_by_others"])
+def heard(*instants_ms: int, outbox: UUID = OUTBOX) -> list[Heard]:
+    return [Heard(outbox=outbox, number=number, measured_ms=ms) for number, ms in enumerate(instants_ms)]
+
+
+def test_two_rows_of_one_instant_are_a_duplicate() -> None:
+    assert duplicates(heard(1000, 2000, 3000)) == 0
+    assert duplicates(heard(1000, 1000, 2000)) == 1
+    assert duplicates(heard(1000, 1049, 2000)) == 1
+    assert duplicates(heard(1000, 1050, 2000)) == 0
+
+
+def test_a_row_that_comes_again_from_another_outbox_is_a_repetition_only_at_the_very_same_instant() -> None:
+    moved = [*heard(1000, 2000), *heard(2000, 3000, outbox=OTHER)]
+    assert (duplicates(moved), repeated(moved)) == (0, 1)
+    made_twice = [*heard(1000, 2000), *heard(2001, 3000, outbox=OTHER)]
+    assert (duplicates(made_twice), repeated(made_twice)) == (1, 0)
+
+
+def test_the_longest_gap_is_of_one_device_and_not_between_two() -> None:
+    assert longest_gap_s([[3000, 1000], [9000, 9500]]) == 2.0
+    assert longest_gap_s([[1000], []]) is None
+
+
+@pytest.mark.parametrize(
+    ("outcome", "finding"),
+    [
+        (replace(WELL, data_again_s=None), "no data"),
+        (replace(WELL, first_action_s=None), "no answer within 60 s"),
+        (replace(WELL, first_action_s=60.1), "no answer within 60 s"),
+        (replace(WELL, answer=Answer.RUNG), "no answer within 60 s"),
+        (replace(WELL, answer=Answer.RUNG, first_rung_s=60.1), "no answer within 60 s"),
+        (replace(WELL, duplicates=1), "duplicates"),
+        (replace(WELL, lost=1), "lost"),
+        (replace(WELL, lost=None), "lost"),
+        (replace(WELL, gateway_restarts=1), "gateway restarts"),
+        (replace(WELL, expected_restarts=1), "gateway restarts"),
+        (replace(WELL, is_as_expected=False), "not as expected"),
+    ],
+)
+def test_what_is_not_well_is_named(outcome: Outcome, finding: str) -> None:
+    assert outcome.faults_found == (finding,)
+    assert not outcome.is_well
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        WELL,
+        replace(WELL, answer=Answer.RUNG, first_rung_s=60.0),
+        replace(WELL, answer=Answer.NONE, first_action_s=None),
+        replace(WELL, gateway_restarts=1, expected_restarts=1),
+        Outcome(fault="any", left_out="no file system can be mounted here"),
+    ],
+)
+def test_all_else_is_well(outcome: Outcome) -> None:
     assert outcome.is_well
-    assert outcome.first_action == "bluetoothd is gone, every link with it"
-    assert (outcome.duplicates, outcome.gateway_restarts, outcome.rungs) == (0, 0, {"rescan": 1})
+
+
+def test_an_outage_that_outlives_the_link_is_answered_by_a_rung() -> None:
+    outlive = {name for name, fault in FAULTS.items() if fault.answer is Answer.RUNG}
+    assert outlive == {
+        "bluetoothd_killed",
+        "adapter_switched_off",
+        "deaf_until_power_cycle",
+        "deaf_until_bluetoothd_restarts",
+    }
+
+
+@pytest.mark.skipif(shutil.which("dbus-daemon") is None, reason="no dbus-daemon: ./run test installs it")
+@pytest.mark.parametrize("name", ["bluetoothd_killed_and_started_by_others", "clock_set_an_hour_back"])
+async def test_after_a_trouble_data_flow_again(tmp_path: Path, name: str) -> None:
+    outcome = await play(tmp_path, FAULTS[name])
+    assert outcome.faults_found == ()
+    if name == "bluetoothd_killed_and_started_by_others":
+        assert outcome.first_action == "bluetoothd is gone, every link with it"
+        assert outcome.first_rung is not None
+        assert outcome.rungs == {"rescan": 1}
 
 
 async def test_a_fault_that_is_not_there_is_named(tmp_path: Path) -> None:

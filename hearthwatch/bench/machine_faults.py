@@ -1,0 +1,151 @@
+"""Troubles of the machine and of the way to the centre: broker, disk, clock, the outbox's own file."""
+
+import asyncio
+import errno
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+from hearthwatch.bench.fault import Fault
+from hearthwatch.bench.fault_findings import Answer
+from hearthwatch.bench.fault_ground import FaultGround
+
+BROKER_AWAY_S = 60.0
+DISK_FULL_S = 25.0
+DISK_BYTES = 8 * 1024 * 1024
+HOUR_S = 3600
+_JUMPING = ("hearthwatch.bench.jumping_gateway",)
+_PAGE_BYTES = 4096
+
+
+async def _kill_broker(ground: FaultGround) -> None:
+    await asyncio.to_thread(ground.broker.kill)
+
+
+async def _start_broker(ground: FaultGround) -> None:
+    await asyncio.to_thread(ground.broker.start)
+
+
+def _has_reconnected(ground: FaultGround) -> bool:
+    return int(ground.ear.status.get("uplink", {}).get("connects", 0)) >= 2
+
+
+async def _fill_disk(ground: FaultGround) -> None:
+    await asyncio.to_thread(_filled, _ballast(ground))
+
+
+async def _start_on_a_full_disk(ground: FaultGround) -> None:
+    """Fill the disk while the gateway is not there: its log, which it lets go of at a stop, finds no room."""
+    await ground.gateway.end(kill=False)
+    await _fill_disk(ground)
+    await ground.gateway.start()
+
+
+async def _empty_disk(ground: FaultGround) -> None:
+    _ballast(ground).unlink()
+
+
+def _disk_is_back(ground: FaultGround) -> bool:
+    """Whether readings went to memory, and back to the disk."""
+    went = "the disk refuses: readings are in memory only, and lost if the power fails"
+    return ground.gateway.has_said(went) and ground.gateway.has_said("the disk takes readings again")
+
+
+def _ballast(ground: FaultGround) -> Path:
+    return ground.outbox.with_name("ballast")
+
+
+def _filled(file: Path) -> None:
+    """Write until nothing more fits."""
+    with file.open("wb", buffering=0) as handle:
+        for size in (_PAGE_BYTES * 16, _PAGE_BYTES, 1):
+            try:
+                while handle.write(os.urandom(size)):
+                    pass
+            except OSError as exc:
+                if exc.errno != errno.ENOSPC:
+                    raise
+
+
+async def _write_garbage(ground: FaultGround) -> None:
+    """Overwrite every page of the running gateway's file and of its log, as a worn card does.
+
+    The gateway goes on with what SQLite remembers of so small a file, and finds the damage when it opens it anew.
+    """
+    for file in (ground.outbox, ground.outbox.with_name(f"{ground.outbox.name}-wal")):
+        with suppress(FileNotFoundError), file.open("r+b", buffering=0) as handle:
+            handle.write(os.urandom(file.stat().st_size))
+
+
+async def _restart_gateway(ground: FaultGround) -> None:
+    await ground.gateway.end(kill=True)
+    await ground.gateway.start()
+
+
+def _is_put_aside(ground: FaultGround) -> bool:
+    return ground.gateway.has_said("outbox is broken, put aside") and any(
+        ground.outbox.parent.glob(f"{ground.outbox.name}.unreadable-*")
+    )
+
+
+async def _forward(ground: FaultGround) -> None:
+    ground.gateway.signal(signal.SIGUSR1)
+
+
+async def _back(ground: FaultGround) -> None:
+    ground.gateway.signal(signal.SIGUSR2)
+
+
+def _has_noticed_the_jump(ground: FaultGround) -> bool:
+    return bool(ground.ear.status.get("clock", {}).get("jumps") == 1)
+
+
+MACHINE_FAULTS = (
+    Fault(
+        name="broker_away",
+        begin=_kill_broker,
+        end=_start_broker,
+        lasts_s=BROKER_AWAY_S,
+        shows=_has_reconnected,
+    ),
+    Fault(
+        name="disk_full",  # the outbox has laid hold of its room, nothing need be refused
+        begin=_fill_disk,
+        end=_empty_disk,
+        lasts_s=DISK_FULL_S,
+        answer=Answer.NONE,
+        disk_bytes=DISK_BYTES,
+    ),
+    Fault(
+        name="disk_full_at_the_start",
+        begin=_start_on_a_full_disk,
+        end=_empty_disk,
+        lasts_s=DISK_FULL_S,
+        expected_restarts=1,
+        shows=_disk_is_back,
+        disk_bytes=DISK_BYTES,
+    ),
+    Fault(
+        name="outbox_overwritten_and_gateway_killed",
+        begin=_write_garbage,
+        end=_restart_gateway,
+        shows=_is_put_aside,
+        expected_restarts=1,
+    ),
+    *(
+        Fault(
+            name=name,
+            begin=begin,
+            settings={"HEARTBEAT_S": "5"},  # the jump is told in a status
+            answer=Answer.NONE,
+            shows=_has_noticed_the_jump,
+            command=_JUMPING,
+            clock_set_s=set_s,
+        )
+        for name, begin, set_s in (
+            ("clock_set_an_hour_ahead", _forward, HOUR_S),
+            ("clock_set_an_hour_back", _back, -HOUR_S),
+        )
+    ),
+)
