@@ -110,7 +110,7 @@ MACHINE_FAULTS = (
         shows=_has_reconnected,
     ),
     Fault(
-        name="disk_full",  # the outbox has laid hold of its room, nothing need be refused
+        name="disk_full",  # a running outbox whose rows go out again may need no more room
         begin=_fill_disk,
         end=_empty_disk,
         lasts_s=DISK_FULL_S,
