@@ -1,6 +1,5 @@
 """Alerting's settings: environment variables, read once at the start."""
 
-import difflib
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -10,10 +9,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from vitals.clock import ClinicalClock
-
-
-class UnknownSetting(ValueError):
-    """The environment holds a HEARTHWATCH_ALERTING_ name that alerting does not know: most likely misspelt."""
+from vitals.setting_names import refuse_unknown
 
 
 class AlertingSettings(BaseSettings):
@@ -37,12 +33,7 @@ class AlertingSettings(BaseSettings):
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """Read the process's settings. Raises UnknownSetting for a misspelt HEARTHWATCH_ALERTING_ name."""
-        known = {f"HEARTHWATCH_{name.upper()}" for name in cls.model_fields}
-        for name in sorted(environment):
-            if name.upper().startswith("HEARTHWATCH_ALERTING_") and name.upper() not in known:
-                near = difflib.get_close_matches(name.upper(), known, n=1)
-                hint = f"; did you mean {near[0]}?" if near else ""
-                raise UnknownSetting(f"{name} is no setting of alerting{hint}")
+        refuse_unknown(environment, cls.model_fields, section="ALERTING", service="alerting")
         return cls()
 
     @property

@@ -8,8 +8,9 @@ from pydantic import ValidationError
 
 from dashboards.app import create_app
 from dashboards.server import Server
-from dashboards.settings import Settings, UnknownSetting
+from dashboards.settings import Settings
 from dashboards.wall.link import wall_path
+from vitals.setting_names import UnknownSetting
 
 app = typer.Typer(help="The web console and the wall displays.", no_args_is_help=True)
 

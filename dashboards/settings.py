@@ -1,6 +1,5 @@
 """The settings of the console and the wall, read once from the environment."""
 
-import difflib
 import os
 from collections.abc import Mapping
 from typing import Self
@@ -9,12 +8,7 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from vitals.clock import ClinicalClock
-
-PREFIX = "HEARTHWATCH_"
-
-
-class UnknownSetting(ValueError):
-    """The environment holds a HEARTHWATCH_CONSOLE_... that the console does not know: most likely misspelt."""
+from vitals.setting_names import PREFIX, refuse_unknown
 
 
 class Settings(BaseSettings):
@@ -38,12 +32,7 @@ class Settings(BaseSettings):
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """Read the process's settings. Raises UnknownSetting, pydantic.ValidationError."""
-        known = {f"{PREFIX}{name.upper()}" for name in cls.model_fields}
-        for name in sorted(environment):
-            if name.upper().startswith(f"{PREFIX}CONSOLE_") and name.upper() not in known:
-                near = difflib.get_close_matches(name.upper(), known, n=1)
-                hint = f"; did you mean {near[0]}?" if near else ""
-                raise UnknownSetting(f"{name} is no setting of the console{hint}")
+        refuse_unknown(environment, cls.model_fields, section="CONSOLE", service="the console")
         return cls()
 
     def clock(self) -> ClinicalClock:

@@ -58,6 +58,7 @@ class BondingThermometer(SpotDevice):
         return [SentReading(metric=Metric.TEMPERATURE, value=value, measured_at=record.measured_at)]
 
     def on_link_lost(self) -> None:
+        super().on_link_lost()
         self.is_ready.clear()
 
     def _set_clock(self, value: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -36,7 +37,7 @@ class Identity:
     advertising_interval_ms: float = 100.0
 
 
-class Peripheral:
+class Peripheral(ABC):
     """Base of the devices: power, link, battery and label; a subclass gives services and says what to send.
 
     It advertises while it is awake and not connected. Bonds outlive its power.
@@ -136,24 +137,26 @@ class Peripheral:
 
     # What a subclass gives.
 
+    @abstractmethod
     def services(self) -> list[Service]:
         """Return the services beyond battery and label."""
-        raise NotImplementedError
 
+    @abstractmethod
     def outlets(self) -> Sequence[Outlet]:
         """Return the characteristics that speak by themselves."""
-        raise NotImplementedError
 
     def said(self) -> Said:
         """Return what is advertised beside the name."""
         return Said(uuids=self.advertised_uuids)
 
+    @abstractmethod
     async def live(self) -> None:
         """Measure and send until cancelled."""
-        raise NotImplementedError
 
     def on_link_lost(self) -> None:
-        """Forget what belonged to the link."""
+        """Forget what belonged to the link: who listened."""
+        for outlet in self.outlets():
+            outlet.listening.clear()
 
     # What a subclass uses.
 
@@ -240,8 +243,6 @@ class Peripheral:
     def _on_disconnection(self, reason: int) -> None:
         self.connection = None
         self.disconnect_reason = reason
-        for outlet in self.outlets():
-            outlet.listening.clear()
         self.on_link_lost()
         self.connected.clear()
         self.disconnected.set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 
 from bumble.gatt import Characteristic
@@ -40,13 +41,13 @@ class RecordKeeper(Peripheral):
     def outlets(self) -> Sequence[Outlet]:
         return (self.measurement, self.access.outlet)
 
+    @abstractmethod
     async def send(self, record: Record) -> bool:
         """Send one record; tell whether it went out."""
-        raise NotImplementedError
 
+    @abstractmethod
     def readings(self, record: Record) -> Sequence[SentReading]:
         """List a record's values, rounded as they are sent."""
-        raise NotImplementedError
 
     async def power_on(self) -> None:
         self.memory.begin()
@@ -59,6 +60,7 @@ class RecordKeeper(Peripheral):
         await self.memory.keep_measuring(allowed=self.may_speak, on_record=nothing_more)
 
     def on_link_lost(self) -> None:
+        super().on_link_lost()
         self.access.stop()
 
     async def _send(self, record: Record) -> bool:

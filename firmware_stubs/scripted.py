@@ -92,6 +92,7 @@ class ScriptedDevice(Peripheral):
                 await asyncio.Event().wait()
 
     def on_link_lost(self) -> None:
+        super().on_link_lost()
         if self.script.frames_to_begin_after is None:
             self._may_begin.set()
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Sequence
 
 from firmware_stubs.memory import Memory, Record
@@ -42,13 +43,13 @@ class SpotDevice(Peripheral):
     def outlets(self) -> Sequence[Outlet]:
         return (self.outlet,)
 
+    @abstractmethod
     def encode(self, record: Record) -> bytes:
         """Return a record's bytes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def readings(self, record: Record) -> list[SentReading]:
         """List a record's values, rounded as they are sent."""
-        raise NotImplementedError
 
     async def power_on(self) -> None:
         self.memory.begin()

@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from care.sql import load_queries
 from ingest.account import count, missing
 from ingest.rejection import EXPLANATION, Rejection
-from ingest.settings import IngestSettings, UnknownSetting
+from ingest.settings import IngestSettings
+from vitals.setting_names import UnknownSetting
 
 app = typer.Typer(no_args_is_help=True, help="Take readings from the broker and store them.")
 

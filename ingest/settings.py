@@ -1,6 +1,5 @@
 """Ingest's settings: environment variables HEARTHWATCH_..., read once, unknown HEARTHWATCH_INGEST_... are errors."""
 
-import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,11 +8,7 @@ from typing import Self
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-PREFIX = "HEARTHWATCH_"
-
-
-class UnknownSetting(ValueError):
-    """The environment holds a HEARTHWATCH_INGEST_... that ingest does not know: most likely misspelt."""
+from vitals.setting_names import PREFIX, refuse_unknown
 
 
 class IngestSettings(BaseSettings):
@@ -75,10 +70,5 @@ class IngestSettings(BaseSettings):
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """Read the process's settings. Raises UnknownSetting, pydantic.ValidationError."""
-        known = {f"{PREFIX}{name.upper()}" for name in cls.model_fields}
-        for name in sorted(environment):
-            if name.upper().startswith(f"{PREFIX}INGEST_") and name.upper() not in known:
-                near = difflib.get_close_matches(name.upper(), known, n=1)
-                hint = f"; did you mean {near[0]}?" if near else ""
-                raise UnknownSetting(f"{name} is no setting of ingest{hint}")
+        refuse_unknown(environment, cls.model_fields, section="INGEST", service="ingest")
         return cls()

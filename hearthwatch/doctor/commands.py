@@ -73,7 +73,8 @@ def examine(
 
 def _broker(settings: Settings) -> list[Finding]:
     from hearthwatch.doctor.broker import broker, secured
-    from ingest.settings import IngestSettings, UnknownSetting
+    from ingest.settings import IngestSettings
+    from vitals.setting_names import UnknownSetting
 
     try:
         ingest = IngestSettings.from_environment()

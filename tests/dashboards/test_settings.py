@@ -4,7 +4,8 @@ import pytest
 from typer.testing import CliRunner
 
 from dashboards.commands import app
-from dashboards.settings import Settings, UnknownSetting
+from dashboards.settings import Settings
+from vitals.setting_names import UnknownSetting
 
 
 def test_a_misspelt_name_is_refused_with_the_one_that_was_meant() -> None:
