@@ -220,7 +220,7 @@ async def on_rig2(rig2: Rig2, folder: Path, *, listen_s: float = 1, adapters: st
     lines = ('gateway_id = "gw-1"', f"broker_port = {free_port()}", f'outbox_path = "{folder}/outbox.sqlite"')
     (folder / "gateway.toml").write_text("\n".join([*lines, f"adapters = {adapters}"]))
     bus = {"DBUS_SYSTEM_BUS_ADDRESS": rig2.bus.address}
-    return await asyncio.to_thread(selftest, folder / "gateway.toml", bus, listen_s)
+    return await asyncio.to_thread(selftest, folder / "gateway.toml", bus, listen_s=listen_s)
 
 
 @contextmanager
