@@ -10,17 +10,17 @@ import structlog
 from bleak.backends.client import BaseBleakClient
 from bleak.backends.scanner import BaseBleakScanner
 
-from gateway.adapter import Bluetooth
-from gateway.boots import Boots
+from gateway.bluetooth.adapter import Bluetooth
+from gateway.box.machine import LinuxMachine, Machine, Timekeeper
+from gateway.clocks.boots import Boots
 from gateway.going_on import going_on
-from gateway.machine import LinuxMachine, Machine, Timekeeper
-from gateway.outbox import OutboxError
-from gateway.outbox_boots import read_boots
-from gateway.outbox_door import OutboxDoor
-from gateway.outbox_pair import stand_in_path
+from gateway.outbox.boots import read_boots
+from gateway.outbox.door import OutboxDoor
+from gateway.outbox.outbox import OutboxError
+from gateway.outbox.pair import stand_in_path
 from gateway.plans import floor_of, radios_of
+from gateway.report.status import OFFLINE, offline
 from gateway.settings import GatewaySettings
-from gateway.status import OFFLINE, offline
 from gateway.whole import Gateway
 from vitals.clock import ClinicalClock
 from vitals.topics import Leaf

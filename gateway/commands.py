@@ -12,16 +12,16 @@ from typing import Annotated
 import structlog
 import typer
 
-from gateway.command_end import fail
-from gateway.decode_command import decode
-from gateway.devices_command import devices_app
-from gateway.enrol_command import enrol
-from gateway.outbox import OutboxError
-from gateway.quiet_command import quiet
-from gateway.selftest_command import selftest
+from gateway.command.decode import decode
+from gateway.command.devices import devices_app
+from gateway.command.end import fail
+from gateway.command.enrol import enrol
+from gateway.command.quiet import quiet
+from gateway.command.selftest import selftest
+from gateway.command.status import status
+from gateway.identity.tls import client_context
+from gateway.outbox.outbox import OutboxError
 from gateway.settings import GatewaySettings, load_settings
-from gateway.status_command import status
-from gateway.tls import client_context
 from vitals.clock import ClinicalClock
 
 app = typer.Typer(no_args_is_help=True, help="The gateway: reads devices, keeps readings, sends them until stored.")

@@ -6,15 +6,15 @@ from zoneinfo import ZoneInfo
 from bleak.backends.client import BaseBleakClient
 from bleak.backends.scanner import BaseBleakScanner
 
-from gateway.adapter import Bluetooth
-from gateway.courier import CourierPlan
-from gateway.floor import Floor
-from gateway.placing import Place
-from gateway.rotation import Shares
+from gateway.bluetooth.adapter import Bluetooth
+from gateway.bluetooth.rotation import Shares
+from gateway.clocks.placing import Place
+from gateway.outbox.floor import Floor
+from gateway.session.surroundings import SessionPlan
 from gateway.settings import GatewaySettings
-from gateway.surroundings import SessionPlan
-from gateway.uplink import BrokerAddress
-from gateway.window import Bounds
+from gateway.uplink.courier import CourierPlan
+from gateway.uplink.uplink import BrokerAddress
+from gateway.uplink.window import Bounds
 from vitals.clock import ClinicalClock
 from vitals.reading import scaled
 from vitals.signals import Signal

@@ -14,8 +14,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableVariable
 
-from gateway.alarm_settings import LocalAlarmSettings
-from gateway.machine import ClockTrust
+from gateway.alarm.settings import LocalAlarmSettings
+from gateway.box.machine import ClockTrust
 from gateway.settings_words import in_words
 from vitals.reading import ScaleError, scaled
 from vitals.signals import Signal

@@ -7,38 +7,38 @@ from datetime import timedelta
 
 import structlog
 
-from gateway.adapter import Bluetooth
-from gateway.alarm_files import AlarmFiles
-from gateway.bell import Bell
-from gateway.bluez import BlueZ
-from gateway.boots import Boots
-from gateway.centre import Facts as CentreFacts
-from gateway.claim_book import ClaimBook, book_path
-from gateway.claim_desk import ClaimDesk
-from gateway.claims import Claim
-from gateway.courier import Courier
-from gateway.fleet import Fleet
-from gateway.heartbeat import Heartbeat, Parts
-from gateway.intake import Intake
-from gateway.lookout import Watched
-from gateway.machine import Timekeeper
-from gateway.outbox import set_aside_count
-from gateway.outbox_door import OutboxDoor
-from gateway.packing import NO_BOOTS
-from gateway.placing import Stamped
+from gateway.alarm.bell import Bell
+from gateway.alarm.centre import Facts as CentreFacts
+from gateway.alarm.files import AlarmFiles
+from gateway.bluetooth.adapter import Bluetooth
+from gateway.bluetooth.bluez import BlueZ
+from gateway.bluetooth.radio import Radio
+from gateway.bluetooth.slots import Slots
+from gateway.bluetooth.stack import NoStack, Stack
+from gateway.box.machine import Timekeeper
+from gateway.box.watchdog import Evidence, Systemd, Watchdog
+from gateway.claims.book import ClaimBook, book_path
+from gateway.claims.claims import Claim
+from gateway.claims.desk import ClaimDesk
+from gateway.clocks.boots import Boots
+from gateway.clocks.placing import Stamped
+from gateway.identity.tls import certificate_end
+from gateway.intake.intake import Intake
+from gateway.outbox.door import OutboxDoor
+from gateway.outbox.outbox import set_aside_count
 from gateway.plans import broker_address, courier_plan, floor_of, place_of, session_plan, shares_of
-from gateway.radio import Radio
-from gateway.recovery_log import RecoveryLog, recovery_path
-from gateway.recovery_rungs import Recovery
+from gateway.recovery.log import RecoveryLog, recovery_path
+from gateway.recovery.lookout import Watched
+from gateway.recovery.rungs import Recovery
+from gateway.report.heartbeat import Heartbeat, Parts
+from gateway.report.status import OFFLINE, UplinkState
+from gateway.report.status_file import StatusFile, status_path
+from gateway.session.fleet import Fleet
+from gateway.session.surroundings import Surroundings
 from gateway.settings import GatewaySettings
-from gateway.slots import Slots
-from gateway.stack import NoStack, Stack
-from gateway.status import OFFLINE, UplinkState
-from gateway.status_file import StatusFile, status_path
-from gateway.surroundings import Surroundings
-from gateway.tls import certificate_end
-from gateway.uplink import Listener, Uplink
-from gateway.watchdog import Evidence, Systemd, Watchdog
+from gateway.uplink.courier import Courier
+from gateway.uplink.packing import NO_BOOTS
+from gateway.uplink.uplink import Listener, Uplink
 
 TOLD_S_MAX = 2.0
 

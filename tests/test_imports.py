@@ -19,7 +19,8 @@ VIOLATIONS = {
     "firmware_stubs is an independent oracle": ("firmware_stubs/__init__.py", "import vitals"),
     "only demo and benchmarks import firmware_stubs": ("hearthwatch/settings.py", "import firmware_stubs"),
     "cores do no IO": ("vitals/__init__.py", "def f() -> None:\n    import psycopg"),
-    "gateway: each file is a shell or a core": ("gateway/rows.py", "from gateway import courier"),
+    "gateway: rooms build downwards": ("gateway/clocks/boots.py", "from gateway.outbox import outbox"),
+    "gateway: a core imports no shell": ("gateway/outbox/rows.py", "from gateway.outbox import outbox"),
     "ingest: each file is a shell or a core": ("ingest/decode.py", "from ingest import storing"),
     "care: each file is a shell or a core": ("care/registry.py", "from care import sql"),
     "alerting: each file is a shell or a core": ("alerting/engine.py", "from alerting import desk"),
@@ -52,6 +53,22 @@ def test_every_core_of_a_room_is_held_to_do_no_io() -> None:
             (room,) = contract["containers"]
             _, cores = contract["layers"]
             assert {f"{room}.{core.strip()}" for core in cores.split(":")} <= held, name
+
+
+def test_every_file_of_the_gateway_is_a_shell_or_a_core() -> None:
+    contracts = {each["name"]: each for each in LINTER["contracts"]}
+    contract = contracts["gateway: a core imports no shell"]
+    cores, shells = set(contract["source_modules"]), set(contract["forbidden_modules"])
+    assert cores <= set(contracts["cores do no IO"]["source_modules"])
+    files = {
+        ".".join(path.relative_to(REPOSITORY).with_suffix("").parts)
+        for path in (REPOSITORY / "gateway").rglob("*.py")
+        if path.name != "__init__.py"
+    }
+    named = {file for file in files if file in cores | shells or file.rpartition(".")[0] in cores}
+    assert named == files
+    assert shells <= files
+    assert not cores & shells
 
 
 @pytest.fixture(scope="module")

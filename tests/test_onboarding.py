@@ -23,7 +23,7 @@ from firmware_stubs.clock import ClinicalClock as StubClock
 from firmware_stubs.courses import healthy
 from firmware_stubs.oximeter import Oximeter
 from firmware_stubs.peripheral import Identity
-from gateway.outbox import read_account
+from gateway.outbox.outbox import read_account
 from hearthwatch.services.mosquitto import Mosquitto
 from hearthwatch.services.process import tied_to_parent
 from tests.dashboards import county

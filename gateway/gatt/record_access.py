@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TypeVar
 
-from gateway.driver import Write
 from gateway.gatt.decoded import Decoded, DecodeError, Mode
 from gateway.gatt.fields import Fields
+from gateway.gatt.write import Write
 
 CONTROL_POINT_UUID = "2a52"
 

@@ -11,9 +11,9 @@ Sources: obniz/obniz src/parts/Ble/UT201BLE/index.ts; Bluetooth SIG Health Therm
 
 import re
 
-from gateway.driver import Driver, Kind, Recognition, Write
 from gateway.gatt import blood_pressure, thermometer, weight
 from gateway.gatt.decoders import decode
+from gateway.vendor.driver import Driver, Kind, Recognition, Write
 
 COMMAND = "233bf001-5a34-1b6d-975c-000d5690abe4"
 

@@ -14,9 +14,9 @@ atick-faisal/berry-oximeter src/berry_oximeter/parser.py.
 
 import re
 
-from gateway.driver import Driver, Kind, Recognition
 from gateway.gatt.decoded import Decoded, Mode
 from gateway.gatt.status_bits import StatusBit, findings_of, names_of, status_bit
+from gateway.vendor.driver import Driver, Kind, Recognition
 from gateway.vendor.framing import Stream
 from gateway.vendor.oximetry import known, length_error, saturation, type_error
 from vitals.quality import Quality, Reason

@@ -19,10 +19,10 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
-from gateway.driver import Driver, Kind, Recognition, Write
 from gateway.gatt.decoded import Decoded, DecodeError, Mode
 from gateway.gatt.plx_status import STORED_WITHOUT_TIME
 from gateway.vendor.checksums import sum7
+from gateway.vendor.driver import Driver, Kind, Recognition, Write
 from gateway.vendor.framing import Stream
 from gateway.vendor.oximetry import checksum_error, known, length_error, saturation, type_error
 

@@ -13,10 +13,10 @@ Sources: the format's description at bthome.io; Bluetooth-Devices/bthome-ble src
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gateway.driver import Driver, Kind, Recognition
 from gateway.gatt.decoded import Decoded, Measurement, Mode, measure
 from gateway.gatt.fields import Fields
 from gateway.vendor.broadcast import said_once
+from gateway.vendor.driver import Driver, Kind, Recognition
 from vitals.signals import Signal
 
 SERVICE_DATA = "fcd2"

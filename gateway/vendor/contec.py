@@ -15,9 +15,9 @@ rico132/PulsoximeterGraphs esp32/test/test_ox_protocol_parser/test_main.cpp and 
 
 import re
 
-from gateway.driver import Driver, Kind, Poll, Recognition, Write
 from gateway.gatt.decoded import Decoded, DecodeError, Measurement, Mode
 from gateway.vendor.checksums import sum7
+from gateway.vendor.driver import Driver, Kind, Poll, Recognition, Write
 from gateway.vendor.framing import Stream
 from gateway.vendor.oximetry import (
     FINGER_OUT,

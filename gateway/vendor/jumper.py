@@ -14,8 +14,8 @@ lib/core/device/add_device/Jumper/jumper_po_jpd_500f.dart (idle frames).
 
 import re
 
-from gateway.driver import Driver, Kind, Recognition
 from gateway.gatt.decoded import Decoded, Mode
+from gateway.vendor.driver import Driver, Kind, Recognition
 from gateway.vendor.oximetry import known, length_error, saturation_and_perfusion, type_error
 
 NOTIFY = "cdeacb81-5235-4c07-8846-93a37ee6b86d"

@@ -17,10 +17,10 @@ Sources: shawn-gxp/sh3-pi medical_ble_toolkit/parsers/mightysat.py; public proto
 
 import re
 
-from gateway.driver import Driver, Kind, Recognition, Write
 from gateway.gatt.decoded import Decoded, DecodeError, Finding, Mode, measure
 from gateway.gatt.status_bits import StatusBit, findings_of, names_of, status_bit
 from gateway.vendor.checksums import crc8
+from gateway.vendor.driver import Driver, Kind, Recognition, Write
 from gateway.vendor.framing import Stream
 from gateway.vendor.oximetry import checksum_error, known, length_error, type_error, weakness
 from vitals.quality import Quality, Reason

@@ -15,9 +15,9 @@ Sources: andreasdri/nonin-3230-ble index.js (layout, name); the maker's sample f
 
 import re
 
-from gateway.driver import Driver, Kind, Recognition
 from gateway.gatt.decoded import Decoded, DecodeError, Mode
 from gateway.gatt.status_bits import StatusBit, findings_of, names_of, status_bit
+from gateway.vendor.driver import Driver, Kind, Recognition
 from gateway.vendor.oximetry import FINGER_OUT, known, length_error, saturation_and_perfusion
 from vitals.quality import Quality, Reason
 

@@ -16,9 +16,9 @@ home-health-hub/viatom-o2ring-ble src/viatom_o2ring_ble/const.py.
 
 import re
 
-from gateway.driver import Driver, Kind, Poll, Recognition, Write
 from gateway.gatt.decoded import Decoded, DecodeError, Finding, Mode, measure
 from gateway.vendor.checksums import crc8
+from gateway.vendor.driver import Driver, Kind, Poll, Recognition, Write
 from gateway.vendor.framing import Stream
 from gateway.vendor.oximetry import FINGER_OUT, checksum_error, known, length_error, saturation, type_error
 from vitals.quality import Quality, Reason

@@ -15,10 +15,10 @@ viatom-develop/LepuDemo README.md (steps); pedasmith/BluetoothDeviceController V
 
 import re
 
-from gateway.driver import Driver, Kind, Recognition
 from gateway.gatt.decoded import Decoded, Mode
 from gateway.gatt.status_bits import StatusBit, findings_of, names_of, status_bit
 from gateway.vendor.checksums import crc8_maxim
+from gateway.vendor.driver import Driver, Kind, Recognition
 from gateway.vendor.framing import Stream
 from gateway.vendor.oximetry import (
     checksum_error,

@@ -18,10 +18,10 @@ Sources: Bluetooth-Devices/xiaomi-ble src/xiaomi_ble/parser.py (layout, curve), 
 import math
 from collections.abc import Iterator
 
-from gateway.driver import Driver, Kind, Recognition
 from gateway.gatt.decoded import Decoded, Finding, Measurement, Mode, measure
 from gateway.gatt.fields import Fields
 from gateway.vendor.broadcast import said_once
+from gateway.vendor.driver import Driver, Kind, Recognition
 from vitals.quality import Quality, Reason
 from vitals.signals import Signal
 

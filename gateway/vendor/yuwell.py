@@ -13,9 +13,9 @@ KookKookKool/smarttelemed-v4 lib/core/device/add_device/Yuwell/yuwell_fpo_yx110.
 
 import re
 
-from gateway.driver import Driver, Kind, Recognition
 from gateway.gatt.decoded import Decoded, DecodeError, Mode
 from gateway.vendor.checksums import sum8
+from gateway.vendor.driver import Driver, Kind, Recognition
 from gateway.vendor.framing import Stream
 from gateway.vendor.oximetry import checksum_error, known, length_error, saturation_and_perfusion, type_error
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway.outbox import Account, read_account
+from gateway.outbox.outbox import Account, read_account
 from hearthwatch.bench.ground import Air, Centre, air, centre, gateway
 from hearthwatch.bench.process_figures import Figures, figures, libraries
 

@@ -20,7 +20,7 @@ from firmware_stubs.clock import ClinicalClock
 from firmware_stubs.courses import healthy
 from firmware_stubs.oximeter import Oximeter
 from firmware_stubs.peripheral import Identity
-from gateway.outbox import Account, OutboxError, read_account
+from gateway.outbox.outbox import Account, OutboxError, read_account
 from hearthwatch.bench.bluetooth_faults import BLUETOOTH_FAULTS
 from hearthwatch.bench.fault import FIRST, SECOND, Fault, until
 from hearthwatch.bench.fault_findings import Heard, Outcome, duplicates, longest_gap_s, repeated

@@ -20,7 +20,7 @@ from uuid import UUID
 
 import psycopg
 
-from gateway.outbox import OutboxError, read_account
+from gateway.outbox.outbox import OutboxError, read_account
 from hearthwatch.bench.ground import Centre, centre
 from hearthwatch.bench.kill_victim import DEVICES, READINGS_A_FRAME
 from hearthwatch.services.process import tied_to_parent

@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from gateway import app
+from gateway.box.machine import Clocks, ClockTrust, LinuxMachine
 from gateway.commands import LogFormat, clinical_clock, configure_logging
-from gateway.machine import Clocks, ClockTrust, LinuxMachine
 from gateway.settings import load_settings
 
 HOUR = timedelta(hours=1)

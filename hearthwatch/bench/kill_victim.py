@@ -18,17 +18,17 @@ from pathlib import Path
 
 import structlog
 
-from gateway.courier import Courier, CourierPlan
-from gateway.floor import Floor
-from gateway.intake import Intake, Notification
-from gateway.machine import ClockTrust, LinuxMachine, Timekeeper
-from gateway.outbox import Undecoded
-from gateway.outbox_door import OutboxDoor
-from gateway.placing import Place, Stamped
-from gateway.rows import Record, RowRange
-from gateway.status import OFFLINE
-from gateway.uplink import BrokerAddress, Listener, Uplink
-from gateway.window import Bounds
+from gateway.box.machine import ClockTrust, LinuxMachine, Timekeeper
+from gateway.clocks.placing import Place, Stamped
+from gateway.intake.intake import Intake, Notification
+from gateway.outbox.door import OutboxDoor
+from gateway.outbox.floor import Floor
+from gateway.outbox.outbox import Undecoded
+from gateway.outbox.rows import Record, RowRange
+from gateway.report.status import OFFLINE
+from gateway.uplink.courier import Courier, CourierPlan
+from gateway.uplink.uplink import BrokerAddress, Listener, Uplink
+from gateway.uplink.window import Bounds
 from hearthwatch.bench.ground import GATEWAY_ID, address_of
 from hearthwatch.services.ports import LOOPBACK
 from vitals.clock import ClinicalClock

@@ -16,18 +16,18 @@ from typing import Any
 
 import structlog
 
-from gateway.ack import parse_ack
-from gateway.courier import Courier, CourierPlan
-from gateway.floor import Floor
-from gateway.intake import Intake, Notification
-from gateway.machine import ClockTrust, LinuxMachine, Timekeeper
-from gateway.outbox import Outbox, Undecoded
-from gateway.outbox_door import OutboxDoor
-from gateway.placing import Place, Stamped
-from gateway.rows import ROW_END, Record, RowRange
-from gateway.status import OFFLINE
-from gateway.uplink import BrokerAddress, Listener, Uplink
-from gateway.window import Bounds
+from gateway.box.machine import ClockTrust, LinuxMachine, Timekeeper
+from gateway.clocks.placing import Place, Stamped
+from gateway.intake.intake import Intake, Notification
+from gateway.outbox.door import OutboxDoor
+from gateway.outbox.floor import Floor
+from gateway.outbox.outbox import Outbox, Undecoded
+from gateway.outbox.rows import ROW_END, Record, RowRange
+from gateway.report.status import OFFLINE
+from gateway.uplink.ack import parse_ack
+from gateway.uplink.courier import Courier, CourierPlan
+from gateway.uplink.uplink import BrokerAddress, Listener, Uplink
+from gateway.uplink.window import Bounds
 from hearthwatch.bench.ground import GATEWAY_ID, address_of
 from hearthwatch.bench.process_figures import figures
 from hearthwatch.services.ports import LOOPBACK

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import psycopg
 
-from gateway.outbox import read_account
+from gateway.outbox.outbox import read_account
 from ingest.feed import FEED_DTYPE, from_payload
 
 

@@ -4,7 +4,7 @@ import ctypes
 import sys
 from datetime import UTC, datetime
 
-from gateway.outbox import OutboxError, read_account
+from gateway.outbox.outbox import OutboxError, read_account
 from gateway.settings import PREFIX, GatewaySettings, SettingsError
 from vitals.clock import ClinicalClock
 from vitals.finding import Finding, Words, broken, fine, warning

@@ -9,8 +9,8 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from gateway.bundle import Bundle
-from gateway.identity import key_fingerprint, key_pem, new_key, parse_key
+from gateway.identity.bundle import Bundle
+from gateway.identity.key import key_fingerprint, key_pem, new_key, parse_key
 from hearthwatch.site.certificates import (
     BROKER_DAYS,
     CertificateError,

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.bundle import bundle_text
+from gateway.identity.bundle import bundle_text
 from hearthwatch.site.acts import GATEWAY_DAYS, INGEST, Wish, ensure_servers, revoke
 from hearthwatch.site.acts import enrol as sign
 from hearthwatch.site.certificates import CertificateError

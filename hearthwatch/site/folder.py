@@ -18,8 +18,8 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from gateway.atomic_file import replace_file
-from gateway.identity import IdentityError, key_fingerprint, key_pem, new_key, parse_key
+from gateway.box.atomic_file import replace_file
+from gateway.identity.key import IdentityError, key_fingerprint, key_pem, new_key, parse_key
 from hearthwatch.site.certificates import (
     AUTHORITY_DAYS,
     Authority,

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from gateway.bundle import BundleError, check_gateway_id, fingerprint
+from gateway.identity.bundle import BundleError, check_gateway_id, fingerprint
 
 CURVES = ("secp256r1", "secp384r1")
 

@@ -19,9 +19,9 @@ from dashboards.board import SHOWN_SIGNALS
 from dashboards.gateways import Standing
 from dashboards.series import Span
 from dashboards.words import Language, age_years, load, negotiate
-from gateway.claims import ClaimedBy
-from gateway.recovery import Cause, Rung
-from gateway.session_states import State as SessionState
+from gateway.claims.claims import ClaimedBy
+from gateway.recovery.ladder import Cause, Rung
+from gateway.session.states import State as SessionState
 from vitals.quality import Reason
 
 ROOM = Path(__file__).resolve().parents[2] / "dashboards"

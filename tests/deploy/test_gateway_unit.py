@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import sync_playwright
 
-from gateway.enrolment import STATE, STATUS_IN_MEMORY
-from gateway.outbox_pair import stand_in_path
+from gateway.identity.enrolment import STATE, STATUS_IN_MEMORY
+from gateway.outbox.pair import stand_in_path
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy" / "gateway"
 UNIT = "hearthwatch-gateway.service"

@@ -13,17 +13,17 @@ from firmware_stubs.oximeter import Oximeter
 from firmware_stubs.peripheral import Identity, Peripheral
 from firmware_stubs.physiology import State
 from firmware_stubs.radio import Air
-from gateway.adapter import Bluetooth
-from gateway.claims import Claim, ClaimedBy
-from gateway.fleet import Fleet
-from gateway.intake import Notification
-from gateway.machine import ClockTrust, LinuxMachine, Timekeeper
-from gateway.radio import Radio
-from gateway.rotation import Shares
-from gateway.session import Session
-from gateway.slots import Slots
-from gateway.stack import NoStack, Stack
-from gateway.surroundings import SessionPlan, Surroundings
+from gateway.bluetooth.adapter import Bluetooth
+from gateway.bluetooth.radio import Radio
+from gateway.bluetooth.rotation import Shares
+from gateway.bluetooth.slots import Slots
+from gateway.bluetooth.stack import NoStack, Stack
+from gateway.box.machine import ClockTrust, LinuxMachine, Timekeeper
+from gateway.claims.claims import Claim, ClaimedBy
+from gateway.intake.intake import Notification
+from gateway.session.fleet import Fleet
+from gateway.session.session import Session
+from gateway.session.surroundings import SessionPlan, Surroundings
 from vitals.clock import ClinicalClock
 
 ORIGIN = datetime.now(UTC)

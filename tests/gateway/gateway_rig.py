@@ -10,7 +10,7 @@ from firmware_stubs.oximeter import Oximeter
 from firmware_stubs.peripheral import Identity
 from gateway.app import built, live
 from gateway.plans import radios_of
-from gateway.session import Session
+from gateway.session.session import Session
 from gateway.settings import GatewaySettings
 from gateway.whole import Gateway
 from tests.gateway.fleet_rig import WELL

@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from gateway.outbox import Outbox
+from gateway.outbox.outbox import Outbox
 from tests.gateway.outbox_rows import BIG, readings
 
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from gateway.outbox import Outbox
-from gateway.placing import Stamped
-from gateway.rows import ROW_END, Row, RowRange
+from gateway.clocks.placing import Stamped
+from gateway.outbox.outbox import Outbox
+from gateway.outbox.rows import ROW_END, Row, RowRange
 from vitals.quality import Quality, Reason
 from vitals.reading import Acquisition, Reading
 from vitals.signals import Signal

@@ -12,7 +12,7 @@ from firmware_stubs.peripheral import Identity
 from firmware_stubs.radio import Air
 from firmware_stubs.thermometer import History, Thermometer
 from gateway.app import run
-from gateway.outbox import Outbox, read_account
+from gateway.outbox.outbox import Outbox, read_account
 from hearthwatch.services.mosquitto import Mosquitto
 from tests.gateway.conftest import MakeSettings
 from tests.gateway.stand_in import StandIn

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.commands import LogFormat, app, configure_logging
-from gateway.outbox import Outbox, Undecoded
+from gateway.outbox.outbox import Outbox, Undecoded
 
 
 def settings_file(folder: Path) -> Path:

@@ -16,8 +16,8 @@ from firmware_stubs.clock import ClinicalClock
 from firmware_stubs.courses import fever
 from firmware_stubs.memory import Memory
 from firmware_stubs.peripheral import Identity, Peripheral
-from gateway.recovery import Act, Cause, Rung
-from gateway.session_states import State
+from gateway.recovery.ladder import Act, Cause, Rung
+from gateway.session.states import State
 from hearthwatch.services.mosquitto import Mosquitto
 from tests.firmware_stubs.bus_client import CHARACTERISTIC, DEVICE, BusClient
 from tests.gateway.conftest import MakeSettings

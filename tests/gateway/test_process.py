@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.outbox import Outbox
+from gateway.outbox.outbox import Outbox
 from hearthwatch.services.mosquitto import Mosquitto
+from tests.gateway.outbox.test_disk import mounted
 from tests.gateway.stand_in import StandIn
-from tests.gateway.test_outbox_disk import mounted
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

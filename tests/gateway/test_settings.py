@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from gateway.machine import ClockTrust
+from gateway.box.machine import ClockTrust
 from gateway.settings import PREFIX, GatewaySettings, SettingsError, load_settings
 
 ID = {f"{PREFIX}GATEWAY_ID": "gw-1"}

@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from gateway.alarm_settings import LocalAlarmSettings
+from gateway.alarm.settings import LocalAlarmSettings
 from gateway.settings import GatewaySettings, load_settings
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "gateway-settings.md").read_text(encoding="utf-8")

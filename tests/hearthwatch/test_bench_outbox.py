@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gateway.outbox import read_account
+from gateway.outbox.outbox import read_account
 from hearthwatch.bench.gateway_outbox import Plan, acknowledging_peer, drained, job
 
 

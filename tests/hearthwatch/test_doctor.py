@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from gateway.outbox import Outbox
+from gateway.outbox.outbox import Outbox
 from hearthwatch.doctor import broker, database, machine, mosquitto_settings, registry
 from hearthwatch.doctor.adapter import adapter
 from hearthwatch.services.mosquitto import Mosquitto

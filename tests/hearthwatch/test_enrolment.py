@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
+from gateway.identity.tls import TlsFileError, certificate_expiry, client_context
 from gateway.settings import load_settings
-from gateway.tls import TlsFileError, certificate_expiry, client_context
 from hearthwatch.site.ledger import LedgerError, parse_ledger
 from tests.hearthwatch.site_rig import hearthwatch
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.outbox import Outbox, read_account
-from gateway.placing import Stamped
+from gateway.clocks.placing import Stamped
+from gateway.outbox.outbox import Outbox, read_account
 from hearthwatch.doctor.broker import broker_settings
 from hearthwatch.services.ports import LOOPBACK
 from tests.hearthwatch.site_rig import INGEST, Guest, Identity, Site, hearthwatch, identity_of

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from gateway.driver import Driver
 from gateway.gatt.decoded import Decoded, DecodeError
+from gateway.vendor.driver import Driver
 from vitals.quality import Quality, Reason
 from vitals.signals import Signal
 

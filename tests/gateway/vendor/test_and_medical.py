@@ -4,10 +4,10 @@ from datetime import datetime
 
 import pytest
 
-from gateway.driver import Driver, Kind, Seen, driver_for
-from gateway.drivers import BLUETOOTH_SIG, DRIVERS
 from gateway.gatt.decoded import Mode
 from gateway.vendor.and_medical import COMMAND, CUFF, DRIVER, SCALE
+from gateway.vendor.driver import Driver, Kind, Seen, driver_for
+from gateway.vendor.table import BLUETOOTH_SIG, DRIVERS
 from tests.gateway.vendor.outcomes import decoded, error_of, trust, values
 from vitals.quality import Quality, Reason
 from vitals.signals import Signal

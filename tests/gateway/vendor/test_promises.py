@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.driver import Driver, Write
-from gateway.drivers import DRIVER_BY_NAME, DRIVERS
 from gateway.gatt.decoded import Decoded, DecodeError
 from gateway.gatt.decoders import short_uuid
+from gateway.gatt.write import Write
+from gateway.vendor.driver import Driver
 from gateway.vendor.framing import Stream
+from gateway.vendor.table import DRIVER_BY_NAME, DRIVERS
 from tests.gateway.vendor.outcomes import frames
 from vitals.quality import Quality
 from vitals.reading import is_plausible

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.driver import Driver, Seen, driver_for
-from gateway.drivers import DRIVER_BY_NAME, DRIVERS
+from gateway.vendor.driver import Driver, Seen, driver_for
+from gateway.vendor.table import DRIVER_BY_NAME, DRIVERS
 
 JUMPER = "cdeacb80-5235-4c07-8846-93a37ee6b86d"
 ISSC_UART = "49535343-fe7d-4ae5-8fa9-9fafd205e455"

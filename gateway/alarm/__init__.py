@@ -1,0 +1,1 @@
+"""The local floor: heard at home even with the uplink down."""

@@ -1,0 +1,1 @@
+"""The radio: adapters, bluetoothd and its bus, links, and who gets one."""

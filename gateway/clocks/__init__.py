@@ -1,0 +1,1 @@
+"""Times: of this boot, of the wall, and of the devices."""

@@ -1,0 +1,1 @@
+"""The box's key, its certificate and the site it belongs to."""

@@ -1,0 +1,1 @@
+"""Accepted means on the disk: the bounded store, and what it gives up first."""

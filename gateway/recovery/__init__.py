@@ -1,0 +1,1 @@
+"""The way out of Bluetooth's troubles, rung by rung."""

@@ -1,0 +1,1 @@
+"""What a technician asks of a box before leaving it."""

@@ -1,0 +1,1 @@
+"""One session per claimed device, and who is nearby."""
