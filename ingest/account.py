@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.ordering import begins, order_by
+
 Range = tuple[int, int]
 """First row and the one past the last."""
 
@@ -53,11 +55,9 @@ def count(ranges: Iterable[Range]) -> int:
 
 def first_seen(outbox: NDArray[np.integer], row_no: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Mark the first of each (outbox, row number) within a batch."""
-    order = np.lexsort((row_no, outbox))
-    same = np.zeros(len(order), bool)
-    same[1:] = (outbox[order][1:] == outbox[order][:-1]) & (row_no[order][1:] == row_no[order][:-1])
+    order = order_by(outbox, row_no)
     first = np.empty(len(order), bool)
-    first[order] = ~same
+    first[order] = begins(outbox[order], row_no[order])
     return first
 
 

@@ -4,11 +4,13 @@ A payload of `intake_log` is rows of `FEED_DTYPE` back to back, little endian, i
 else stands in it. Only readings newly stored in `sample` are in the log, each exactly once.
 """
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.ordering import begins, order_by
 from vitals.reading import NO_VALUE
 from vitals.signals import SIGNAL_COUNT
 
@@ -48,7 +50,7 @@ class FeedError(ValueError):
 def to_payload(rows: Rows) -> bytes:
     """Write feed rows, in ascending measured time, as one payload; the two bytes of padding are zero."""
     packed = np.zeros(len(rows), FEED_DTYPE)
-    order = np.argsort(rows["measured_ms"], kind="stable")
+    order = order_by(rows["measured_ms"])
     for name in FEED_DTYPE.names or ():
         packed[name] = rows[name][order]
     return packed.tobytes()
@@ -69,8 +71,12 @@ def partition_of(patients: NDArray[np.integer]) -> NDArray[np.int16]:
 def by_partition(rows: Rows) -> Iterator[tuple[int, Rows]]:
     """Give the rows of each partition that has any, partitions in ascending order."""
     partitions = partition_of(rows["patient"])
-    for partition in np.unique(partitions):
-        yield int(partition), rows[partitions == partition]
+    order = order_by(partitions)
+    ordered = rows[order]
+    edges = np.searchsorted(partitions[order], np.arange(PARTITION_COUNT + 1)).tolist()
+    for partition, (first, end) in enumerate(itertools.pairwise(edges)):
+        if first < end:
+            yield partition, ordered[first:end]
 
 
 def quality_word(rows: Rows) -> NDArray[np.uint8]:
@@ -88,12 +94,10 @@ def pivot(rows: Rows) -> Rows:
 
 def pivot_index(rows: Rows) -> tuple[Rows, NDArray[np.intp]]:
     """Pivot, and say for each row into which sample it went."""
-    order = np.lexsort((rows["device"], rows["measured_ms"], rows["patient"]))
+    place = [rows[name] for name in ("patient", "measured_ms", "device")]
+    order = order_by(*place)
     ordered = rows[order]
-    first = np.zeros(len(rows), bool)
-    first[:1] = True
-    for name in ("patient", "measured_ms", "device"):
-        first[1:] |= ordered[name][1:] != ordered[name][:-1]
+    first = begins(*(column[order] for column in place))
     samples = np.zeros(int(first.sum()), SAMPLE_DTYPE)
     for name in ("measured_ms", "patient", "device", "acquisition"):
         samples[name] = ordered[name][first]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.feed import ABSENT, Rows, quality_word
+from ingest.ordering import begins, order_by
 from vitals.reading import NO_VALUE
 
 
@@ -26,14 +27,12 @@ def settle_batch(rows: Rows) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
 
     Give an outcome for each reading, and which reading won its place.
     """
-    order = np.lexsort(
-        (rows["value"] == NO_VALUE, rows["signal"], rows["device"], rows["measured_ms"], rows["patient"])
-    )
+    place = [rows[name] for name in ("patient", "measured_ms", "device", "signal")]
+    order = order_by(*place, rows["value"] == NO_VALUE)
+    first = begins(*(column[order] for column in place))
+    if first.all():
+        return np.full(len(rows), Outcome.STORED, np.uint8), np.arange(len(rows))
     ordered = rows[order]
-    first = np.zeros(len(rows), bool)
-    first[:1] = True
-    for name in ("signal", "device", "measured_ms", "patient"):
-        first[1:] |= ordered[name][1:] != ordered[name][:-1]
     winner = np.flatnonzero(first)[np.cumsum(first) - 1]
     word = quality_word(ordered)
     equal = (ordered["value"] == ordered["value"][winner]) & (word == word[winner])

@@ -23,6 +23,7 @@ from ingest.mailbox import Delivery, Mailbox
 from ingest.metrics import Metrics
 from ingest.refusals import Refusal
 from ingest.registry import Registry
+from ingest.samples import Way
 from ingest.screening import Incoming
 from ingest.status import Status
 from ingest.storing import Batch, Connection, Stored, quarantine, store
@@ -80,6 +81,7 @@ class Intake:
         self._now_ms = now_ms
         self._stopping = stopping
         self._registry = Registry()
+        self._way = Way()
         self._trouble: Trouble | None = None
         self._complained_at = 0.0
 
@@ -126,7 +128,7 @@ class Intake:
         days = self._limits.retention_days
         try:
             stored = self._insist(
-                lambda connection: store(connection, batch, self._registry, retention_days=days),
+                lambda connection: store(connection, batch, self._registry, retention_days=days, way=self._way),
                 collisions_max=COLLISIONS_MAX_ALONE if len(received) == 1 else COLLISIONS_MAX,
             )
         except Exception as error:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.feed import Rows
+from ingest.ordering import begins, order_by
 from vitals.quality import Quality
 
 
@@ -20,17 +21,16 @@ class Newest:
 
 def newest_of(rows: Rows) -> Newest:
     """Pick the newest row of each key, and the newest GOOD row of each key."""
-    order = np.lexsort((rows["measured_ms"], rows["device"], rows["signal"], rows["patient"]))
-    ordered = rows[order]
-    is_good = ordered["quality"] == Quality.GOOD
-    starts = np.zeros(len(rows), bool)
-    starts[:1] = True
-    for name in ("patient", "signal", "device"):
-        starts[1:] |= ordered[name][1:] != ordered[name][:-1]
-    first = np.flatnonzero(starts)
+    key = [rows[name] for name in ("patient", "signal", "device")]
+    order = order_by(*key, rows["measured_ms"])
+    is_good = rows["quality"][order] == Quality.GOOD
+    first = np.flatnonzero(begins(*(column[order] for column in key)))
     last = np.append(first[1:], len(rows))[: len(first)] - 1
     # The newest good row at or before each row, then whether it belongs to the same key.
     good_at = np.maximum.accumulate(np.where(is_good, np.arange(len(rows)), -1)) if len(rows) else first
     newest_good = good_at[last]
     has_good = newest_good >= first
-    return Newest(rows=ordered[last], good=ordered[np.where(has_good, newest_good, last)], has_good=has_good)
+    newest = rows[order[last]]
+    if (newest_good == last).all():
+        return Newest(rows=newest, good=newest, has_good=has_good)
+    return Newest(rows=newest, good=rows[order[np.where(has_good, newest_good, last)]], has_good=has_good)

@@ -74,13 +74,15 @@ UPDATE outbox_account a SET repeated = a.repeated + t.repeated
 SELECT sample_make_room(%(days)s::date[]);
 
 -- name: copy_samples
--- Stage the batch's wide samples.
-COPY staged_sample (ordinal, measured_at, received_at, patient_id, device_id, acquisition, spo2, pulse,
-    perfusion_index, temperature, respiratory_rate, systolic, diastolic, mean_arterial, glucose, rr_interval, weight,
-    steps, battery, quality) FROM STDIN (FORMAT binary);
+-- Store wide samples of places that are all free; a taken one is a unique violation. {columns}: those with a value.
+COPY sample ({columns}) FROM STDIN (FORMAT binary);
+
+-- name: stage_samples
+-- Stage the batch's wide samples. {columns}: those with a value.
+COPY staged_sample ({columns}) FROM STDIN (FORMAT binary);
 
 -- name: insert_samples
--- Store the staged samples; one whose patient, instant and device are stored already is left out (and not counted).
+-- Store staged samples whose places were free a moment ago; one that another writer took is not counted.
 INSERT INTO sample (measured_at, received_at, patient_id, device_id, acquisition, spo2, pulse, perfusion_index,
     temperature, respiratory_rate, systolic, diastolic, mean_arterial, glucose, rr_interval, weight, steps, battery,
     quality)
@@ -112,11 +114,9 @@ DELETE FROM staged_sample WHERE ordinal = ANY (%(ordinals)s::integer[]);
 -- Take every staged sample out: what has been stored must not be found as a counterpart of what is staged next.
 DELETE FROM staged_sample;
 
--- name: copy_fills
--- Stage merged samples: what was stored with its gaps filled.
-COPY staged_fill (measured_at, patient_id, device_id, spo2, pulse, perfusion_index, temperature, respiratory_rate,
-    systolic, diastolic, mean_arterial, glucose, rr_interval, weight, steps, battery, quality)
-    FROM STDIN (FORMAT binary);
+-- name: stage_fills
+-- Stage merged samples: what was stored with its gaps filled. {columns}: those with a value.
+COPY staged_fill ({columns}) FROM STDIN (FORMAT binary);
 
 -- name: fill_samples
 -- Write merged samples over the stored ones, which this transaction has locked.
@@ -129,7 +129,7 @@ UPDATE sample s SET
  WHERE s.patient_id = f.patient_id AND s.measured_at = f.measured_at AND s.device_id = f.device_id
    AND s.measured_at BETWEEN %(first)s AND %(last)s;
 
--- name: copy_latest
+-- name: stage_latest
 -- Stage the newest word, and the newest good one, of each signal touched.
 COPY staged_latest (patient_id, device_id, signal, acquisition, value, quality, reason, measured_at, received_at,
     good_value, good_measured_at, good_received_at) FROM STDIN (FORMAT binary);

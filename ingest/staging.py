@@ -1,6 +1,7 @@
-"""Samples and newest words as binary COPY streams for the staging tables, and stored rows back as samples."""
+"""Samples and newest words as binary COPY streams, and stored rows back as samples."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,28 +10,41 @@ from ingest.copy_format import Column, copy_bytes, int2, int4, octets, timestamp
 from ingest.feed import ABSENT, SAMPLE_DTYPE, Rows
 from ingest.latest import Newest
 from vitals.reading import NO_VALUE
-from vitals.signals import SIGNAL_COUNT
+from vitals.signals import SIGNAL_BY_CODE, SIGNAL_COUNT
 
 
-def samples_stream(samples: Rows, received_ms: NDArray[np.int64]) -> bytes:
-    """Write the columns of the query copy_samples; the ordinal is the sample's place."""
-    return copy_bytes(
-        [
-            int4(np.arange(len(samples))),
-            timestamptz(samples["measured_ms"]),
-            timestamptz(received_ms),
-            int4(samples["patient"]),
-            int4(samples["device"]),
-            int2(samples["acquisition"]),
-            *_values(samples),
-        ]
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """A binary COPY stream and the names of its columns."""
+
+    columns: tuple[str, ...]
+    data: bytes
 
 
-def fills_stream(samples: Rows) -> bytes:
-    """Write the columns of the query copy_fills."""
-    return copy_bytes(
-        [timestamptz(samples["measured_ms"]), int4(samples["patient"]), int4(samples["device"]), *_values(samples)]
+def samples_stream(samples: Rows, received_ms: NDArray[np.int64], *, numbered: bool = False) -> Stream:
+    """Write samples for `sample`; `numbered`: for `staged_sample`, the ordinal being the sample's place."""
+    columns = {
+        "measured_at": timestamptz(samples["measured_ms"]),
+        "received_at": timestamptz(received_ms),
+        "patient_id": int4(samples["patient"]),
+        "device_id": int4(samples["device"]),
+        "acquisition": int2(samples["acquisition"]),
+        **_values(samples),
+    }
+    if numbered:
+        columns["ordinal"] = int4(np.arange(len(samples)))
+    return _stream(columns)
+
+
+def fills_stream(samples: Rows) -> Stream:
+    """Write merged samples for `staged_fill`."""
+    return _stream(
+        {
+            "measured_at": timestamptz(samples["measured_ms"]),
+            "patient_id": int4(samples["patient"]),
+            "device_id": int4(samples["device"]),
+            **_values(samples),
+        }
     )
 
 
@@ -69,11 +83,22 @@ def stored_samples(places: Rows, values: Sequence[Sequence[int | None]], qualiti
     return stored
 
 
-def _values(samples: Rows) -> list[Column]:
-    """The thirteen signals (NULL: no value) and the quality octets (NULL: every value there is is good)."""
+def _values(samples: Rows) -> dict[str, Column]:
+    """Give the signals that have a value anywhere, and the quality octets if not every value there is is good."""
     value, word = samples["value"], samples["word"]
     all_good = ((word == ABSENT) | (word == 0)).all(axis=1)
-    return [
-        *(int2(value[:, column], value[:, column] == NO_VALUE) for column in range(SIGNAL_COUNT)),
-        octets(word, all_good),
-    ]
+    columns = {
+        name: int2(value[:, place], value[:, place] == NO_VALUE)
+        for place, name in enumerate(_SIGNAL_COLUMNS)
+        if (value[:, place] != NO_VALUE).any()
+    }
+    if not all_good.all():
+        columns["quality"] = octets(word, all_good)
+    return columns
+
+
+def _stream(columns: dict[str, Column]) -> Stream:
+    return Stream(columns=tuple(columns), data=copy_bytes(list(columns.values())))
+
+
+_SIGNAL_COLUMNS = tuple(str(SIGNAL_BY_CODE[code]) for code in range(1, SIGNAL_COUNT + 1))

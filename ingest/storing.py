@@ -24,7 +24,7 @@ from ingest.outboxes import count_repeated, owners_of, take_fresh
 from ingest.refusals import Refusal, instant, refusals_of
 from ingest.registry import Registry
 from ingest.rejection import Rejection
-from ingest.samples import store_samples
+from ingest.samples import Way, store_samples
 from ingest.screening import REPEATED, TAKEN, Incoming, Screened, rejection_code, screen
 from ingest.staging import latest_stream
 from ingest.status import Status
@@ -65,8 +65,13 @@ def prepare(connection: Connection) -> None:
     connection.execute(_QUERIES["make_staging"])
 
 
-def store(connection: Connection, batch: Batch, registry: Registry, *, retention_days: int) -> Stored:
-    """Store a batch in one transaction. Raises psycopg.Error or Raced with nothing kept; it may be tried again."""
+def store(
+    connection: Connection, batch: Batch, registry: Registry, *, retention_days: int, way: Way | None = None
+) -> Stored:
+    """Store a batch in one transaction. Raises psycopg.Error or Raced with nothing kept; it may be tried again.
+
+    `way` remembers from batch to batch how samples are best tried.
+    """
     with connection.transaction():
         bindings = registry.read(connection)
         unknown_gateways = _put_statuses(connection, batch.statuses, bindings.gateways)
@@ -77,7 +82,7 @@ def store(connection: Connection, batch: Batch, registry: Registry, *, retention
             owners = owners_of(connection, batch.messages, bindings.gateways)
             readings = take_fresh(connection, batch.messages, readings, instant(batch.now_ms))
         screened = screen(batch.messages, readings, bindings, owners=owners, retention_days=retention_days)
-        _store_taken(connection, screened)
+        _store_taken(connection, screened, way or Way())
         repeated = screened.rows[screened.rows["rejection"] == REPEATED]
         count_repeated(connection, batch.messages, repeated["message"].tolist())
         refusals = [*batch.refusals, *refusals_of(batch.messages, screened.rows, owners)]
@@ -105,18 +110,18 @@ def quarantine(connection: Connection, refusal: Refusal, message: Incoming | Non
     return Stored(refused=_counted([refusal]))
 
 
-def _store_taken(connection: Connection, screened: Screened) -> None:
+def _store_taken(connection: Connection, screened: Screened, way: Way) -> None:
     """Store what screening took; mark what turns out to repeat or to contradict what is stored."""
     rows = screened.rows
     taken = (rows["rejection"] == TAKEN).nonzero()[0]
     if not len(taken):
         return
-    outcome = store_samples(connection, rows[taken])
+    outcome = store_samples(connection, rows[taken], way)
     rows["rejection"][taken[outcome == Outcome.DUPLICATE]] = REPEATED
     rows["rejection"][taken[outcome == Outcome.CONFLICT]] = rejection_code(Rejection.CONFLICT)
     new = rows[taken[outcome == Outcome.STORED]]
     if len(new):
-        with connection.cursor() as cursor, cursor.copy(_QUERIES["copy_latest"]) as copy:
+        with connection.cursor() as cursor, cursor.copy(_QUERIES["stage_latest"]) as copy:
             copy.write(latest_stream(newest_of(new)))
         connection.execute(_QUERIES["upsert_latest"])
 
