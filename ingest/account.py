@@ -1,34 +1,27 @@
 """Which rows of an outbox have been taken over: ranges of row numbers, half open, as in `outbox_account.taken`."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-
-import numpy as np
-from numpy.typing import NDArray
-
-from ingest.ordering import begins, order_by
 
 Range = tuple[int, int]
 """First row and the one past the last."""
 
 
-def contains(ranges: Sequence[Range], numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Say of each number whether it lies in one of the ranges (ascending, not overlapping)."""
-    if not ranges:
-        return np.zeros(len(numbers), bool)
-    starts, ends = np.array(ranges, np.int64).T
-    at = np.searchsorted(starts, numbers, side="right") - 1
-    return np.asarray((at >= 0) & (numbers < ends[at]))
-
-
-def runs(numbers: NDArray[np.int64]) -> list[Range]:
-    """Gather numbers, in any order, into ranges."""
-    if not len(numbers):
-        return []
-    ordered = np.unique(numbers)
-    breaks = np.flatnonzero(np.diff(ordered) != 1)
-    starts = ordered[np.concatenate(([0], breaks + 1))]
-    ends = ordered[np.concatenate((breaks, [len(ordered) - 1]))] + 1
-    return list(zip(starts.tolist(), ends.tolist(), strict=True))
+def outside(part: Range, ranges: Sequence[Range]) -> list[Range]:
+    """Give what of one range lies in none of the others (ascending, not overlapping)."""
+    at, end = part
+    if not ranges or at >= ranges[-1][1]:
+        return [part]
+    left: list[Range] = []
+    for first, after in ranges[max(0, bisect_right(ranges, (at, at)) - 1) :]:
+        if first >= end:
+            break
+        if at < first:
+            left.append((at, first))
+        at = max(at, after)
+    if at < end:
+        left.append((at, end))
+    return left
 
 
 def merged(ranges: Iterable[Range]) -> list[Range]:
@@ -53,14 +46,12 @@ def count(ranges: Iterable[Range]) -> int:
     return sum(end - first for first, end in ranges)
 
 
-def first_seen(outbox: NDArray[np.integer], row_no: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Mark the first of each (outbox, row number) within a batch."""
-    order = order_by(outbox, row_no)
-    first = np.empty(len(order), bool)
-    first[order] = begins(outbox[order], row_no[order])
-    return first
-
-
 def literal(ranges: Iterable[Range]) -> str:
     """Write ranges as an int8multirange literal."""
     return "{" + ",".join(f"[{first},{end})" for first, end in ranges) + "}"
+
+
+def parsed(literal: str) -> list[Range]:
+    """Read an int8multirange literal as PostgreSQL writes it."""
+    parts = literal[2:-2].split("),[") if len(literal) > 2 else ()
+    return [(int(first), int(end)) for first, _, end in (part.partition(",") for part in parts)]

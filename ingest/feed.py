@@ -5,7 +5,6 @@ else stands in it. Only readings newly stored in `sample` are in the log, each e
 """
 
 import itertools
-from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,13 +46,19 @@ class FeedError(ValueError):
     """A payload is no whole number of 24-byte rows."""
 
 
-def to_payload(rows: Rows) -> bytes:
-    """Write feed rows, in ascending measured time, as one payload; the two bytes of padding are zero."""
-    packed = np.zeros(len(rows), FEED_DTYPE)
-    order = order_by(rows["measured_ms"])
+def payloads(rows: Rows) -> list[tuple[int, bytes]]:
+    """Write feed rows as one payload for each partition that has any: partitions ascending, in each the times too."""
+    partitions = partition_of(rows["patient"])
+    order = order_by(partitions, rows["measured_ms"])
+    packed = np.zeros(len(rows), FEED_DTYPE)  # the two bytes of padding are zero
     for name in FEED_DTYPE.names or ():
         packed[name] = rows[name][order]
-    return packed.tobytes()
+    edges = np.searchsorted(partitions[order], np.arange(PARTITION_COUNT + 1)).tolist()
+    return [
+        (partition, packed[first:end].tobytes())
+        for partition, (first, end) in enumerate(itertools.pairwise(edges))
+        if first < end
+    ]
 
 
 def from_payload(payload: bytes) -> Rows:
@@ -66,17 +71,6 @@ def from_payload(payload: bytes) -> Rows:
 def partition_of(patients: NDArray[np.integer]) -> NDArray[np.int16]:
     """Give each patient's partition: the unit of order, engine state and ownership."""
     return (patients % PARTITION_COUNT).astype(np.int16)
-
-
-def by_partition(rows: Rows) -> Iterator[tuple[int, Rows]]:
-    """Give the rows of each partition that has any, partitions in ascending order."""
-    partitions = partition_of(rows["patient"])
-    order = order_by(partitions)
-    ordered = rows[order]
-    edges = np.searchsorted(partitions[order], np.arange(PARTITION_COUNT + 1)).tolist()
-    for partition, (first, end) in enumerate(itertools.pairwise(edges)):
-        if first < end:
-            yield partition, ordered[first:end]
 
 
 def quality_word(rows: Rows) -> NDArray[np.uint8]:

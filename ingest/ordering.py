@@ -7,7 +7,7 @@ _BITS_MAX = 63
 
 
 def order_by(*columns: NDArray[np.integer] | NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Give the places of the rows in ascending order of the columns, the most significant first; equal rows as they lie.
+    """Give the places of the rows in ascending order of the columns, the most significant first; equal rows stay.
 
     The columns are packed into one int64, each as wide as its range in these rows, which sorts several times faster
     than column after column; a batch whose ranges are too wide for it is sorted that way.

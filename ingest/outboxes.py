@@ -18,6 +18,7 @@ import psycopg
 
 from care.sql import load_queries
 from ingest import account
+from ingest.account import Range
 from ingest.feed import Rows
 from ingest.screening import Incoming
 
@@ -47,24 +48,28 @@ def take_fresh(
     accounts = sorted(set(account_of))
     connection.execute(_QUERIES["open_accounts"], {**_keys(accounts), "received_at": received_at})
     taken = {
-        (outbox, gateway): [(part.lower, part.upper) for part in ranges]
+        (outbox, gateway): account.parsed(ranges)
         for outbox, gateway, ranges in connection.execute(_QUERIES["lock_accounts"], _keys(accounts))
     }
-    place = {key: index for index, key in enumerate(accounts)}
-    account_of_row = np.array([place[key] for key in account_of])[readings["message"]]
-    fresh = account.first_seen(account_of_row, readings["row_no"])
-    added: dict[_Account, str] = {}
-    for key, index in place.items():
-        mine = np.flatnonzero(account_of_row == index)
-        fresh[mine] &= ~account.contains(taken[key], readings["row_no"][mine])
-        ranges = account.runs(readings["row_no"][mine][fresh[mine]])
-        if ranges:
-            added[key] = account.literal(ranges)
+    is_fresh = np.ones(len(readings), bool)
+    added: dict[_Account, list[Range]] = {}
+    at = 0
+    for key, message in zip(account_of, messages, strict=True):
+        first = message.decoded.header.first_row
+        rows = (first, first + message.decoded.row_count)
+        fresh = account.outside(rows, taken[key])
+        if fresh != [rows]:
+            is_fresh[at : at + message.decoded.row_count] = False
+            for begin, end in fresh:
+                is_fresh[at + begin - first : at + end - first] = True
+        at += message.decoded.row_count
+        if fresh:
+            added.setdefault(key, []).extend(fresh)
+            taken[key] = account.merged([*taken[key], *fresh])
     if added:
-        connection.execute(
-            _QUERIES["take_rows"], {**_keys(added), "taken": list(added.values()), "received_at": received_at}
-        )
-    return readings[fresh]
+        literals = [account.literal(account.merged(ranges)) for ranges in added.values()]
+        connection.execute(_QUERIES["take_rows"], {**_keys(added), "taken": literals, "received_at": received_at})
+    return readings if is_fresh.all() else readings[is_fresh]
 
 
 def count_repeated(connection: psycopg.Connection[Any], messages: Sequence[Incoming], message: Iterable[int]) -> None:

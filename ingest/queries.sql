@@ -32,40 +32,40 @@ SELECT device_id, patient_id,
 -- name: claim_outboxes
 -- Give each outbox that is nobody's to a gateway; one that another writer is giving away is waited for.
 INSERT INTO outbox_owner (outbox_id, gateway_id)
-SELECT outbox_id, gateway_id FROM unnest(%(outbox_ids)s::uuid[], %(gateway_ids)s::text[]) AS t (outbox_id, gateway_id)
+SELECT outbox_id, gateway_id FROM unnest(%(outbox_ids)b::uuid[], %(gateway_ids)b::text[]) AS t (outbox_id, gateway_id)
  ORDER BY outbox_id
     ON CONFLICT (outbox_id) DO NOTHING;
 
 -- name: owners
 -- Read whose the outboxes are; that never changes.
-SELECT outbox_id, gateway_id FROM outbox_owner WHERE outbox_id = ANY (%(outbox_ids)s::uuid[]);
+SELECT outbox_id, gateway_id FROM outbox_owner WHERE outbox_id = ANY (%(outbox_ids)b::uuid[]);
 
 -- name: open_accounts
 -- Make an account for each outbox and gateway that has none.
 INSERT INTO outbox_account (outbox_id, gateway_id, taken, received_at)
 SELECT outbox_id, gateway_id, '{}', %(received_at)s
-  FROM unnest(%(outbox_ids)s::uuid[], %(gateway_ids)s::text[]) AS t (outbox_id, gateway_id)
+  FROM unnest(%(outbox_ids)b::uuid[], %(gateway_ids)b::text[]) AS t (outbox_id, gateway_id)
  ORDER BY outbox_id, gateway_id
     ON CONFLICT (outbox_id, gateway_id) DO NOTHING;
 
 -- name: lock_accounts
 -- Lock the accounts touched, in one order for all writers, and read what was taken.
-SELECT a.outbox_id, a.gateway_id, a.taken
+SELECT a.outbox_id, a.gateway_id, a.taken::text
   FROM outbox_account a
-  JOIN unnest(%(outbox_ids)s::uuid[], %(gateway_ids)s::text[]) AS t (outbox_id, gateway_id)
+  JOIN unnest(%(outbox_ids)b::uuid[], %(gateway_ids)b::text[]) AS t (outbox_id, gateway_id)
  USING (outbox_id, gateway_id)
  ORDER BY a.outbox_id, a.gateway_id FOR UPDATE OF a;
 
 -- name: take_rows
 -- Add the rows taken by this batch to their accounts.
 UPDATE outbox_account a SET taken = a.taken + t.taken::int8multirange, received_at = %(received_at)s
-  FROM unnest(%(outbox_ids)s::uuid[], %(gateway_ids)s::text[], %(taken)s::text[]) AS t (outbox_id, gateway_id, taken)
+  FROM unnest(%(outbox_ids)b::uuid[], %(gateway_ids)b::text[], %(taken)b::text[]) AS t (outbox_id, gateway_id, taken)
  WHERE a.outbox_id = t.outbox_id AND a.gateway_id = t.gateway_id;
 
 -- name: add_repeated
 -- Count rows taken by this batch that equal what is stored, on accounts that it has locked.
 UPDATE outbox_account a SET repeated = a.repeated + t.repeated
-  FROM unnest(%(outbox_ids)s::uuid[], %(gateway_ids)s::text[], %(repeated)s::bigint[])
+  FROM unnest(%(outbox_ids)b::uuid[], %(gateway_ids)b::text[], %(repeated)b::bigint[])
     AS t (outbox_id, gateway_id, repeated)
  WHERE a.outbox_id = t.outbox_id AND a.gateway_id = t.gateway_id;
 
@@ -108,7 +108,7 @@ SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin'
 
 -- name: unstage_samples
 -- Take samples that have a stored counterpart out of the stage.
-DELETE FROM staged_sample WHERE ordinal = ANY (%(ordinals)s::integer[]);
+DELETE FROM staged_sample WHERE ordinal = ANY (%(ordinals)b::integer[]);
 
 -- name: empty_stage
 -- Take every staged sample out: what has been stored must not be found as a counterpart of what is staged next.
@@ -190,7 +190,7 @@ VALUES (%(gateway_id)s, %(online)s, %(received_at)s, %(status)s::jsonb, CASE WHE
 -- name: append_to_log
 -- The last statement before the commit: number the batch in each partition it touches, append it, tell alerting.
 WITH locked AS (
-    SELECT partition FROM partition WHERE partition = ANY (%(partitions)s::smallint[]) ORDER BY partition FOR UPDATE
+    SELECT partition FROM partition WHERE partition = ANY (%(partitions)b::smallint[]) ORDER BY partition FOR UPDATE
 ), bumped AS (
     UPDATE partition p SET head = p.head + 1 FROM locked WHERE p.partition = locked.partition
     RETURNING p.partition, p.head
@@ -198,7 +198,7 @@ WITH locked AS (
     INSERT INTO intake_log (partition, batch_id, received_at, payload)
     SELECT b.partition, b.head, %(received_at)s, t.payload
       FROM bumped b
-      JOIN unnest(%(partitions)s::smallint[], %(payloads)s::bytea[]) AS t (partition, payload) USING (partition)
+      JOIN unnest(%(partitions)b::smallint[], %(payloads)b::bytea[]) AS t (partition, payload) USING (partition)
     RETURNING partition, batch_id
 )
 SELECT count(*), pg_notify('intake', string_agg(partition::text, ',' ORDER BY partition)) FROM appended;

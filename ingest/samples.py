@@ -47,9 +47,10 @@ def store_samples(connection: psycopg.Connection[Any], rows: Rows, way: Way) -> 
     """Store screened rows (not empty) and say what became of each (ingest.identity.Outcome). Raises Raced."""
     outcome, winner = settle_batch(rows)
     kept = np.flatnonzero(outcome == Outcome.STORED)
-    samples, sample_of_row = pivot_index(rows[kept])
+    chosen = rows if len(kept) == len(rows) else rows[kept]
+    samples, sample_of_row = pivot_index(chosen)
     received_ms = np.zeros(len(samples), np.int64)
-    received_ms[sample_of_row[::-1]] = rows["received_ms"][kept][::-1]
+    received_ms[sample_of_row[::-1]] = chosen["received_ms"][::-1]
     _make_room(connection, samples)
     if not (way.is_straight and _insert_all(connection, samples_stream(samples, received_ms))):
         per_signal, taken = _insert_beside(connection, samples, received_ms)

@@ -17,7 +17,7 @@ import psycopg
 
 from care.sql import load_queries
 from ingest.decode import gather
-from ingest.feed import Rows, by_partition, to_payload
+from ingest.feed import Rows, payloads
 from ingest.identity import Outcome
 from ingest.latest import newest_of
 from ingest.outboxes import count_repeated, owners_of, take_fresh
@@ -87,16 +87,18 @@ def store(
         count_repeated(connection, batch.messages, repeated["message"].tolist())
         refusals = [*batch.refusals, *refusals_of(batch.messages, screened.rows, owners)]
         _put_aside(connection, refusals)
-        _append_to_log(connection, screened.rows[screened.rows["rejection"] == TAKEN], batch.now_ms)
+        is_taken = screened.rows["rejection"] == TAKEN
+        taken = screened.rows if is_taken.all() else screened.rows[is_taken]
+        _append_to_log(connection, taken, batch.now_ms)
     return Stored(
-        readings=int((screened.rows["rejection"] == TAKEN).sum()),
+        readings=len(taken),
         duplicates=sent - len(readings) + len(repeated),
         refused=_counted(refusals),
         implausible=screened.implausible,
         clock_ahead=screened.clock_ahead,
         unknown_gateways=unknown_gateways,
         foreign=frozenset(refusal.detail for refusal in refusals if refusal.reason is Rejection.FOREIGN_OUTBOX),
-        ages_s=_ages_s(batch, screened.rows),
+        ages_s=_ages_s(batch, taken),
     )
 
 
@@ -116,10 +118,12 @@ def _store_taken(connection: Connection, screened: Screened, way: Way) -> None:
     taken = (rows["rejection"] == TAKEN).nonzero()[0]
     if not len(taken):
         return
-    outcome = store_samples(connection, rows[taken], way)
+    chosen = rows if len(taken) == len(rows) else rows[taken]
+    outcome = store_samples(connection, chosen, way)
+    is_new = outcome == Outcome.STORED
     rows["rejection"][taken[outcome == Outcome.DUPLICATE]] = REPEATED
     rows["rejection"][taken[outcome == Outcome.CONFLICT]] = rejection_code(Rejection.CONFLICT)
-    new = rows[taken[outcome == Outcome.STORED]]
+    new = chosen if is_new.all() else chosen[is_new]
     if len(new):
         with connection.cursor() as cursor, cursor.copy(_QUERIES["stage_latest"]) as copy:
             copy.write(latest_stream(newest_of(new)))
@@ -127,13 +131,13 @@ def _store_taken(connection: Connection, screened: Screened, way: Way) -> None:
 
 
 def _append_to_log(connection: Connection, rows: Rows, now_ms: int) -> None:
-    parts = list(by_partition(rows))
+    parts = payloads(rows)
     if parts:
         connection.execute(
             _QUERIES["append_to_log"],
             {
                 "partitions": [partition for partition, _ in parts],
-                "payloads": [to_payload(part) for _, part in parts],
+                "payloads": [payload for _, payload in parts],
                 "received_at": instant(now_ms),
             },
         )
@@ -203,9 +207,8 @@ def _counted(refusals: Iterable[Refusal]) -> Counter[Rejection]:
     return counts
 
 
-def _ages_s(batch: Batch, rows: Rows) -> list[float]:
+def _ages_s(batch: Batch, taken: Rows) -> list[float]:
     """How old the newest reading of each live message was when it was stored."""
-    taken = rows[rows["rejection"] == TAKEN]
     newest = np.full(len(batch.messages), np.iinfo(np.int64).min)
     np.maximum.at(newest, taken["message"], taken["measured_ms"])
     live = np.array([not message.decoded.header.backlog for message in batch.messages], bool)

@@ -17,6 +17,9 @@ class Leaf(StrEnum):
     CONFIG = "config"
 
 
+_LEAVES = frozenset(Leaf)
+
+
 class TopicError(ValueError):
     """A topic or gateway id is not of the form hearthwatch/v1/{gateway_id}/{leaf}."""
 
@@ -32,6 +35,6 @@ def parse_topic(name: str) -> tuple[str, Leaf]:
     """Take a topic apart into gateway id and leaf. Raises TopicError."""
     prefix, _, rest = name.partition(f"{ROOT}/")
     gateway_id, _, leaf = rest.partition("/")
-    if prefix or not _GATEWAY_ID.fullmatch(gateway_id) or leaf not in set(Leaf):
+    if prefix or not _GATEWAY_ID.fullmatch(gateway_id) or leaf not in _LEAVES:
         raise TopicError(f"topic {name!r} is not {ROOT}/{{gateway_id}}/{{leaf}}")
     return gateway_id, Leaf(leaf)

@@ -25,6 +25,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from uuid import UUID
 
 MAGIC = b"HW"
@@ -43,6 +44,7 @@ _PREFIX_BYTES = _HEAD.size + _CRC.size
 _HEADER = struct.Struct("<16sqIqqBH")
 _ROW = struct.Struct("<HBBhBB")
 ROW_BYTES = _ROW.size
+_TABLE_BYTES_REMEMBERED = 512
 
 pack_row = _ROW.pack
 """Write one row: offset, device index, signal code, value, quality, reason; for `pack_block`."""
@@ -169,7 +171,7 @@ def unpack(payload: bytes) -> Message:
     if flags & ~(FLAG_SYNCHRONISED | FLAG_BACKLOG | FLAG_SECONDS):
         raise WireError(Fault.UNKNOWN_FLAGS, f"flags {flags:#04x}")
     outbox, first_row, boot_id, t0_ms, sent_ms, device_count, row_count = _HEADER.unpack_from(body)
-    devices, at = _unpack_devices(body, device_count)
+    devices, at = _devices(body, device_count, row_count)
     rows = body[at:]
     if len(rows) < row_count * ROW_BYTES:
         raise WireError(Fault.TRUNCATED, f"{len(rows)} bytes of rows, {row_count} rows need {row_count * ROW_BYTES}")
@@ -212,6 +214,26 @@ def _pack_device(entry: DeviceEntry) -> bytes:
     if not 0 < len(name) <= 255:
         raise WireError(Fault.BAD_DEVICE_TABLE, f"device id of {len(name)} bytes, of 1 to 255")
     return bytes((entry.acquisition, len(name))) + name
+
+
+def _devices(body: bytes, count: int, row_count: int) -> tuple[tuple[DeviceEntry, ...], int]:
+    """Read the device table and say where it ends; a gateway's table is the same in all its messages."""
+    end = len(body) - row_count * ROW_BYTES
+    if _HEADER.size < end <= _HEADER.size + _TABLE_BYTES_REMEMBERED:
+        whole = _whole_table(body[_HEADER.size : end], count)
+        if whole:
+            return whole, end
+    return _unpack_devices(body, count)
+
+
+@lru_cache(maxsize=16_384)
+def _whole_table(table: bytes, count: int) -> tuple[DeviceEntry, ...]:
+    """Read bytes that are one device table and nothing else; empty where they are not."""
+    try:
+        devices, at = _unpack_devices(bytes(_HEADER.size) + table, count)
+    except WireError:
+        return ()
+    return devices if at == _HEADER.size + len(table) else ()
 
 
 def _unpack_devices(body: bytes, count: int) -> tuple[tuple[DeviceEntry, ...], int]:

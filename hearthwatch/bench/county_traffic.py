@@ -100,9 +100,7 @@ def _entries(county: County, gateway: int) -> tuple[DeviceEntry, ...]:
 
 def _rows(county: County, rng: np.random.Generator) -> np.ndarray:
     rows = np.zeros(county.rows, _PACKED_ROW)
-    sample, device, signal = np.unravel_index(
-        np.arange(county.rows), (county.samples, county.devices, county.signals)
-    )
+    sample, device, signal = np.unravel_index(np.arange(county.rows), (county.samples, county.devices, county.signals))
     rows["offset"] = sample * county.every_ms
     rows["device"] = device
     codes = np.array([SIGNALS[name].code for name in _SIGNALS], np.uint8)

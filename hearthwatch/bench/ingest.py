@@ -111,7 +111,13 @@ def one_form(
         t0_ms=int(t0.timestamp() * 1000),
         seed=7,
     )
-    command = (sys.executable, "-m", "hearthwatch.bench.publisher", str(running.broker_port), json.dumps(asdict(publishing)))
+    command = (
+        sys.executable,
+        "-m",
+        "hearthwatch.bench.publisher",
+        str(running.broker_port),
+        json.dumps(asdict(publishing)),
+    )
     with subprocess.Popen(tied_to_parent(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as publisher:
         assert publisher.stdin is not None
         assert publisher.stdout is not None

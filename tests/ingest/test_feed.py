@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ingest.feed import ABSENT, FEED_DTYPE, FeedError, Rows, by_partition, from_payload, pivot, to_payload
+from ingest.feed import ABSENT, FEED_DTYPE, FeedError, Rows, from_payload, payloads, pivot
 from vitals.quality import Quality, Reason
 from vitals.reading import NO_VALUE
 
@@ -15,12 +15,13 @@ def rows_of(*rows: tuple[int, int, int, int, int, int, int, int]) -> Rows:
 def test_a_row_is_24_little_endian_bytes() -> None:
     rows = rows_of((1_700_000_000_123, 7, 9, 9700, 1, 2, 12, 1))
     assert FEED_DTYPE.itemsize == 24
-    assert to_payload(rows).hex() == "7b68e5cf8b0100000700000009000000e42501020c010000"
+    assert payloads(rows)[0][1].hex() == "7b68e5cf8b0100000700000009000000e42501020c010000"
 
 
 def test_a_payload_comes_back_in_ascending_time() -> None:
     rows = rows_of((30, 1, 1, 5, 1, 0, 0, 0), (10, 1, 1, 6, 1, 0, 0, 0), (20, 33, 1, NO_VALUE, 2, 3, 9, 2))
-    back = from_payload(to_payload(rows))
+    ((_, payload),) = payloads(rows)
+    back = from_payload(payload)
     assert back["measured_ms"].tolist() == [10, 20, 30]
     assert back["value"].tolist() == [6, NO_VALUE, 5]
 
@@ -32,7 +33,7 @@ def test_a_torn_payload_is_refused() -> None:
 
 def test_partitions_come_in_ascending_order_with_their_own_rows() -> None:
     rows = rows_of(*((i, patient, 1, 0, 1, 0, 0, 0) for i, patient in enumerate((63, 0, 31, 32, 5))))
-    found = {partition: part["patient"].tolist() for partition, part in by_partition(rows)}
+    found = {partition: from_payload(payload)["patient"].tolist() for partition, payload in payloads(rows)}
     assert list(found) == [0, 5, 31]
     assert found == {0: [0, 32], 5: [5], 31: [63, 31]}
 
