@@ -191,9 +191,13 @@ class Intake:
 
     def _acknowledge(self, received: list[Received], stored: Stored) -> None:
         self._mailbox.acknowledge([item.delivery for item in received])
-        for (gateway_id, outbox_id), ranges in _ranges_of(item.letter for item in received).items():
+        # A word that gets lost costs a gateway one resend, so QoS 0 would do; the first of a batch asks the broker
+        # for its answer, to hear of access rules that keep the words from all of them.
+        for number, ((gateway_id, outbox_id), ranges) in enumerate(
+            _ranges_of(item.letter for item in received).items()
+        ):
             word = {"outbox_id": str(outbox_id), "stored": merged(ranges)}
-            self._mailbox.send(topic(gateway_id, Leaf.ACK), json.dumps(word).encode())
+            self._mailbox.send(topic(gateway_id, Leaf.ACK), json.dumps(word).encode(), qos=int(number == 0))
         self._metrics.stored(stored, rows=sum(_rows(item.letter) for item in received), messages=len(received))
         log.debug("stored", messages=len(received), readings=stored.readings, duplicates=stored.duplicates)
         if stored.refused:

@@ -115,11 +115,11 @@ class Mailbox:
             if delivery.connection == self._connection and delivery.qos:
                 self._client.ack(delivery.mid, delivery.qos)
 
-    def send(self, topic_name: str, payload: bytes, *, retain: bool = False) -> bool:
-        """Publish (QoS 1); false where it could not be handed over now."""
+    def send(self, topic_name: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> bool:
+        """Publish; false where it could not be handed over now. Only of QoS 1 the broker says whether it was let in."""
         if not self._client.is_connected():
             return False
-        return self._client.publish(topic_name, payload, qos=1, retain=retain).rc == MQTTErrorCode.MQTT_ERR_SUCCESS
+        return self._client.publish(topic_name, payload, qos=qos, retain=retain).rc == MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def close(self) -> None:
         """Leave in good order; the session stays at the broker."""

@@ -36,7 +36,7 @@ def owners_of(
         if message.gateway_id in gateways:
             claims.setdefault(message.decoded.header.outbox_id, message.gateway_id)
     connection.execute(_QUERIES["claim_outboxes"], _keys(claims.items()))
-    outboxes = sorted({message.decoded.header.outbox_id for message in messages})
+    outboxes = list({message.decoded.header.outbox_id for message in messages})
     return dict(connection.execute(_QUERIES["owners"], {"outbox_ids": outboxes}).fetchall())
 
 
@@ -45,7 +45,7 @@ def take_fresh(
 ) -> Rows:
     """Lock the accounts, give the rows not taken before (each once), and enter them as taken."""
     account_of = [(message.decoded.header.outbox_id, message.gateway_id) for message in messages]
-    accounts = sorted(set(account_of))
+    accounts = sorted(set(account_of), key=lambda key: (key[0].int, key[1]))  # as the database sorts them
     connection.execute(_QUERIES["open_accounts"], {**_keys(accounts), "received_at": received_at})
     taken = {
         (outbox, gateway): account.parsed(ranges)
