@@ -1,6 +1,7 @@
 """Vectorised cores beside their plain meaning."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 import psycopg
@@ -9,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg import errors
 
-from ingest.account import contains, count, first_seen, literal, merged, missing, runs
+from ingest.account import count, literal, merged, missing, outside, parsed
 from ingest.bindings import NOBODY, Binding, Bindings
 from ingest.feed import FEED_DTYPE
 from ingest.identity import Outcome, settle_batch
 from ingest.latest import newest_of
+from ingest.ordering import order_by
 from ingest.trouble import ADVICE, Trouble, trouble_of
 
 NUMBERS = st.lists(st.integers(0, 60), max_size=60)
@@ -24,23 +26,48 @@ def rows_in(ranges: list[tuple[int, int]]) -> set[int]:
     return {row for first, end in ranges for row in range(first, end)}
 
 
+def ranges_of(numbers: list[int]) -> list[tuple[int, int]]:
+    return merged((number, number + 1) for number in numbers)
+
+
 @settings(deadline=None)
-@given(NUMBERS, NUMBERS)
-def test_ranges_hold_exactly_their_rows(taken: list[int], asked: list[int]) -> None:
-    ranges = runs(np.array(taken, np.int64))
+@given(NUMBERS)
+def test_ranges_hold_exactly_their_rows(taken: list[int]) -> None:
+    ranges = ranges_of(taken)
     assert rows_in(ranges) == set(taken)
     assert count(ranges) == len(set(taken))
-    assert contains(ranges, np.array(asked, np.int64)).tolist() == [row in set(taken) for row in asked]
+    assert all(end < first for (_, end), (first, _) in pairwise(ranges))
     assert rows_in(missing(ranges)) == set(range(max(taken, default=-1) + 1)) - set(taken)
     assert merged([*ranges, *ranges]) == ranges
 
 
 @settings(deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5)), max_size=40))
-def test_only_the_first_of_each_row_is_fresh(rows: list[tuple[int, int]]) -> None:
-    outbox, number = np.array(rows, np.int64).reshape(-1, 2).T
-    expected = [row not in rows[:index] for index, row in enumerate(rows)]
-    assert first_seen(outbox, number).tolist() == expected
+@given(NUMBERS, st.integers(0, 60), st.integers(1, 40))
+def test_only_what_was_not_taken_is_fresh(taken: list[int], first: int, rows: int) -> None:
+    fresh = outside((first, first + rows), ranges_of(taken))
+    assert rows_in(fresh) == set(range(first, first + rows)) - set(taken)
+    assert merged(fresh) == fresh
+
+
+@settings(deadline=None)
+@given(NUMBERS)
+def test_ranges_are_read_as_they_are_written(taken: list[int]) -> None:
+    assert parsed(literal(ranges_of(taken))) == ranges_of(taken)
+
+
+COLUMNS = st.sampled_from([(0, 1), (0, 3), (-5, 300), (-(2**31), 2**31 - 1), (-(2**62), 2**62)])
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_rows_are_ordered_as_column_after_column_would(data: st.DataObject) -> None:
+    count_ = data.draw(st.integers(0, 40))
+    bounds = data.draw(st.lists(COLUMNS, min_size=1, max_size=4))
+    columns = [
+        np.array(data.draw(st.lists(st.integers(*bound), min_size=count_, max_size=count_)), np.int64)
+        for bound in bounds
+    ]
+    assert order_by(*columns).tolist() == np.lexsort(columns[::-1]).tolist()
 
 
 def test_ranges_are_written_as_postgresql_reads_them() -> None:
