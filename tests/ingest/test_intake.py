@@ -163,7 +163,7 @@ def test_a_broken_session_is_left_for_a_new_one(any_database: str) -> None:
         county.execute(REGISTRY)
     message = Home().message([(0, SPO2, 9700)])
     with closing(Database(any_database)) as database:
-        database.run(lambda connection: connection.execute("DROP TABLE staged_sample"))
+        database.run(lambda connection: connection.execute("DROP TABLE staged_latest"))
         with pytest.raises(psycopg.errors.UndefinedTable):
             database.run(lambda connection: put(connection, message))
         assert database.run(lambda connection: put(connection, message)).readings == 1
