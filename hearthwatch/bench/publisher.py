@@ -1,34 +1,39 @@
 """Publishes a county's messages, all at once or at a pace, until ingest has said *stored* of every row.
 
-`python -m hearthwatch.bench.publisher` with a plan as JSON on its command line. Makes the messages, says `ready`, waits
-for a line, then sends; at most `open_max` rows wait for *stored* at one time, as with real gateways. Prints one JSON
-document: rows sent and stored, and how long after sending ingest said so.
+`python -m hearthwatch.bench.publisher PORT PLAN`, the plan as JSON. Makes the messages, says `ready`, waits for a line,
+then sends; at most `open_max` rows wait for *stored* at one time, and what is silent for long is sent again, as real
+gateways do. Prints one JSON document: rows sent and stored, and how long after sending ingest said so.
 """
 
 import json
 import sys
 import time
-from bisect import bisect_left
 from collections import defaultdict, deque
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import numpy as np
 from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
 from hearthwatch.bench.county_traffic import County, Form, Sent, messages
 from hearthwatch.services.ports import LOOPBACK
 from vitals.topics import Leaf, topic
 
-QUIET_S_MAX = 60.0
+QUIET_S_MAX = 120.0
 """So long without any *stored* is the end: something is lost."""
+RESEND_S = 5.0
+"""So long without any *stored*, and everything that waits is sent again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What one run sends; `rows_per_s` 0: as fast as it goes."""
+    """What one run sends; `rows_per_s` 0: as fast as it goes.
+
+    `repeated_share` of the messages are sent twice, and messages change places within `shuffled`.
+    """
 
     form: Form
     county: County
@@ -38,6 +43,24 @@ class Plan:
     run: str
     t0_ms: int
     seed: int
+    repeated_share: float = 0.0
+    shuffled: int = 1
+
+
+def planned(plan: Plan) -> list[Sent]:
+    """Make the messages of a plan, in the order of their rows."""
+    per_message = 1 if plan.form is Form.JSON_SINGLE else plan.county.rows
+    made = messages(plan.county, plan.form, run=plan.run, t0_ms=plan.t0_ms, seed=plan.seed)
+    return list(islice(made, -(-plan.readings // per_message)))
+
+
+def disordered(sent: list[Sent], plan: Plan) -> list[Sent]:
+    """Repeat and shuffle messages as the plan says."""
+    rng = np.random.default_rng(plan.seed)
+    twice = rng.random(len(sent)) < plan.repeated_share
+    everything = [message for message, again in zip(sent, twice, strict=True) for _ in range(1 + again)]
+    order = np.argsort(np.arange(len(everything)) + plan.shuffled * rng.random(len(everything)), kind="stable")
+    return [everything[at] for at in order]
 
 
 class Publisher:
@@ -45,42 +68,49 @@ class Publisher:
 
     def __init__(self, port: int, plan: Plan) -> None:
         self._plan = plan
-        per_message = 1 if plan.form is Form.JSON_SINGLE else plan.county.rows
-        made = messages(plan.county, plan.form, run=plan.run, t0_ms=plan.t0_ms, seed=plan.seed)
-        self._left: deque[Sent] = deque(islice(made, -(-plan.readings // per_message)))
-        self._open: dict[str, list[tuple[int, int, float]]] = defaultdict(list)
+        sent = planned(plan)
+        self.rows = sum(message.rows for message in sent)
+        self._left = deque(disordered(sent, plan))
+        self._open: dict[str, dict[int, tuple[Sent, float]]] = defaultdict(dict)
+        self._done: dict[str, set[int]] = defaultdict(set)
         self._open_rows = 0
-        self._heard_at = 0.0
+        self._heard_at = self._resent_at = 0.0
         self._waits_s: list[float] = []
-        self.sent = self.stored = 0
+        self.published = self.stored = self.resent = 0
+        self._is_subscribed = False
         self._client = Client(
             CallbackAPIVersion.VERSION2, client_id=f"publisher-{plan.run}", protocol=MQTTProtocolVersion.MQTTv5
         )
         self._client.on_message = self._on_message
+        self._client.on_connect = lambda client, *_: client.subscribe(topic("+", Leaf.ACK), qos=0)
+        self._client.on_subscribe = self._on_subscribe
         self._client.max_queued_messages_set(0)
         self._client.max_inflight_messages_set(65535)
-        self._client.on_connect = lambda client, *_: client.subscribe(topic("+", Leaf.ACK), qos=0)
-        self._subscribed = False
-        self._client.on_subscribe = self._on_subscribe
         self._client.connect(LOOPBACK, port)
-        while not self._subscribed:
+        while not self._is_subscribed:
             self._client.loop(0.1)
 
     def run(self) -> dict[str, Any]:
         """Send everything and wait for *stored* of everything."""
-        began = self._heard_at = time.monotonic()
+        began = self._heard_at = self._resent_at = time.monotonic()
         while self._left or self._open_rows:
             self._send_due(began)
-            self._client.loop(0.002)
+            if self._client.loop(0.002) != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                self._connect_again()
+            quiet_s = time.monotonic() - max(self._heard_at, self._resent_at)
+            if self._open_rows and quiet_s > RESEND_S:
+                self._resend()
             if time.monotonic() - self._heard_at > QUIET_S_MAX:
                 break
         took_s = self._heard_at - began
         waits_ms = np.array(self._waits_s or [0.0]) * 1000
         return {
-            "sent": self.sent,
+            "sent": self.rows,
             "stored": self.stored,
+            "published": self.published,
+            "resent": self.resent,
             "seconds": round(took_s, 3),
-            "readings_per_s": round(self.stored / took_s),
+            "readings_per_s": round(self.stored / took_s) if took_s else 0,
             "age_p50_ms": round(float(np.percentile(waits_ms, 50)), 1),
             "age_p99_ms": round(float(np.percentile(waits_ms, 99)), 1),
         }
@@ -89,29 +119,45 @@ class Publisher:
         now = time.monotonic()
         due = self._plan.rows_per_s * (now - began) if self._plan.rows_per_s else float("inf")
         for _ in range(200):
-            if not self._left or self._open_rows >= self._plan.open_max or self.sent >= due:
+            if not self._left or self._open_rows >= self._plan.open_max or self.published >= due:
                 return
             message = self._left.popleft()
-            self._client.publish(message.topic, message.payload, qos=1)
-            self._open[str(message.outbox_id)].append((message.first_row, message.rows, now))
-            self._open_rows += message.rows
-            self.sent += message.rows
+            self._publish(message)
+            outbox = str(message.outbox_id)
+            if message.first_row not in self._open[outbox] and message.first_row not in self._done[outbox]:
+                self._open[outbox][message.first_row] = (message, now)
+                self._open_rows += message.rows
+
+    def _publish(self, message: Sent) -> None:
+        self._client.publish(message.topic, message.payload, qos=1)
+        self.published += message.rows
+
+    def _resend(self) -> None:
+        self._resent_at = time.monotonic()
+        for waiting in self._open.values():
+            for message, _ in waiting.values():
+                self._publish(message)
+                self.resent += message.rows
+
+    def _connect_again(self) -> None:
+        with suppress(OSError):
+            self._client.reconnect()
+        time.sleep(0.05)
 
     def _on_subscribe(self, *_: Any) -> None:
-        self._subscribed = True
+        self._is_subscribed = True
 
     def _on_message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
         word = json.loads(message.payload)
         self._heard_at = time.monotonic()
         waiting = self._open[word["outbox_id"]]
         for first, end in word["stored"]:
-            at = bisect_left(waiting, (first,))
-            until = bisect_left(waiting, (end,))
-            for _, rows, sent_at in waiting[at:until]:
-                self._open_rows -= rows
-                self.stored += rows
-                self._waits_s.append(self._heard_at - sent_at)
-            del waiting[at:until]
+            for number in [number for number in waiting if first <= number < end]:
+                sent, at = waiting.pop(number)
+                self._done[word["outbox_id"]].add(number)
+                self._open_rows -= sent.rows
+                self.stored += sent.rows
+                self._waits_s.append(self._heard_at - at)
 
 
 def main() -> None:

@@ -1,0 +1,124 @@
+"""Kills broker, database and ingest at random instants under traffic that repeats and disorders itself, and counts."""
+
+import json
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psycopg
+
+from hearthwatch.bench.county_traffic import County, Form
+from hearthwatch.bench.ingest import Centre, centre
+from hearthwatch.bench.publisher import Plan as PublisherPlan
+from hearthwatch.bench.publisher import planned
+from hearthwatch.services.process import tied_to_parent
+from ingest.decode import gather, read_packed
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """So many kills, and as much traffic beside them as the rate gives."""
+
+    rounds: int = 50
+    pause_s: tuple[float, float] = (0.5, 4.0)
+    rows_per_s: float = 10_000
+    seed: int = 1
+    county: County = field(default_factory=lambda: County(gateways=200, devices=2, signals=2))
+
+
+def measure(folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
+    """Do it, and hold the database against what was sent; give the JSON document."""
+    seconds = plan.rounds * sum(plan.pause_s) / 2
+    publishing = PublisherPlan(
+        form=Form.PACKED,
+        county=plan.county,
+        readings=int(plan.rows_per_s * seconds),
+        rows_per_s=plan.rows_per_s,
+        open_max=200_000,
+        run=f"chaos {plan.seed}",
+        t0_ms=int((datetime.now(UTC) - timedelta(days=3)).timestamp() * 1000),
+        seed=plan.seed,
+        repeated_share=0.2,
+        shuffled=50,
+    )
+    with centre(folder, plan.county) as running:
+        command = (
+            *(sys.executable, "-m", "hearthwatch.bench.publisher"),
+            *(str(running.broker_port), json.dumps(asdict(publishing))),
+        )
+        with subprocess.Popen(tied_to_parent(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as publisher:
+            assert publisher.stdin is not None
+            assert publisher.stdout is not None
+            publisher.stdout.readline()
+            publisher.stdin.write(b"\n")
+            publisher.stdin.flush()
+            kills = _kill(running, plan, say)
+            found: dict[str, Any] = json.loads(publisher.stdout.readline())
+        compared = _compare(running.dsn, publishing)
+    document = {"kills": kills, "seed": plan.seed, **found, **compared}
+    document["well"] = (
+        found["stored"] == found["sent"] == compared["in_database"]
+        and not compared["missing"] + compared["wrong"] + compared["doubled_in_feed"]
+    )
+    return document
+
+
+def _kill(running: Centre, plan: Plan, say: Say) -> dict[str, int]:
+    rng = random.Random(plan.seed)
+    kills: Counter[str] = Counter()
+    for number in range(1, plan.rounds + 1):
+        time.sleep(rng.uniform(*plan.pause_s))
+        name = rng.choice(("ingest", "mosquitto", running.database))
+        restarts = running.supervisor.restarts(name)
+        running.supervisor.kill(name)
+        kills[name] += 1
+        say(f"{number} of {plan.rounds}: {name} killed")
+        running.supervisor.wait_for_restart(name, beyond=restarts)
+    return dict(kills)
+
+
+def _compare(dsn: str, publishing: PublisherPlan) -> dict[str, int]:
+    """Hold each reading of the database against the one that was sent, by device, instant and signal."""
+    sent = [read_packed(message.payload) for message in planned(publishing)]
+    rows = gather(sent)
+    names = np.array([entry.device for message in sent for entry in message.header.devices])
+    with psycopg.connect(dsn) as connection:
+        devices: dict[str, int] = dict(connection.execute("SELECT device_key, device_id FROM care_device").fetchall())
+        stored = connection.execute(
+            "SELECT device_id, (extract(epoch FROM measured_at) * 1000)::bigint, spo2, pulse FROM sample"
+        ).fetchall()
+        logged, distinct = connection.execute(  # type: ignore[misc]
+            "SELECT (SELECT sum(octet_length(payload)) / 24 FROM intake_log), (SELECT count(spo2) + count(pulse)"
+            " FROM sample)"
+        ).fetchone()
+    there = {
+        (device, at_ms, signal): value
+        for device, at_ms, *values in stored
+        for signal, value in enumerate(values, start=1)
+        if value is not None
+    }
+    number = np.array([devices[name] for name in names])[rows["slot"]]
+    expected = dict(
+        zip(
+            zip(number.tolist(), rows["gateway_ms"].tolist(), rows["signal"].tolist(), strict=True),
+            rows["value"].tolist(),
+            strict=True,
+        )
+    )
+    return {
+        "in_database": len(there),
+        "missing": sum(place not in there for place in expected),
+        "wrong": sum(there.get(place, value) != value for place, value in expected.items()),
+        "unexpected": sum(place not in expected for place in there),
+        "doubled_in_feed": int(logged) - int(distinct),
+    }
