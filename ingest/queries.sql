@@ -163,14 +163,15 @@ COPY rejected (received_at, source, reason, detail, device, measured_at, outbox_
 
 -- name: put_unread
 -- Put a message aside that could not be read, or count it where it lies since less than a day. A row that another
--- writer is counting on is passed over, so that two never wait for each other.
+-- writer is counting on is passed over, so that two never wait for each other. (Ordered by a column without an index:
+-- a planner that walks the newest of a reason until a payload matches reads them all.)
 WITH again AS (
     UPDATE rejected SET times = times + 1, last_received_at = GREATEST(last_received_at, %(received_at)s)
      WHERE rejected_id = (
         SELECT rejected_id FROM rejected
          WHERE source = %(source)s AND reason = %(reason)s AND sha256(payload) = sha256(%(payload)s)
            AND outbox_id IS NULL AND received_at > %(received_at)s::timestamptz - INTERVAL '1 day'
-         ORDER BY received_at DESC LIMIT 1 FOR UPDATE SKIP LOCKED)
+         ORDER BY last_received_at DESC LIMIT 1 FOR UPDATE SKIP LOCKED)
     RETURNING rejected_id
 )
 INSERT INTO rejected (received_at, source, reason, detail, readings, payload, last_received_at)

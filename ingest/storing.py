@@ -163,19 +163,20 @@ def _put_statuses(connection: Connection, statuses: Iterable[Status], gateways: 
 
 def _put_aside(connection: Connection, refusals: Sequence[Refusal]) -> None:
     """Put readings aside, each once, and messages that could not be read, counted where they lie already."""
-    for refusal in refusals:
-        if refusal.outbox_id is None:
-            connection.execute(
-                _QUERIES["put_unread"],
-                {
-                    "received_at": instant(refusal.received_ms),
-                    "source": refusal.source,
-                    "reason": refusal.reason.value,
-                    "detail": refusal.detail,
-                    "readings": refusal.readings,
-                    "payload": refusal.payload,
-                },
-            )
+    unread = [
+        {
+            "received_at": instant(refusal.received_ms),
+            "source": refusal.source,
+            "reason": refusal.reason.value,
+            "detail": refusal.detail,
+            "readings": refusal.readings,
+            "payload": refusal.payload,
+        }
+        for refusal in refusals
+        if refusal.outbox_id is None
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(_QUERIES["put_unread"], unread)
     readings = [refusal for refusal in refusals if refusal.outbox_id is not None]
     if not readings:
         return

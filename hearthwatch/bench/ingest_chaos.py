@@ -64,7 +64,7 @@ def measure(folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
             publisher.stdin.flush()
             kills = _kill(running, plan, say)
             found: dict[str, Any] = json.loads(publisher.stdout.readline())
-        compared = _compare(running.dsn, publishing)
+        compared = compare(running.dsn, publishing)
     document = {"kills": kills, "seed": plan.seed, **found, **compared}
     document["well"] = (
         found["stored"] == found["sent"] == compared["in_database"]
@@ -87,7 +87,7 @@ def _kill(running: Centre, plan: Plan, say: Say) -> dict[str, int]:
     return dict(kills)
 
 
-def _compare(dsn: str, publishing: PublisherPlan) -> dict[str, int]:
+def compare(dsn: str, publishing: PublisherPlan) -> dict[str, int]:
     """Hold each reading of the database against the one that was sent, by device, instant and signal."""
     sent = [read_packed(message.payload) for message in planned(publishing)]
     rows = gather(sent)

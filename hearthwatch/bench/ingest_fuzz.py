@@ -1,0 +1,164 @@
+"""A flood of malformed messages beside good ones: each counted under its reason, the good unharmed, memory flat."""
+
+import json
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psycopg
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
+from hearthwatch.bench.county_traffic import County, Form, messages
+from hearthwatch.bench.ingest import Centre, centre
+from hearthwatch.bench.ingest_chaos import compare
+from hearthwatch.bench.malformed import Damage, damaged
+from hearthwatch.bench.process_figures import figures
+from hearthwatch.bench.publisher import Plan as PublisherPlan
+from hearthwatch.services.ports import LOOPBACK
+from hearthwatch.services.process import tied_to_parent
+from vitals.topics import Leaf, topic
+
+OPEN_MAX = 2000
+GROWTH_MB_MAX = 40.0
+QUIET_S_MAX = 60.0
+SOURCE = "gw-00000"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How many malformed messages, beside how many good readings a second."""
+
+    malformed: int = 100_000
+    good_per_s: float = 2_000
+    good_seconds: float = 60
+    seed: int = 1
+    county: County = field(default_factory=lambda: County(gateways=50, devices=2))
+
+
+def measure(folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
+    """Send both, and count; give the JSON document."""
+    start = datetime.now(UTC) - timedelta(days=3)
+    publishing = PublisherPlan(
+        form=Form.PACKED,
+        county=plan.county,
+        readings=int(plan.good_per_s * plan.good_seconds),
+        rows_per_s=plan.good_per_s,
+        open_max=200_000,
+        run=f"fuzz {plan.seed}",
+        t0_ms=int(start.timestamp() * 1000),
+        seed=plan.seed,
+    )
+    with centre(folder, plan.county) as running:
+        command = (
+            *(sys.executable, "-m", "hearthwatch.bench.publisher"),
+            *(str(running.broker_port), json.dumps(asdict(publishing))),
+        )
+        with subprocess.Popen(tied_to_parent(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as publisher:
+            assert publisher.stdin is not None
+            assert publisher.stdout is not None
+            publisher.stdout.readline()
+            publisher.stdin.write(b"\n")
+            publisher.stdin.flush()
+            damages, rss_mb = _flood(running, plan, say)
+            found: dict[str, Any] = json.loads(publisher.stdout.readline())
+        counted = _counted(running.dsn, plan.malformed)
+        compared = compare(running.dsn, publishing)
+        restarts = running.supervisor.restarts("ingest")
+    astray = _astray(damages, counted)
+    growth_mb = round(rss_mb[-1] - rss_mb[len(rss_mb) // 4], 1)
+    return {
+        "malformed": len(damages),
+        "by_reason": counted,
+        "astray": astray,
+        "kinds": len({damage.name for damage in damages}),
+        "good": {**found, **compared},
+        "rss_mb": rss_mb,
+        "rss_growth_mb": growth_mb,
+        "ingest_restarts": restarts,
+        "well": not astray
+        and sum(counted.values()) == len(damages)
+        and found["stored"] == found["sent"] == compared["in_database"]
+        and not compared["missing"] + compared["wrong"]
+        and growth_mb <= GROWTH_MB_MAX
+        and not restarts,
+    }
+
+
+def _flood(running: Centre, plan: Plan, say: Say) -> tuple[list[Damage], list[float]]:
+    """Publish the malformed ones as fast as the broker takes them; watch ingest's memory."""
+    rng = np.random.default_rng(plan.seed)
+    pairs = list(
+        islice(
+            zip(
+                messages(plan.county, Form.PACKED, run="malformed", t0_ms=0, seed=plan.seed),
+                messages(plan.county, Form.JSON, run="malformed", t0_ms=0, seed=plan.seed),
+                strict=True,
+            ),
+            200,
+        )
+    )
+    client = Client(CallbackAPIVersion.VERSION2, client_id="malformed", protocol=MQTTProtocolVersion.MQTTv5)
+    client.max_queued_messages_set(0)
+    client.connect(LOOPBACK, running.broker_port)
+    client.loop_start()
+    pid = running.supervisor.pid("ingest")
+    damages: list[Damage] = []
+    rss_mb: list[float] = []
+    sent = []
+    for packed, twin in cycle(pairs):
+        damage = damaged(packed.payload, twin.payload, rng)
+        damages.append(damage)
+        sent.append(client.publish(topic(SOURCE, _LEAF[damage.is_json]), damage.payload, qos=1))
+        if len(sent) >= OPEN_MAX:
+            for info in sent:
+                info.wait_for_publish(QUIET_S_MAX)
+            sent.clear()
+            rss_mb.append(round(figures(pid).rss_bytes / 2**20, 1))
+            say(f"{len(damages)} of {plan.malformed} malformed messages, ingest at {rss_mb[-1]} MB")
+        if len(damages) == plan.malformed:
+            break
+    for info in sent:
+        info.wait_for_publish(QUIET_S_MAX)
+    client.disconnect()
+    client.loop_stop()
+    return damages, rss_mb
+
+
+def _counted(dsn: str, expected: int) -> dict[str, int]:
+    """Wait until as many are put aside as were sent, or nothing comes any more; count by reason."""
+    changed_at, before = time.monotonic(), -1
+    counted: dict[str, int] = {}
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        while sum(counted.values()) < expected and time.monotonic() - changed_at < QUIET_S_MAX:
+            rows = connection.execute("SELECT reason, sum(times)::int FROM rejected GROUP BY reason ORDER BY reason")
+            counted = dict(rows.fetchall())
+            if sum(counted.values()) != before:
+                before, changed_at = sum(counted.values()), time.monotonic()
+            time.sleep(0.2)
+    return counted
+
+
+def _astray(damages: list[Damage], counted: dict[str, int]) -> dict[str, int]:
+    """Name the reasons that were counted oftener or more seldom than the damages done can explain."""
+    surely: Counter[str] = Counter()
+    perhaps: Counter[str] = Counter()
+    for damage in damages:
+        perhaps.update(damage.reasons)
+        if len(damage.reasons) == 1:
+            surely.update(damage.reasons)
+    names = {*counted, *perhaps}
+    return {name: counted.get(name, 0) for name in names if not surely[name] <= counted.get(name, 0) <= perhaps[name]}
+
+
+_LEAF = {False: Leaf.READINGS, True: Leaf.READINGS_JSON}
