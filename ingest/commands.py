@@ -1,23 +1,18 @@
-"""`hearthwatch ingest`: run the service, browse what was refused, see what each outbox has delivered."""
+"""`hearthwatch ingest`: run the services, browse what was refused, see what each outbox has delivered."""
 
 import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
-import psycopg
 import typer
-from psycopg.rows import dict_row
-from pydantic import ValidationError
 
 from care.sql import load_queries
 from ingest.account import count, missing
+from ingest.command_line import database, settings_or_exit
+from ingest.http import commands as token_commands
 from ingest.rejection import EXPLANATION, Rejection
-from ingest.settings import IngestSettings
-from vitals.setting_names import UnknownSetting
 
-app = typer.Typer(no_args_is_help=True, help="Take readings from the broker and store them.")
+app = typer.Typer(no_args_is_help=True, help="Take readings from the broker, or over HTTP, and store them.")
+app.add_typer(token_commands.app, name="token")
 
 _QUERIES = load_queries("ingest")
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
@@ -28,7 +23,15 @@ def run() -> None:
     """Run the service until SIGTERM or Ctrl-C."""
     from ingest.app import run as run_service
 
-    run_service(_settings())
+    run_service(settings_or_exit())
+
+
+@app.command()
+def serve() -> None:
+    """Serve the HTTP intake until SIGTERM or Ctrl-C (docs/http-intake.md)."""
+    from ingest.http.server import serve as serve_http
+
+    serve_http(settings_or_exit())
 
 
 @app.command()
@@ -81,25 +84,5 @@ def account(
 
 
 def _rows(query: str, values: dict[str, Any]) -> list[dict[str, Any]]:
-    with (
-        _errors_in_one_line(),
-        psycopg.connect(_settings().database_dsn, row_factory=dict_row, connect_timeout=5) as connection,
-    ):
+    with database() as connection:
         return connection.execute(_QUERIES[query], values).fetchall()
-
-
-def _settings() -> IngestSettings:
-    try:
-        return IngestSettings.from_environment()
-    except (UnknownSetting, ValidationError) as exc:
-        sys.exit(f"hearthwatch ingest: {exc}")
-
-
-@contextmanager
-def _errors_in_one_line() -> Iterator[None]:
-    try:
-        yield
-    except psycopg.OperationalError as exc:
-        sys.exit(f"hearthwatch ingest: the database cannot be reached: {str(exc).strip()}")
-    except psycopg.errors.UndefinedTable:
-        sys.exit("hearthwatch ingest: tables are missing: run 'hearthwatch db migrate'")

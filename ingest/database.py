@@ -1,6 +1,7 @@
-"""Ingest's one connection to the database: opened when it is needed, dropped when it is in doubt."""
+"""One connection to the database: opened when it is needed, dropped when it is in doubt."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import psycopg
@@ -15,11 +16,22 @@ CHANNEL = "claim"
 _Result = TypeVar("_Result")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How a connection is held. `listens` costs memory where nobody asks what was called."""
+
+    name: str = "hearthwatch-ingest"
+    connect_s_max: int = CONNECT_S_MAX
+    statement_s_max: int = STATEMENT_S_MAX
+    listens: bool = True
+
+
 class Database:
     """Runs work on a prepared connection; every error drops the connection unless it is surely sound."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, manner: Manner = Manner()) -> None:
         self._dsn = dsn
+        self._manner = manner
         self._connection: Connection | None = None
         self._is_new = False
 
@@ -50,13 +62,19 @@ class Database:
         connection: psycopg.Connection[Any] = psycopg.connect(
             self._dsn,
             autocommit=True,
-            connect_timeout=CONNECT_S_MAX,
-            application_name="hearthwatch-ingest",
-            options=f"-c statement_timeout={STATEMENT_S_MAX * 1000} -c timezone=UTC",
+            connect_timeout=self._manner.connect_s_max,
+            application_name=self._manner.name,
+            options=f"-c statement_timeout={self._manner.statement_s_max * 1000} -c timezone=UTC",
+            # A network that has gone silent is noticed within half a minute; by itself TCP would wait for hours.
+            keepalives_idle=10,
+            keepalives_interval=5,
+            keepalives_count=3,
+            tcp_user_timeout=25_000,
         )
         try:
             prepare(connection)
-            connection.execute(f"LISTEN {CHANNEL}")
+            if self._manner.listens:
+                connection.execute(f"LISTEN {CHANNEL}")
         except psycopg.Error:
             connection.close()
             raise

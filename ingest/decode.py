@@ -42,11 +42,15 @@ _TIME_MS_MAX = 2**60
 
 
 class Refused(ValueError):
-    """A message can not be read: carries the named reason; the text names the offending value."""
+    """A message can not be read: carries the named reason and the field, if one is to blame.
 
-    def __init__(self, reason: Rejection, detail: str) -> None:
+    The text names the offending value.
+    """
+
+    def __init__(self, reason: Rejection, detail: str, *, field: str = "") -> None:
         super().__init__(detail)
         self.reason = reason
+        self.field = field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +80,7 @@ def read_json(payload: bytes) -> Decoded:
     try:
         message = unpack_json(payload)
     except JsonWireError as exc:
-        raise Refused(Rejection(exc.fault.value), str(exc)) from exc
+        raise Refused(Rejection(exc.fault.value), str(exc), field=exc.field) from exc
     return Decoded(header=_numbered(message.header), rows=_columns(message))
 
 

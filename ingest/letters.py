@@ -28,18 +28,26 @@ def read_letter(topic: str, payload: bytes, *, received_ms: int, retained: bool)
         reason, detail = Rejection.BAD_TOPIC, str(exc)
     except Refused as exc:
         reason, detail = exc.reason, str(exc)
+    return unread(payload, Refused(reason, detail), source=source, received_ms=received_ms)
+
+
+def unread(payload: bytes, why: Refused, *, source: str, received_ms: int) -> Refusal:
+    """Make the refusal of a message that could not be read."""
     return Refusal(
         received_ms=received_ms,
         source=source[:200],
-        reason=reason,
-        detail=detail[:1000],
+        reason=why.reason,
+        detail=str(why)[:1000],
         readings=0,
         payload=payload[:PAYLOAD_BYTES_MAX],
     )
 
 
 def quarantined(letter: Letter, payload: bytes, error: str) -> Refusal:
-    """Make the refusal of a message that the database would not take."""
+    """Make the refusal of a message that the database would not take.
+
+    A message that holds readings is kept whole: its rows are acknowledged, so this is the only place where they are.
+    """
     header = letter.decoded.header if isinstance(letter, Incoming) else None
     count = letter.decoded.row_count if isinstance(letter, Incoming) else 0
     return Refusal(
@@ -48,7 +56,7 @@ def quarantined(letter: Letter, payload: bytes, error: str) -> Refusal:
         reason=Rejection.STORE_ERROR,
         detail=error.replace("\0", "")[:1000],
         readings=count,
-        payload=payload[:PAYLOAD_BYTES_MAX],
+        payload=payload if header else payload[:PAYLOAD_BYTES_MAX],
         outbox_id=header.outbox_id if header else None,
         first_row=header.first_row if header else None,
         last_row=header.first_row + count - 1 if header else None,

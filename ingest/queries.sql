@@ -224,3 +224,45 @@ SELECT gateway_id, max(GREATEST(claimed_at, released_at)) AS changed_at,
        coalesce(array_agg(device_key ORDER BY device_key) FILTER (WHERE released_at IS NULL), '{}') AS devices,
        coalesce(array_agg(driver ORDER BY device_key) FILTER (WHERE released_at IS NULL), '{}') AS drivers
   FROM care_claim GROUP BY gateway_id ORDER BY gateway_id;
+
+-- name: token_add
+-- Keep a new token's fingerprint under an organisation; no row where there is no such organisation.
+INSERT INTO intake_token (sha256, organisation_id, name, created_at)
+SELECT %(sha256)s, organisation_id, %(name)s, %(now)s FROM care_organisation WHERE key = %(organisation)s
+RETURNING token_id;
+
+-- name: token_list
+-- List every token there ever was, by organisation and name; one whose organisation is gone says so.
+SELECT t.token_id, coalesce(o.key, '(gone)') AS organisation, t.name, t.created_at, t.last_used_at, t.revoked_at
+  FROM intake_token t LEFT JOIN care_organisation o USING (organisation_id)
+ ORDER BY organisation, t.name, t.token_id;
+
+-- name: token_revoke
+-- Revoke a token from now on; a revoked one keeps its instant. No row where there is none of this number.
+UPDATE intake_token SET revoked_at = coalesce(revoked_at, %(now)s) WHERE token_id = %(token_id)s
+RETURNING token_id, name, revoked_at;
+
+-- name: token_admit
+-- Find a token by its fingerprint, note its use (once a minute), and say whether it covers the gateway.
+WITH used AS (
+    UPDATE intake_token SET last_used_at = %(now)s
+     WHERE sha256 = %(sha256)s AND revoked_at IS NULL
+       AND (last_used_at IS NULL OR last_used_at < %(now)s::timestamptz - INTERVAL '1 minute')
+)
+SELECT t.token_id, t.revoked_at IS NOT NULL AS is_revoked,
+       EXISTS (SELECT FROM care_gateway g
+                 JOIN care_organisation_ancestor a ON a.organisation_id = g.organisation_id
+                WHERE g.gateway_id = %(gateway_id)s AND a.ancestor_id = t.organisation_id) AS covers_gateway
+  FROM intake_token t WHERE t.sha256 = %(sha256)s;
+
+-- name: is_standby
+-- Say whether this server only follows another, or takes no writes.
+SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean;
+
+-- name: is_schema_right
+-- Name each table and column that storing needs: one that is missing is an error.
+SELECT s.measured_at, s.quality, a.taken, a.repeated, w.gateway_id, r.times, l.first_received_at, i.batch_id, p.head,
+       t.sha256, v.version
+  FROM sample s, outbox_account a, outbox_owner w, rejected r, latest l, intake_log i, partition p, intake_token t,
+       care_registry_version v
+ LIMIT 0;

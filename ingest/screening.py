@@ -42,6 +42,8 @@ A refused row keeps value, quality and reason as they came; patient is NOBODY wh
 TAKEN = 255
 REPEATED = 254
 """In the place of a rejection: the reading equals what is stored."""
+QUARANTINED = 253
+"""In the place of a rejection: its message was put aside whole, as store_error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,11 +58,45 @@ class IngestSettings(BaseSettings):
     ingest_metrics_host: str = "127.0.0.1"
     """Address the metrics are served on."""
 
+    ingest_http_host: str = "127.0.0.1"
+    """Address the HTTP intake listens on (`hearthwatch ingest serve`, docs/http-intake.md)."""
+    ingest_http_port: int = Field(default=8090, ge=1, le=65535)
+    """Port the HTTP intake listens on."""
+    ingest_http_certificate_file: Path | None = None
+    """TLS certificate of the HTTP intake, with its chain; empty: no TLS, which a proxy before it must then do."""
+    ingest_http_key_file: Path | None = None
+    """The key of that certificate."""
+    ingest_http_writers: int = Field(default=4, ge=1, le=64)
+    """Connections to the database, and so requests that are stored at the same time."""
+    ingest_http_requests_max: int = Field(default=32, ge=1, le=1000)
+    """Requests taken in at the same time, bodies and waiting ones included; the next gets 503 `busy`."""
+    ingest_http_connections_max: int = Field(default=500, ge=1)
+    """Connections of senders, idle ones included; the next gets a bare 503."""
+    ingest_http_body_s: float = Field(default=15.0, gt=0, le=300)
+    """How long a body may take to arrive; longer gets 408."""
+    ingest_http_patience_s: float = Field(default=8.0, gt=0, le=60)
+    """How long trouble with the database, or the wait for one's turn, is borne; longer gets 503."""
+    ingest_http_requests_per_s: float = Field(default=20.0, gt=0)
+    """Requests a second that one token may make; more get 429."""
+    ingest_http_requests_burst: int = Field(default=60, ge=1)
+    """Requests that one token may make at once after a pause."""
+    ingest_http_metrics_port: int = Field(default=0, ge=0, le=65535)
+    """Port of the HTTP intake's Prometheus metrics on `ingest_metrics_host`; 0: none."""
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.ingest_broker_certificate_file and not (self.ingest_broker_ca_file and self.ingest_broker_key_file):
             raise ValueError("ingest_broker_certificate_file needs ingest_broker_ca_file and ingest_broker_key_file")
-        for file in (self.ingest_broker_ca_file, self.ingest_broker_certificate_file, self.ingest_broker_key_file):
+        if bool(self.ingest_http_certificate_file) != bool(self.ingest_http_key_file):
+            raise ValueError("ingest_http_certificate_file and ingest_http_key_file need each other")
+        files = (
+            self.ingest_broker_ca_file,
+            self.ingest_broker_certificate_file,
+            self.ingest_broker_key_file,
+            self.ingest_http_certificate_file,
+            self.ingest_http_key_file,
+        )
+        for file in files:
             if file and not os.access(file, os.R_OK):
                 raise ValueError(f"{file} is not there, or this user may not read it")
         return self

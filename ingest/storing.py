@@ -25,7 +25,16 @@ from ingest.refusals import Refusal, instant, refusals_of
 from ingest.registry import Registry
 from ingest.rejection import Rejection
 from ingest.samples import Way, store_samples
-from ingest.screening import REPEATED, TAKEN, Incoming, Screened, rejection_code, screen
+from ingest.screening import (
+    QUARANTINED,
+    REPEATED,
+    SCREENED_DTYPE,
+    TAKEN,
+    Incoming,
+    Screened,
+    rejection_code,
+    screen,
+)
 from ingest.staging import latest_stream
 from ingest.status import Status
 
@@ -47,7 +56,8 @@ class Batch:
 class Stored:
     """What a committed batch came to. Every row of its messages is now stored, was before, or lies in `rejected`.
 
-    `foreign` names the outboxes from which a gateway sent that are another's.
+    `foreign` names the outboxes from which a gateway sent that are another's. `judged` are the rows that had not been
+    taken before, with what became of each (SCREENED_DTYPE), and `refusals` what was put aside of them.
     """
 
     readings: int = 0
@@ -58,6 +68,8 @@ class Stored:
     unknown_gateways: int = 0
     foreign: frozenset[str] = frozenset()
     ages_s: Sequence[float] = ()
+    judged: Rows | None = field(default=None, compare=False, repr=False)
+    refusals: Sequence[Refusal] = field(default=(), compare=False, repr=False)
 
 
 def prepare(connection: Connection) -> None:
@@ -99,17 +111,23 @@ def store(
         unknown_gateways=unknown_gateways,
         foreign=frozenset(refusal.detail for refusal in refusals if refusal.reason is Rejection.FOREIGN_OUTBOX),
         ages_s=_ages_s(batch, taken),
+        judged=screened.rows,
+        refusals=refusals,
     )
 
 
 def quarantine(connection: Connection, refusal: Refusal, message: Incoming | None, now_ms: int) -> Stored:
     """Put a whole message aside that the database refuses; those of its rows that were not taken before are now."""
+    judged = None
     with connection.transaction():
         if message is not None:
             fresh = take_fresh(connection, [message], gather([message.decoded]), instant(now_ms))
             refusal = replace(refusal, readings=len(fresh))
+            judged = np.zeros(len(fresh), SCREENED_DTYPE)
+            judged["row_no"] = fresh["row_no"]
+            judged["rejection"] = QUARANTINED
         _put_aside(connection, [refusal])
-    return Stored(refused=_counted([refusal]))
+    return Stored(refused=_counted([refusal]), judged=judged, refusals=[refusal])
 
 
 def _store_taken(connection: Connection, screened: Screened, way: Way) -> None:

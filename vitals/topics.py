@@ -4,7 +4,8 @@ import re
 from enum import StrEnum
 
 ROOT = "hearthwatch/v1"
-_GATEWAY_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+GATEWAY_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+"""What a gateway may be called; to be matched in full."""
 
 
 class Leaf(StrEnum):
@@ -26,7 +27,7 @@ class TopicError(ValueError):
 
 def topic(gateway_id: str, leaf: Leaf) -> str:
     """Build a topic; `gateway_id` may be '+' for a subscription. Raises TopicError on a malformed id."""
-    if gateway_id != "+" and not _GATEWAY_ID.fullmatch(gateway_id):
+    if gateway_id != "+" and not GATEWAY_ID.fullmatch(gateway_id):
         raise TopicError(f"gateway id {gateway_id!r} is not [a-z0-9][a-z0-9_-]*, at most 63 characters")
     return f"{ROOT}/{gateway_id}/{leaf}"
 
@@ -35,6 +36,6 @@ def parse_topic(name: str) -> tuple[str, Leaf]:
     """Take a topic apart into gateway id and leaf. Raises TopicError."""
     prefix, _, rest = name.partition(f"{ROOT}/")
     gateway_id, _, leaf = rest.partition("/")
-    if prefix or not _GATEWAY_ID.fullmatch(gateway_id) or leaf not in _LEAVES:
+    if prefix or not GATEWAY_ID.fullmatch(gateway_id) or leaf not in _LEAVES:
         raise TopicError(f"topic {name!r} is not {ROOT}/{{gateway_id}}/{{leaf}}")
     return gateway_id, Leaf(leaf)
