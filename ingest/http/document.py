@@ -225,16 +225,10 @@ TAKE_EXTRA: dict[str, Any] = {
             "schema": {"type": "string", "pattern": f"^{GATEWAY_ID.pattern}$"},
             "example": "phone-17",
         },
-        {
-            "name": "Content-Encoding",
-            "in": "header",
-            "required": False,
-            "description": "How the body is packed.",
-            "schema": {"type": "string", "enum": ["gzip", "identity"]},
-        },
     ],
     "requestBody": {
         "required": True,
+        "description": "JSON in UTF-8, packed or not: `Content-Encoding: gzip`.",
         "content": {"application/json": {"schema": READINGS, "example": READINGS_EXAMPLE}},
     },
 }

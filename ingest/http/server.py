@@ -2,6 +2,7 @@
 
 import ipaddress
 import math
+import signal
 
 import structlog
 import uvicorn
@@ -38,9 +39,15 @@ def serve(settings: IngestSettings) -> None:
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=math.ceil(settings.ingest_http_patience_s + settings.ingest_http_body_s),
     )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _ended)
     log.info("the HTTP intake starts", host=settings.ingest_http_host, port=settings.ingest_http_port)
     uvicorn.Server(config).run()
     log.info("the HTTP intake has stopped")
+
+
+def _ended(*_: object) -> None:
+    """Let a stop that was asked for be a good end: uvicorn raises the signal again when it is through."""
 
 
 def _is_loopback(host: str) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from psycopg.errors import UniqueViolation
-from psycopg.rows import class_row
+from psycopg.rows import class_row, tuple_row
 
 from care.sql import load_queries
 from ingest.http.token_form import TOKEN_BYTES, fingerprint, written
@@ -56,7 +56,8 @@ def add(connection: Connection, *, organisation: str, name: str, now: datetime) 
     token = written(secrets.token_bytes(TOKEN_BYTES))
     values = {"sha256": fingerprint(token), "organisation": organisation, "name": name, "now": now}
     try:
-        row = connection.execute(_QUERIES["token_add"], values).fetchone()
+        with connection.cursor(row_factory=tuple_row) as cursor:
+            row = cursor.execute(_QUERIES["token_add"], values).fetchone()
     except UniqueViolation as exc:
         raise NameTaken(
             f"{organisation!r} has a token named {name!r}: revoke that one, or choose another name"
@@ -74,7 +75,8 @@ def every(connection: Connection) -> list[Token]:
 
 def revoke(connection: Connection, token_id: int, *, now: datetime) -> tuple[str, datetime]:
     """Revoke a token for good; give its name and since when it is. Raises NoSuchToken."""
-    row = connection.execute(_QUERIES["token_revoke"], {"token_id": token_id, "now": now}).fetchone()
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute(_QUERIES["token_revoke"], {"token_id": token_id, "now": now}).fetchone()
     if row is None:
         raise NoSuchToken(f"there is no token {token_id}; 'hearthwatch ingest token list' shows them")
     return row[1], row[2]

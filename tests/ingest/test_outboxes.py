@@ -8,14 +8,16 @@ from typing import Any
 import psycopg
 
 from hearthwatch.services.mosquitto import Mosquitto
-from ingest.decode import read_packed
+from ingest.decode import read_json, read_packed
 from ingest.letters import quarantined
+from ingest.refusals import PAYLOAD_BYTES_MAX
 from ingest.registry import Registry
 from ingest.rejection import Rejection
 from ingest.screening import Incoming
 from ingest.storing import Batch, quarantine, store
 from tests.ingest.county import LENT, NOW_MS, OXIMETER, REGISTRY, SPO2, Home, connect, put, refused, rows_of
 from tests.ingest.service import Publisher, Service, wait_until
+from tests.ingest.test_bad_input import twin
 
 County = psycopg.Connection[Any]
 WAITING = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -113,6 +115,14 @@ def test_a_message_that_the_database_refuses_stands_for_the_rows_not_taken_befor
     assert refused(stored) == {Rejection.STORE_ERROR: 2}
     assert rows_of(county, "SELECT readings, first_row, last_row FROM rejected") == [(2, 1, 3)]
     assert rows_of(county, ACCOUNTS) == [("gw-1", "{[0,4)}")]
+
+
+def test_a_message_that_the_database_refuses_is_kept_whole_however_large(county: County) -> None:
+    """Its rows are acknowledged, so what is cut off here would be lost."""
+    payload = twin(value=[97, 96.5]) + b" " * PAYLOAD_BYTES_MAX
+    message = Incoming(gateway_id="gw-1", received_ms=NOW_MS, decoded=read_json(payload))
+    quarantine(county, quarantined(message, payload, "refused"), message, NOW_MS)
+    assert [bytes(kept) for (kept,) in rows_of(county, "SELECT payload FROM rejected")] == [payload]
 
 
 def test_two_writers_that_hear_of_an_outbox_at_once_give_it_to_one_gateway(any_database: str) -> None:
