@@ -27,6 +27,7 @@ from ingest.http.readiness import Readiness
 from ingest.http.reception import Bounds, Reception
 from ingest.settings import IngestSettings
 from vitals.clock import ClinicalClock
+from vitals.topics import GATEWAY_ID
 
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
@@ -59,7 +60,13 @@ def create_app(settings: IngestSettings, metrics: HttpMetrics) -> FastAPI:
         lifespan=_lifespan(reception, readiness, stopping),
     )
     _add_problems(app, metrics)
+    _add_readings(app, reception, metrics)
+    _add_health(app, readiness, metrics)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
 
+
+def _add_readings(app: FastAPI, reception: Reception, metrics: HttpMetrics) -> None:
     @app.post(
         "/v1/readings",
         operation_id="sendReadings",
@@ -85,6 +92,8 @@ def create_app(settings: IngestSettings, metrics: HttpMetrics) -> FastAPI:
         )
         return _json(answer, status)
 
+
+def _add_health(app: FastAPI, readiness: Readiness, metrics: HttpMetrics) -> None:
     @app.get("/healthz", operation_id="isAlive", summary="Whether the process lives")
     async def healthz() -> Standing:
         """Say that the process answers; it says nothing of the database."""
@@ -104,9 +113,6 @@ def create_app(settings: IngestSettings, metrics: HttpMetrics) -> FastAPI:
         if trouble is not None:
             raise RequestRefused(Problem.DATABASE, TOLD[trouble], trouble=trouble.value, retry_after_s=DATABASE_RETRY_S)
         return _json(Standing(status="ready"), HTTPStatus.OK)
-
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
-    return app
 
 
 def _reception(settings: IngestSettings, metrics: HttpMetrics, stopping: threading.Event) -> Reception:
@@ -151,7 +157,7 @@ def _add_problems(app: FastAPI, metrics: HttpMetrics) -> None:
             metrics.answered(problem.status, problem.name)
             log.warning(
                 "readings not taken", status=problem.status, problem=problem.name, field=problem.field,
-                trouble=problem.trouble, gateway=request.query_params.get("gateway", "")[:63],
+                trouble=problem.trouble, gateway=_gateway(request),
             )  # fmt: skip
         return _json(problem, HTTPStatus(problem.status), media_type=MEDIA_TYPE, headers=headers)
 
@@ -172,6 +178,12 @@ def _add_problems(app: FastAPI, metrics: HttpMetrics) -> None:
     app.add_exception_handler(NotTaken, not_taken)
     app.add_exception_handler(HTTPException, no_route)
     app.add_exception_handler(Exception, fault)
+
+
+def _gateway(request: Request) -> str:
+    """Give the gateway for the log, if it is of a gateway's form: else it might be anything, a name too."""
+    given = request.query_params.get("gateway", "")
+    return given if GATEWAY_ID.fullmatch(given) else ""
 
 
 def _json(

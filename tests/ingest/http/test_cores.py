@@ -21,7 +21,7 @@ from ingest.http.problems import Problem, RequestRefused, UnreadableDocument
 from ingest.http.token_form import TOKEN_BYTES, bearer, fingerprint, written
 from ingest.rejection import ROW_REJECTIONS, Rejection
 from ingest.screening import QUARANTINED, REPEATED, SCREENED_DTYPE, TAKEN, Incoming
-from vitals.wire_json import JsonFault, unpack_json
+from vitals.wire_json import JsonFault, JsonWireError, pack_json, unpack_json
 
 TAKEN_BEFORE = -1
 
@@ -167,6 +167,19 @@ def test_every_fault_of_a_document_is_a_problem_of_its_name(fault: JsonFault) ->
     told = UnreadableDocument(Refused(Rejection(fault.value), "said", field="value[3]")).document
     assert (told.name, told.field) == (fault, "value[3]")
     assert told.status == (413 if fault is JsonFault.OVERSIZED else 400)
+
+
+def test_the_description_has_the_fields_that_are_read() -> None:
+    written = json.loads(pack_json(message(1).decoded.header, []))
+    assert list(document.READINGS["properties"]) == list(written)
+    assert set(written) - set(document.READINGS["required"]) == {"quality", "reason"}
+    with pytest.raises(JsonWireError, match="outbox_id, first_row"):  # an unknown field: the known ones are named
+        unpack_json(json.dumps({**document.READINGS_EXAMPLE, "x": 1}).encode())
+    for name in document.READINGS["required"]:
+        with pytest.raises(JsonWireError, match=f"missing_field: {name}"):
+            unpack_json(
+                json.dumps({key: each for key, each in document.READINGS_EXAMPLE.items() if key != name}).encode()
+            )
 
 
 def test_the_examples_of_the_description_are_what_they_say() -> None:
