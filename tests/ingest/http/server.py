@@ -4,6 +4,7 @@ import gzip
 import http.client
 import json
 import os
+import ssl
 import subprocess
 import sys
 import time
@@ -57,7 +58,8 @@ class Answered:
 class HttpService:
     """`hearthwatch ingest serve`: started, killed and started again by its own pid."""
 
-    def __init__(self, dsn: str, folder: Path, **settings: str) -> None:
+    def __init__(self, dsn: str, folder: Path, *, tls: ssl.SSLContext | None = None, **settings: str) -> None:
+        self._tls = tls
         self.port, self.metrics_port = free_port(), free_port()
         self.log = folder / "http.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -114,7 +116,11 @@ class HttpService:
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answered:
         """Make one request on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = (
+            http.client.HTTPSConnection("127.0.0.1", self.port, timeout=60, context=self._tls)
+            if self._tls
+            else http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        )
         try:
             connection.request(method, path, body, dict(headers or {}))
             answer = connection.getresponse()
@@ -128,7 +134,7 @@ class HttpService:
         assert self._process.poll() is None, self.log.read_text()
         try:
             return self.get("/healthz").status == 200
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return False
 
 

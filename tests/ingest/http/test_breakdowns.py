@@ -1,8 +1,8 @@
 """The HTTP intake when the database goes, is a standby, lacks its tables, or the process itself is killed."""
 
-import json
 import random
 import threading
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ READ_ONLY = """
 DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); END $$
 """
 OTHERS = "SELECT FROM pg_stat_activity WHERE application_name = 'hearthwatch-ingest-http'"
+NO_ANSWER = (OSError, ValueError, HTTPException)
+"""What comes instead of an answer where the server dies: nothing, or half of one."""
 SETTLED = (200, 207, 409)
 
 
@@ -148,7 +150,7 @@ class Sender:
     def _send(self, phone: Phone, document: dict[str, Any]) -> None:
         try:
             self.answer = phone.send(document)
-        except (OSError, json.JSONDecodeError):
+        except NO_ANSWER:
             return
 
 
@@ -180,5 +182,5 @@ class Courier:
     def _is_settled(self, document: dict[str, Any]) -> bool:
         try:
             return self._phone.send(document).status in SETTLED
-        except (OSError, ValueError):
+        except NO_ANSWER:
             return False
