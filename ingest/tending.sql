@@ -60,7 +60,8 @@ SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin'
        set_config('enable_seqscan', 'off', true), set_config('work_mem', '128MB', true);
 
 -- name: make_minutes
--- Make the staged minutes anew from the samples, for the signals that have news. A good continuous SpO2 holds until the
+-- Make the staged minutes anew from the samples, for the signals that have news. OFFSET 0: span by span through the
+-- index, also where nothing has been analysed yet (the other order took eighty times as long). A good continuous SpO2 holds until the
 -- next one, at most 10 s; what it holds beyond its minute counts in the next minute.
 WITH word AS (
     SELECT s.patient_id, s.measured_at, s.device_id, d.from_at, d.until_at, s.quality, {values},
@@ -70,7 +71,8 @@ WITH word AS (
      CROSS JOIN LATERAL (
         SELECT * FROM sample
          WHERE patient_id = d.patient_id AND measured_at >= d.from_at - INTERVAL '10 s' AND measured_at < d.until_at
-           AND measured_at >= %(first)s AND measured_at < %(last)s) s
+           AND measured_at >= %(first)s AND measured_at < %(last)s
+        OFFSET 0) s
 ), lasting AS (
     SELECT *, begins_at + INTERVAL '1 minute' AS ends_at, CASE WHEN held IS NOT NULL THEN LEAST(
         lead(measured_at) OVER (PARTITION BY patient_id, held IS NULL ORDER BY measured_at, device_id),
@@ -113,14 +115,15 @@ RETURNING patient_id, begins_at;
 SELECT count(*) FROM dirty_hour;
 
 -- name: make_hours
--- Make the staged hours anew from their minutes.
+-- Make the staged hours anew from their minutes, hour by hour through the index.
 INSERT INTO hour_rollup AS r (patient_id, begins_at, covered_ms, below_90_ms, below_93_ms, {columns})
 SELECT d.patient_id, d.from_at, sum(covered_ms), sum(below_90_ms), sum(below_93_ms), {aggregates}
   FROM staged_span d
  CROSS JOIN LATERAL (
     SELECT * FROM minute_rollup
      WHERE patient_id = d.patient_id AND begins_at >= d.from_at AND begins_at < d.until_at
-       AND begins_at >= %(first)s AND begins_at < %(last)s) m
+       AND begins_at >= %(first)s AND begins_at < %(last)s
+    OFFSET 0) m
  GROUP BY d.patient_id, d.from_at
     ON CONFLICT (patient_id, begins_at) DO UPDATE SET covered_ms = excluded.covered_ms,
        below_90_ms = excluded.below_90_ms, below_93_ms = excluded.below_93_ms, {updates};
@@ -146,10 +149,13 @@ LOCK TABLE {piece} IN EXCLUSIVE MODE;
 -- Copy what lies in an episode's evidence window, with a margin at both ends.
 INSERT INTO sample_evidence
 SELECT s.* FROM evidence_window w
-  JOIN sample s ON s.patient_id = w.patient_id AND s.measured_at >= w.from_at - %(margin)s
-   AND s.measured_at <= w.until_at + %(margin)s
- WHERE s.measured_at >= %(begins_at)s AND s.measured_at < %(ends_at)s
-   AND w.from_at - %(margin)s < %(ends_at)s AND w.until_at + %(margin)s >= %(begins_at)s
+ CROSS JOIN LATERAL (
+    SELECT * FROM sample
+     WHERE patient_id = w.patient_id AND measured_at >= w.from_at - %(margin)s
+       AND measured_at <= w.until_at + %(margin)s
+       AND measured_at >= %(begins_at)s AND measured_at < %(ends_at)s
+    OFFSET 0) s
+ WHERE w.from_at - %(margin)s < %(ends_at)s AND w.until_at + %(margin)s >= %(begins_at)s
     ON CONFLICT DO NOTHING;
 
 -- name: note_dropped
