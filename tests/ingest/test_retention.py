@@ -163,6 +163,16 @@ def test_the_log_is_never_trimmed_past_a_cursor_nor_the_hour_before_it(
     assert [row[0] for row in rows_of(kept, "SELECT batch_id FROM intake_log ORDER BY batch_id")] == stays
 
 
+def test_a_clock_that_was_set_back_does_not_trim_what_nobody_has_read(kept: psycopg.Connection[Any]) -> None:
+    home = Home()
+    for hours in (0, 0, -5, -5):
+        at_ms = NOW_MS + hours * 3_600_000
+        put(kept, home.message([(home.next_row, PULSE, 7000)], t0_ms=at_ms, devices=[OXIMETER]), received_ms=at_ms)
+    kept.execute("SELECT intake_read(r, 1::smallint, 2) FROM unnest(ARRAY['alerting', 'rollups']) r")
+    trim_log(kept, LATER, kept=3 * DAY)
+    assert rows_of(kept, "SELECT batch_id FROM intake_log ORDER BY batch_id") == [(1,), (2,), (3,), (4,)]
+
+
 def test_a_reader_that_never_said_where_it_is_keeps_all_of_the_log(kept: psycopg.Connection[Any]) -> None:
     minutes_of_stream(kept, NOW, 3)
     kept.execute("SELECT intake_read('rollups', partition, head) FROM partition")
