@@ -22,11 +22,14 @@ UPDATE engine_cursor SET owner = %(owner)s, version = version + 1
 SELECT partition, batch_id, layout_hash, rules_hash, payload FROM engine_snapshot WHERE partition = ANY(%(partitions)s);
 
 -- name: save_snapshot
--- Write one partition's arrays with the cursor they stand at.
-INSERT INTO engine_snapshot (partition, batch_id, layout_hash, rules_hash, taken_at, payload)
-VALUES (%(partition)s, %(batch_id)s, %(layout_hash)s, %(rules_hash)s, %(now)s, %(payload)s)
-ON CONFLICT (partition) DO UPDATE SET batch_id = EXCLUDED.batch_id, layout_hash = EXCLUDED.layout_hash,
-    rules_hash = EXCLUDED.rules_hash, taken_at = EXCLUDED.taken_at, payload = EXCLUDED.payload;
+-- Write one partition's arrays with the cursor they stand at; the log up to there is needed no more.
+WITH saved AS (
+    INSERT INTO engine_snapshot (partition, batch_id, layout_hash, rules_hash, taken_at, payload)
+    VALUES (%(partition)s, %(batch_id)s, %(layout_hash)s, %(rules_hash)s, %(now)s, %(payload)s)
+    ON CONFLICT (partition) DO UPDATE SET batch_id = EXCLUDED.batch_id, layout_hash = EXCLUDED.layout_hash,
+        rules_hash = EXCLUDED.rules_hash, taken_at = EXCLUDED.taken_at, payload = EXCLUDED.payload
+    RETURNING partition, batch_id)
+SELECT intake_read('alerting', partition, batch_id) FROM saved;
 
 -- name: behind
 -- Which of these partitions have batches that were not judged yet.

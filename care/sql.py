@@ -40,9 +40,9 @@ class Queries(Mapping[str, bytes]):
         return len(self._statements)
 
 
-def load_queries(room: str) -> Queries:
-    """Read `<room>/queries.sql` of an installed package. Raises QueryFileError."""
-    return Queries(files(room).joinpath("queries.sql").read_text(encoding="utf-8"), f"{room}/queries.sql")
+def load_queries(room: str, file: str = "queries.sql") -> Queries:
+    """Read `<room>/queries.sql`, or another such file, of an installed package. Raises QueryFileError."""
+    return Queries(files(room).joinpath(file).read_text(encoding="utf-8"), f"{room}/{file}")
 
 
 def _statement(name: str, body: str, source: str) -> bytes:

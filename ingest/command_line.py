@@ -25,9 +25,18 @@ def settings_or_exit() -> IngestSettings:
 def database() -> Iterator[psycopg.Connection[dict[str, Any]]]:
     """Connect for one command, or end the process with what is wrong; committed at the end."""
     settings = settings_or_exit()
+    with (
+        errors_in_one_line(),
+        psycopg.connect(settings.database_dsn, row_factory=dict_row, connect_timeout=5) as connection,
+    ):
+        yield connection
+
+
+@contextmanager
+def errors_in_one_line() -> Iterator[None]:
+    """End the process with a line where the database is away or has no tables."""
     try:
-        with psycopg.connect(settings.database_dsn, row_factory=dict_row, connect_timeout=5) as connection:
-            yield connection
+        yield
     except psycopg.OperationalError as exc:
         sys.exit(f"hearthwatch ingest: the database cannot be reached: {str(exc).strip()}")
     except psycopg.errors.UndefinedTable:

@@ -1,15 +1,17 @@
-"""`hearthwatch ingest`: run the services, browse what was refused, see what each outbox has delivered."""
+"""`hearthwatch ingest`: run the services and their time-driven work, see what was refused and what was delivered."""
 
 import json
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
 from care.sql import load_queries
 from ingest.account import count, missing
-from ingest.command_line import database, settings_or_exit
+from ingest.command_line import database, errors_in_one_line, settings_or_exit
 from ingest.http import commands as token_commands
 from ingest.rejection import EXPLANATION, Rejection
+from ingest.tending_status import JobStatus, standing
 
 app = typer.Typer(no_args_is_help=True, help="Take readings from the broker, or over HTTP, and store them.")
 app.add_typer(token_commands.app, name="token")
@@ -81,6 +83,40 @@ def account(
                 f"{shown['gateway_id']}  {shown['outbox_id']}  taken {shown['taken']}  missing {shown['missing']}"
                 + (f"  {holes[:10]}" if holes else "")
             )
+
+
+@app.command()
+def tend(
+    status: Annotated[bool, typer.Option("--status", help="Do nothing; show how the work is getting on.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Do what is driven by time (roll-ups, retention) until SIGTERM; of several processes one works."""
+    settings = settings_or_exit()
+    if not status:
+        from ingest.tend_app import run as run_tending
+
+        return run_tending(settings)
+    with errors_in_one_line():
+        found = standing(settings.database_dsn)
+    if as_json:
+        for job in found.jobs:
+            typer.echo(json.dumps({**asdict(job), "left_s": job.left_s}, default=str, ensure_ascii=False))
+        return None
+    at_work = f"at work since {found.worker_since:%F %T}" if found.worker_since else "nobody is at work"
+    waits = f", the oldest came {found.behind_since:%F %T}" if found.behind_since else ""
+    typer.echo(f"{at_work}; the roll-ups have {found.behind_batches} batches before them{waits}")
+    for job in found.jobs:
+        typer.echo(_job_line(job))
+    return None
+
+
+def _job_line(job: JobStatus) -> str:
+    well = f"{job.last_success:%F %T}" if job.last_success else "never"
+    pace = f", {job.work_per_s:,.0f} a second" if job.work_per_s else ""
+    left = f", {job.work_left:,} left" if job.work_left else ""
+    eta = f", {job.left_s:.0f} s to go" if job.work_left and job.left_s is not None else ""
+    failed = f", FAILED {job.failures} times in a row" if job.failures else ""
+    return f"{job.job}  last well {well}, took {job.duration_ms} ms{pace}{left}{eta}{failed}\n    {job.detail}"
 
 
 def _rows(query: str, values: dict[str, Any]) -> list[dict[str, Any]]:

@@ -50,7 +50,7 @@ class IngestSettings(BaseSettings):
     ingest_batch_rows: int = Field(default=100_000, ge=1)
     """Readings after which a batch takes no further message."""
     ingest_retention_days: int = Field(default=90, ge=1)
-    """Readings older than this are refused as too_old."""
+    """Readings older than this are refused as too_old; a day later raw samples are dropped."""
     ingest_urgent_spo2_below: float = Field(default=90.0, ge=0, le=100)
     """A live SpO2 below this ends the collecting window at once. It decides nothing clinical."""
     ingest_metrics_port: int = Field(default=0, ge=0, le=65535)
@@ -83,6 +83,27 @@ class IngestSettings(BaseSettings):
     ingest_http_metrics_port: int = Field(default=0, ge=0, le=65535)
     """Port of the HTTP intake's Prometheus metrics on `ingest_metrics_host`; 0: none."""
 
+    ingest_minute_rollup_days: int = Field(default=730, ge=1)
+    """How long minute roll-ups are kept; longer than raw samples."""
+    ingest_hour_rollup_days: int = Field(default=5_479, ge=1)
+    """How long hour roll-ups are kept (15 years); no shorter than minute roll-ups."""
+    ingest_rejected_days: int = Field(default=180, ge=1)
+    """How long what was put aside is kept."""
+    ingest_log_days: int = Field(default=3, ge=1)
+    """How long the intake log is kept at least; never trimmed past what a reader still needs."""
+    ingest_evidence_margin_minutes: int = Field(default=60, ge=0)
+    """Samples so long before and after an episode are kept with it for good."""
+    ingest_offline_days: int = Field(default=30, ge=1)
+    """The longest time a gateway may be away: nothing younger is compressed (Community edition)."""
+    ingest_tend_minutes_every_s: float = Field(default=60.0, gt=0)
+    """How often new readings are rolled up to minutes."""
+    ingest_tend_hours_every_s: float = Field(default=600.0, gt=0)
+    """How often minutes that changed are rolled up to hours."""
+    ingest_tend_retention_every_s: float = Field(default=3_600.0, gt=0)
+    """How often it is looked for what is past its time."""
+    ingest_tend_metrics_port: int = Field(default=0, ge=0, le=65535)
+    """Port of the metrics of `hearthwatch ingest tend`; 0: none."""
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.ingest_broker_certificate_file and not (self.ingest_broker_ca_file and self.ingest_broker_key_file):
@@ -99,6 +120,11 @@ class IngestSettings(BaseSettings):
         for file in files:
             if file and not os.access(file, os.R_OK):
                 raise ValueError(f"{file} is not there, or this user may not read it")
+        if not self.ingest_retention_days + 2 <= self.ingest_minute_rollup_days <= self.ingest_hour_rollup_days:
+            raise ValueError(
+                "ingest_minute_rollup_days must be at least ingest_retention_days + 2 and at most"
+                " ingest_hour_rollup_days: a roll-up is made anew from what it is made of"
+            )
         return self
 
     @classmethod

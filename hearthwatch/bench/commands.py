@@ -106,6 +106,27 @@ def gateway_kill(
         raise typer.Exit(1)
 
 
+@app.command()
+def rollups(
+    *,
+    patients: Annotated[
+        int, typer.Option(help="patients, each with a sample of four signals every 5 s", min=5)
+    ] = 10_000,
+    live_minutes: Annotated[int, typer.Option(help="minutes rolled up as they come", min=1)] = 5,
+    away_minutes: Annotated[int, typer.Option(help="minutes rolled up at once afterwards", min=1)] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="print the document and nothing else")] = False,
+) -> None:
+    """Roll-ups on a real database: what a county's minute costs, how fast a time away is caught up. About a minute."""
+    from hearthwatch.bench import rollups as rollups_bench
+
+    plan = rollups_bench.Plan(patients=patients, live_minutes=live_minutes, away_minutes=away_minutes)
+    with tempfile.TemporaryDirectory(prefix="hearthwatch-bench-") as folder:
+        document = rollups_bench.measure(Path(folder), plan, _quiet if as_json else _say)
+    typer.echo(json.dumps(document, indent=None if as_json else 1))
+    if not document["equal"]:
+        raise typer.Exit(1)
+
+
 def _say(line: str) -> None:
     typer.echo(line, err=True)
 

@@ -95,14 +95,16 @@ def _mosquitto(file: Path | None) -> list[Finding]:
 def _server(settings: Settings, before: list[Finding]) -> list[Finding]:
     from hearthwatch.doctor import database
     from hearthwatch.doctor.registry import registry
+    from hearthwatch.doctor.tending import CHECK, tending
 
     dsn = settings.database_dsn
     found = [database.reachable(dsn)]
     if is_broken(found):
-        return [*found, *(unknown(check, because="database") for check in ("migrations", "patients", "duty"))]
+        return [*found, *(unknown(check, because="database") for check in ("migrations", CHECK, "patients", "duty"))]
     found += [database.same_time(dsn), database.edition(dsn), database.migrated(dsn)]
     if is_broken(found[-1:]):
-        return [*found, *(unknown(check, because="migrations") for check in ("patients", "duty"))]
+        return [*found, *(unknown(check, because="migrations") for check in (CHECK, "patients", "duty"))]
+    found.append(tending(dsn, datetime.now(UTC)))
     if is_broken([each for each in before if each.check == "clinical clock"]):
         return [*found, *(unknown(check, because="clinical clock") for check in ("patients", "duty"))]
     clock = ClinicalClock.parse(settings.clock_origin, settings.clock_speed)

@@ -1,0 +1,63 @@
+"""Builds time-driven work from the settings, and runs it until SIGTERM or SIGINT."""
+
+import signal
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from prometheus_client import start_http_server
+
+from ingest.columnstore import compress
+from ingest.retention import drop_rollups, drop_samples, forget_rejected, trim_log
+from ingest.rollups import roll_hours, roll_minutes
+from ingest.settings import IngestSettings
+from ingest.tending import Job, Tender
+from ingest.tending_metrics import TendingMetrics
+from vitals.clock import ClinicalClock
+
+
+def jobs(settings: IngestSettings) -> dict[str, Job]:
+    """List the jobs, the most urgent first: after a long time away roll-ups come before retention."""
+    days = _days
+    hourly_s = float(settings.ingest_tend_retention_every_s)
+    raw = partial(
+        drop_samples,
+        kept=days(settings.ingest_retention_days),
+        margin=timedelta(minutes=settings.ingest_evidence_margin_minutes),
+    )
+    minutes = partial(drop_rollups, whole="minute_rollup", kept=days(settings.ingest_minute_rollup_days))
+    hours = partial(drop_rollups, whole="hour_rollup", kept=days(settings.ingest_hour_rollup_days))
+    rejected = partial(forget_rejected, kept=days(settings.ingest_rejected_days))
+    return {
+        "minute_rollups": Job(every_s=settings.ingest_tend_minutes_every_s, turn=roll_minutes),
+        "hour_rollups": Job(every_s=settings.ingest_tend_hours_every_s, turn=roll_hours),
+        "intake_log": Job(every_s=60.0, turn=partial(trim_log, kept=days(settings.ingest_log_days))),
+        "rejected": Job(every_s=hourly_s, turn=rejected),
+        "raw_samples": Job(every_s=hourly_s, turn=raw),
+        "old_minutes": Job(every_s=hourly_s, turn=minutes),
+        "old_hours": Job(every_s=hourly_s, turn=hours),
+        "compression": Job(
+            every_s=hourly_s, turn=partial(compress, offline=days(settings.ingest_offline_days))
+        ),
+    }  # fmt: skip
+
+
+def run(settings: IngestSettings) -> None:
+    """Run until told to stop."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    metrics = TendingMetrics()
+    if settings.ingest_tend_metrics_port:
+        start_http_server(settings.ingest_tend_metrics_port, settings.ingest_metrics_host, metrics.registry)
+    Tender(settings.database_dsn, jobs(settings), metrics, now=_clock(settings), stopping=stopping).run()
+
+
+def _clock(settings: IngestSettings) -> Callable[[], datetime]:
+    clock = ClinicalClock.parse(settings.clock_origin, settings.clock_speed)
+    return lambda: clock.at(datetime.now(UTC))
+
+
+def _days(days: int) -> timedelta:
+    return timedelta(days=days)

@@ -1,0 +1,160 @@
+"""Time-driven work: one process of any number works, under a lock that ends with its session; the others stand by.
+
+All jobs run one after the other on the connection that holds the lock, so that whoever has lost the lock can commit
+nothing more. A job's turn is bounded; one that fails is named, retried later, and holds up no other.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+import structlog
+
+from care.sql import load_queries
+from ingest import rollups
+from ingest.due import Schedule
+from ingest.tending_metrics import TendingMetrics
+from ingest.turn import Turn
+
+STANDBY_S = 5.0
+RETRY_S = 2.0
+IDLE_S_MAX = 30.0
+"""An idle worker looks at its connection so often: whoever has lost the lock finds out."""
+STATEMENT_S_MAX = 600
+CONNECT_S_MAX = 5
+DETAIL_MAX = 500
+
+Connection = psycopg.Connection[Any]
+_QUERIES = load_queries("ingest", "tending.sql")
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One thing done every so often (machine time): a bounded turn at a clinical instant."""
+
+    every_s: float
+    turn: Callable[[Connection, datetime], Turn]
+
+
+class Tender:
+    """Runs jobs until told to stop. `now` is clinical time; when jobs are due is the machine's."""
+
+    def __init__(
+        self,
+        dsn: str,
+        jobs: Mapping[str, Job],
+        metrics: TendingMetrics,
+        *,
+        now: Callable[[], datetime],
+        stopping: threading.Event,
+    ) -> None:
+        self._dsn = dsn
+        self._jobs = jobs
+        self._metrics = metrics
+        self._now = now
+        self._stopping = stopping
+        self._schedule = Schedule({name: job.every_s for name, job in jobs.items()})
+        self._said: dict[str, str] = {}
+
+    def run(self) -> None:
+        """A process's outermost loop: without a database it waits, with another worker it stands by."""
+        while not self._stopping.is_set():
+            try:
+                with connect(self._dsn) as connection:
+                    self._serve(connection)
+            except psycopg.Error as exc:
+                self._say("database", "database_unreachable", error=str(exc).strip().partition("\n")[0])
+            finally:
+                self._metrics.working.set(0)
+            self._stopping.wait(RETRY_S)
+
+    def _serve(self, connection: Connection) -> None:
+        while not take_lock(connection):
+            self._say("lock", "another one works, standing by")
+            if self._stopping.wait(STANDBY_S):
+                return
+        self._said.clear()
+        log.info("time-driven work begins", jobs=list(self._jobs))
+        rollups.prepare(connection)
+        self._schedule.failures.update(dict(connection.execute(_QUERIES["failures"]).fetchall()))
+        self._metrics.working.set(1)
+        while not self._stopping.is_set():
+            job = self._schedule.next_due(time.monotonic())
+            if job is None:
+                connection.execute(b"SELECT")
+                self._stopping.wait(min(IDLE_S_MAX, self._schedule.wait_s(time.monotonic())))
+            else:
+                self._run(connection, job)
+
+    def _run(self, connection: Connection, name: str) -> None:
+        began = time.monotonic()
+        try:
+            turn = self._jobs[name].turn(connection, self._now())
+        except Exception as exc:  # this loop is the outermost of each job: the others go on
+            self._failed(connection, name, exc, time.monotonic() - began)
+            if connection.closed:
+                raise
+            return
+        duration_s = time.monotonic() - began
+        self._schedule.went_well(name, time.monotonic(), more=turn.more)
+        self._metrics.went_well(name, turn, at_s=time.time(), duration_s=duration_s)
+        if turn.done:
+            log.info("job_done", job=name, detail=turn.detail, duration_s=round(duration_s, 3))
+        else:
+            self._say(name, "job_idle", detail=turn.detail)
+        per_s = turn.done / duration_s if turn.done and duration_s else None
+        self._record(connection, name, turn.detail, duration_s, left=turn.left, per_s=per_s)
+
+    def _failed(self, connection: Connection, name: str, error: Exception, duration_s: float) -> None:
+        wait_s = self._schedule.failed(name, time.monotonic())
+        failures = self._schedule.failures[name]
+        self._metrics.failed(name, failures)
+        said = f"{type(error).__name__}: {str(error).strip()}"[:DETAIL_MAX]
+        log.error("job_failed", job=name, error=said, failures=failures, retry_s=wait_s, exc_info=error)
+        if not connection.closed:
+            self._record(connection, name, said, duration_s)
+
+    def _record(
+        self, connection: Connection, name: str, detail: str, duration_s: float, *, left: int = 0,
+        per_s: float | None = None,
+    ) -> None:  # fmt: skip
+        values = {
+            "job": name,
+            "every_s": max(1, round(self._jobs[name].every_s)),
+            "at": datetime.now(UTC),
+            "duration_ms": round(duration_s * 1000),
+            "failures": self._schedule.failures[name],
+            "detail": detail,
+            "work_left": left,
+            "work_per_s": per_s,
+        }
+        connection.execute(_QUERIES["record_run"], values)
+
+    def _say(self, about: str, event: str, **values: object) -> None:
+        """Log what has not just been said: once per change, not once a turn."""
+        text = f"{event} {values}"
+        if self._said.get(about) != text:
+            self._said[about] = text
+            log.info(event, about=about, **values)
+
+
+def connect(dsn: str) -> Connection:
+    """Open a connection as this work uses it."""
+    return psycopg.connect(
+        dsn,
+        autocommit=True,
+        connect_timeout=CONNECT_S_MAX,
+        application_name="hearthwatch-tend",
+        options=f"-c statement_timeout={STATEMENT_S_MAX * 1000} -c timezone=UTC",
+    )
+
+
+def take_lock(connection: Connection) -> bool:
+    """Become the one that works, if nobody is; it lasts as long as the session."""
+    row = connection.execute(_QUERIES["try_lock"]).fetchone()
+    return bool(row and row[0])
