@@ -22,7 +22,6 @@ from gateway.claims.claims import Claim
 from gateway.claims.desk import ClaimDesk
 from gateway.clocks.boots import Boots
 from gateway.clocks.placing import Stamped
-from gateway.identity.tls import certificate_end
 from gateway.intake.intake import Intake
 from gateway.outbox.door import OutboxDoor
 from gateway.outbox.outbox import set_aside_count
@@ -152,7 +151,7 @@ class Gateway:
             uplink=self._uplink_state,
             claims=self.claims.report,
             local_alarm=self.bell.report,
-            certificate_end=certificate_end(self.settings.broker_certificate_file),
+            certificate_end=lambda: self.uplink.certificate_end,
         )
 
     def _ring(self, rows: Sequence[Stamped]) -> None:
@@ -189,6 +188,7 @@ class Gateway:
 
         return UplinkState(
             connects=self.uplink.connects,
+            trouble=self.uplink.trouble,
             stored_age_s=age_s(centre.stored_at_ms),
             centre_reachable=centre.said_reachable,
             unreachable_for_s=age_s(centre.unreachable_since_ms),

@@ -43,7 +43,7 @@ class Parts:
     uplink: Callable[[], UplinkState]
     claims: Callable[[], ClaimReport]
     local_alarm: Callable[[Stamp], Mapping[str, object]]
-    certificate_end: datetime | None = None
+    certificate_end: Callable[[], datetime | None]
 
 
 class Heartbeat:
@@ -106,7 +106,7 @@ class Heartbeat:
             set_aside=parts.set_aside(),
             in_flight=parts.courier.window.in_flight,
             versions=self._versions,
-            certificate_end=parts.certificate_end,
+            certificate_end=parts.certificate_end(),
             config=parts.claims(),
             local_alarm=parts.local_alarm(stamp),
             clock_jumps=watch.jumps,

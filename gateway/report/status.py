@@ -53,9 +53,10 @@ class AdapterState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UplinkState:
-    """Connections to the broker so far, how long ago ingest last stored something, whether the centre is there."""
+    """Connections to the broker so far, why there is none, when ingest last stored, whether the centre is there."""
 
     connects: int = 0
+    trouble: str | None = None
     stored_age_s: float | None = None
     centre_reachable: bool | None = None
     unreachable_for_s: float | None = None
@@ -103,6 +104,7 @@ def status_payload(facts: Facts, now: Stamp) -> bytes:
         "recovery": _recovery(facts.recovery),
         "uplink": {
             "connects": facts.uplink.connects,
+            "trouble": facts.uplink.trouble,
             "stored_age_s": _rounded(facts.uplink.stored_age_s),
             "centre_reachable": facts.uplink.centre_reachable,
             "unreachable_for_s": _rounded(facts.uplink.unreachable_for_s),

@@ -16,6 +16,7 @@ from gateway.outbox.outbox import Outbox
 from hearthwatch.services.mosquitto import Mosquitto
 from tests.gateway.outbox.test_disk import mounted
 from tests.gateway.stand_in import StandIn
+from tests.gateway.waiting import eventually
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -80,6 +81,21 @@ async def test_on_a_disk_that_takes_nothing_it_works_in_the_folder_that_systemd_
             assert await asyncio.to_thread(process.wait) == 0
     (left,) = runtime.glob("*/outbox.sqlite")
     assert left.stat().st_size > 0
+
+
+async def test_without_a_file_of_tls_it_runs_and_says_so_at_the_box(
+    broker: Mosquitto, gateway_id: str, tmp_path: Path
+) -> None:
+    missing, status = tmp_path / "site-ca.pem", tmp_path / "status.json"
+    with started(
+        broker, gateway_id, tmp_path / "outbox.sqlite", HEARTHWATCH_GATEWAY_BROKER_CA_FILE=str(missing)
+    ) as process:
+        await eventually(lambda: status.exists() and json.loads(status.read_bytes())["uplink"]["trouble"] is not None)
+        said = json.loads(status.read_bytes())["uplink"]["trouble"]
+        assert said == f"broker_ca_file {missing}: No such file or directory"
+        assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(process.wait) == 0
 
 
 def test_a_second_gateway_on_one_outbox_is_refused(broker: Mosquitto, gateway_id: str, tmp_path: Path) -> None:

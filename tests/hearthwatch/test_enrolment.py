@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-from gateway.identity.tls import TlsFileError, certificate_expiry, client_context
 from gateway.settings import load_settings
+from gateway.uplink.tls import TlsFileError, certificate_expiry, client_context
 from hearthwatch.site.ledger import LedgerError, parse_ledger
 from tests.hearthwatch.site_rig import hearthwatch
 
@@ -355,7 +355,7 @@ def test_files_that_tls_can_not_use_are_named(site: Path, box: Path, tmp_path: P
 
 def test_a_running_gateway_does_not_load_the_library_of_certificates() -> None:
     program = (
-        "import sys, gateway.commands, gateway.app, gateway.tls, gateway.enrol_command\n"
+        "import sys, gateway.commands, gateway.app, gateway.uplink.tls, gateway.command.enrol\n"
         "print(sorted(name for name in sys.modules if name.partition('.')[0] == 'cryptography'))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

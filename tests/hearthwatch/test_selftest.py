@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from gateway.command.selftest import service_groups
-from gateway.identity.tls import certificate_expiry
 from gateway.report.running import holds_lock
 from gateway.selftest.uplink import running
 from gateway.settings import load_settings
+from gateway.uplink.tls import certificate_expiry
 from hearthwatch.services.ports import free_port
 from tests.gateway.gateway_rig import oximeter
 from tests.hearthwatch.site_rig import INGEST, Guest, Site
