@@ -108,6 +108,7 @@ class Gateway:
         self.fleet = Fleet(
             claim_all=settings.claim_all,
             devices_max=settings.devices_max,
+            crashes=self.crashes,
             on_neighbour=lambda: self.heartbeat.beat_soon(),
         )
         self.radio = Radio(radios, self.stack, self.fleet.seen)
@@ -151,6 +152,7 @@ class Gateway:
             uplink=self._uplink_state,
             claims=self.claims.report,
             local_alarm=self.bell.report,
+            crashes=self._crashes,
             certificate_end=lambda: self.uplink.certificate_end,
         )
 
@@ -193,6 +195,10 @@ class Gateway:
             centre_reachable=centre.said_reachable,
             unreachable_for_s=age_s(centre.unreachable_since_ms),
         )
+
+    def _crashes(self) -> dict[str, int]:
+        """Count the crashes of each part that had some; the thread to the broker is one of them."""
+        return {name: count for name, count in {**self.crashes, "uplink": self.uplink.crashes}.items() if count}
 
     async def _is_safe(self) -> bool:
         """Say whether all that was accepted lies on the disk, so that a reboot loses nothing."""

@@ -43,6 +43,7 @@ class Parts:
     uplink: Callable[[], UplinkState]
     claims: Callable[[], ClaimReport]
     local_alarm: Callable[[Stamp], Mapping[str, object]]
+    crashes: Callable[[], Mapping[str, int]]
     certificate_end: Callable[[], datetime | None]
 
 
@@ -106,6 +107,7 @@ class Heartbeat:
             set_aside=parts.set_aside(),
             in_flight=parts.courier.window.in_flight,
             versions=self._versions,
+            crashes=parts.crashes(),
             certificate_end=parts.certificate_end(),
             config=parts.claims(),
             local_alarm=parts.local_alarm(stamp),

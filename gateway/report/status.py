@@ -84,6 +84,7 @@ class Facts:
     clock_jumps_synchronised: int = 0
     clock_last_jump_s: float | None = None
     local_alarm: Mapping[str, object] = field(default_factory=dict)
+    crashes: Mapping[str, int] = field(default_factory=dict)
     certificate_end: datetime | None = None
     durable_ms: Mapping[str, float] | None = None
 
@@ -115,6 +116,7 @@ def status_payload(facts: Facts, now: Stamp) -> bytes:
         "durable_ms": facts.durable_ms,
         "overrun": facts.overrun,
         "repeats": facts.repeats,
+        "crashes": facts.crashes,
         "devices": [_device(device, now.wall) for device in facts.devices[:DEVICES_MAX]],
         "nearby": [_neighbour(neighbour, facts.now_s) for neighbour in facts.nearby],
         "config": _config(facts.config),

@@ -248,6 +248,25 @@ async def test_a_part_with_a_bug_begins_anew_and_ends_no_other(
     beats = rig.ingest.status["sent_at"]
     gateway.heartbeat.beat_now()
     await rig.ingest.until(lambda i: i.status["sent_at"] > beats)
+    assert rig.ingest.status["crashes"] == dict(gateway.crashes)
+
+
+async def test_a_session_with_a_bug_begins_anew_is_told_and_ends_no_other(
+    rig: GatewayRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def with_a_bug(*_: object) -> None:
+        raise RuntimeError("nobody thought of this")
+
+    links = rig.session(SECOND).counts.links
+    with monkeypatch.context() as patched:
+        patched.setattr(rig.session(FIRST), "_listen", with_a_bug)
+        rig.rig2.air.cut(FIRST)
+        await eventually(lambda: rig.gateway.crashes["session"] >= 1)
+    rig.gateway.heartbeat.beat_now()
+    await rig.ingest.until(lambda i: i.status["crashes"].get("session", 0) >= 1)
+    await rig.data_flow(FIRST, SECOND)
+    assert rig.session(SECOND).counts.links == links
+    rig.gateway.crashes.clear()  # the rig looks for bugs of ours at its end
 
 
 async def test_a_bug_of_the_alarm_keeps_no_reading_from_the_centre(
