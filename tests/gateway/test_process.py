@@ -8,7 +8,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,12 +28,12 @@ def started(broker: Mosquitto, gateway_id: str, outbox: Path, **settings: str) -
     """Run `hearthwatch gateway run` without any Bluetooth."""
     environment = {
         **os.environ,
-        **settings,
         "HEARTHWATCH_GATEWAY_GATEWAY_ID": gateway_id,
         "HEARTHWATCH_GATEWAY_BROKER_HOST": "127.0.0.1",
         "HEARTHWATCH_GATEWAY_BROKER_PORT": str(broker.port),
         "HEARTHWATCH_GATEWAY_OUTBOX_PATH": str(outbox),
         "DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent/bus",
+        **settings,
     }
     command = [sys.executable, "-m", "hearthwatch", "gateway", "run", "--log-format", "json"]
     with subprocess.Popen(command, env=environment, cwd=REPOSITORY, stderr=subprocess.PIPE) as process:
@@ -90,12 +92,46 @@ async def test_without_a_file_of_tls_it_runs_and_says_so_at_the_box(
     with started(
         broker, gateway_id, tmp_path / "outbox.sqlite", HEARTHWATCH_GATEWAY_BROKER_CA_FILE=str(missing)
     ) as process:
-        await eventually(lambda: status.exists() and json.loads(status.read_bytes())["uplink"]["trouble"] is not None)
-        said = json.loads(status.read_bytes())["uplink"]["trouble"]
+        await eventually(lambda: _said_of(status).get("uplink", {}).get("trouble") is not None)
+        said = _said_of(status)["uplink"]["trouble"]
         assert said == f"broker_ca_file {missing}: No such file or directory"
         assert process.poll() is None
         process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(process.wait) == 0
+
+
+async def test_with_an_address_of_the_bus_that_is_none_it_runs_and_watches_over_the_home(
+    broker: Mosquitto, gateway_id: str, tmp_path: Path
+) -> None:
+    status, light = tmp_path / "status.json", tmp_path / "brightness"
+    light.write_text("0")
+    with started(
+        broker,
+        gateway_id,
+        tmp_path / "outbox.sqlite",
+        DBUS_SYSTEM_BUS_ADDRESS="nonsense",
+        HEARTHWATCH_GATEWAY_BROKER_PORT="1",
+        HEARTHWATCH_GATEWAY_LOCAL_ALARM=json.dumps({"led": str(light)}),
+        HEARTHWATCH_CLOCK_SPEED="100",
+        HEARTHWATCH_CLOCK_ORIGIN=datetime.now(UTC).isoformat(),
+    ) as process:
+        await eventually(lambda: light.read_text() == "1")  # the centre has been out of reach for three minutes
+        await eventually(lambda: _said_of(status).get("state") == "online" and bool(_causes(status)))
+        (adapter,) = _said_of(status)["adapters"]
+        assert (adapter["state"], _said_of(status)["crashes"]) == ("unavailable: no D-Bus", {})
+        process.send_signal(signal.SIGTERM)
+        said = (await asyncio.to_thread(process.communicate))[1]
+        assert process.returncode == 0
+    assert said.count(b"nonsense") == 1
+
+
+def _said_of(status: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(status.read_bytes()) if status.exists() else {}
+    return document
+
+
+def _causes(status: Path) -> list[str]:
+    return [trouble["cause"] for trouble in _said_of(status)["recovery"]["troubles"] if trouble["cause"] == "bus_gone"]
 
 
 def test_a_second_gateway_on_one_outbox_is_refused(broker: Mosquitto, gateway_id: str, tmp_path: Path) -> None:
