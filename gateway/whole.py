@@ -71,7 +71,9 @@ class Gateway:
             now=lambda: timekeeper.stamp().wall,
         )
         self.heartbeat = Heartbeat(
-            self._parts(), every_s=timekeeper.clock.machine_s(timedelta(seconds=settings.heartbeat_s))
+            self._parts(),
+            every_s=timekeeper.clock.machine_s(timedelta(seconds=settings.heartbeat_s)),
+            clinical_s=settings.heartbeat_s,
         )
         self.uplink = Uplink(
             broker_address(settings),

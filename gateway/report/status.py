@@ -78,6 +78,7 @@ class Facts:
     disk_full: bool
     set_aside: int
     in_flight: int
+    heartbeat_s: float
     versions: dict[str, str]
     config: ClaimReport | None = None
     clock_jumps: int = 0
@@ -93,6 +94,7 @@ def status_payload(facts: Facts, now: Stamp) -> bytes:
     """Write the heartbeat."""
     document = {
         "state": "online",
+        "heartbeat_s": facts.heartbeat_s,
         "sent_at": now.wall.isoformat(timespec="milliseconds"),
         "boot_id": now.boot_id,
         "clock": {

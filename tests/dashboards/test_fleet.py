@@ -1,5 +1,6 @@
 """The page of gateways and devices: what is near is claimed with clicks, and nothing old is shown as live."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -67,6 +68,30 @@ def test_who_is_not_there_stands_first_and_says_when_it_was_heard(settled: Conso
     expect(gateway(page, AWAY).locator(".gateway__standing")).to_contain_text("离线")
     expect(gateway(page, NEW).locator(".gateway__standing")).to_contain_text("从未上线")
     expect(page.locator(".fleet__counts li")).to_have_text(["在线 1", "失联 1", "离线 1", "从未上线 1"])
+
+
+def test_the_list_and_the_counts_judge_each_gateway_by_its_own_heartbeat(settled: Console) -> None:
+    said = {HOME: (300, 500), WARD: (300, 700), AWAY: (10, 25), NEW: (10, 40)}  # how often it speaks, heard so long ago
+    odd = {"text": "300", "huge": 1e300, "large": 1e9, "none": None}
+    with settled.rows() as db:
+        for gateway_id, (heartbeat_s, age_s) in said.items():
+            at = datetime.now(UTC) - timedelta(seconds=age_s)
+            homes.hear(db, gateway_id, homes.heartbeat(heartbeat_s=heartbeat_s), at=at)
+        for gateway_id, heartbeat_s in odd.items():
+            db.execute("INSERT INTO gateway (gateway_id, organisation_id, place) VALUES (%s, 2, '')", [gateway_id])
+            at = datetime.now(UTC) - timedelta(seconds=600)
+            homes.hear(db, gateway_id, homes.heartbeat(heartbeat_s=heartbeat_s), at=at)
+    with api(settled) as client:
+        listed = [(each["gateway_id"], each["standing"]) for each in client.get("/api/v1/fleet").json()]
+        assert dict(listed) == {
+            HOME: "online", WARD: "silent", AWAY: "online", NEW: "silent",
+            "text": "silent", "huge": "silent", "large": "online", "none": "silent",
+        }  # fmt: skip
+        assert [standing for _, standing in listed] == ["silent"] * 5 + ["online"] * 3
+        page = client.get("/fleet").text
+    counts = re.search(r"fleet__counts.*?</ul>", page, re.DOTALL)
+    assert counts is not None
+    assert re.findall(r"<b>(\d+)</b>", counts[0]) == ["3", "5"]
 
 
 def test_of_a_gateway_that_is_not_there_no_signal_no_state_and_no_claim_is_shown(

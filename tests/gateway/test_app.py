@@ -112,6 +112,7 @@ async def test_what_no_decoder_understands_is_kept_counted_and_told(
         await ingest.until(lambda i: len(_of(i, Signal.SPO2)) >= 3)
         await oximeter.notify(oximeter.continuous, bytes.fromhex("0061"))
         await ingest.until(lambda i: i.status.get("undecoded") == 1)
+        assert ingest.status["heartbeat_s"] == 5
         (device,) = ingest.status["devices"]
         assert (device["address"], device["connected"]) == ("C0:00:00:00:00:01", True)
         assert device["last_reading_age_s"] < 60
