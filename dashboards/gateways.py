@@ -4,6 +4,7 @@ A gateway says how often it speaks (mostly every minute). One that has missed tw
 said last is then history: its devices' signal strength and state, and who was near, go.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from dashboards.heartbeat import DeviceWord, Heartbeat, NeighbourWord, read_hear
 
 _SAYS_NOTHING = "bluetooth_sig"
 """The driver of standard devices: its product names the standard and no device."""
+_DRIVER = re.compile(r"[a-z0-9_]{1,64}")
 _BARS_FROM_DBM = (-90, -80, -70, -60)
 """So strong a signal, so many bars."""
 
@@ -205,6 +207,15 @@ def _standing(row: GatewayRow, good_until: datetime | None, now: datetime) -> St
     if not row.online:
         return Standing.OFFLINE
     return Standing.ONLINE if good_until is not None and now <= good_until else Standing.SILENT
+
+
+def driver_to_claim(said: str | None) -> str | None:
+    """Give the driver that a claim is to name, by what the gateway takes the device for; None: it chooses each time.
+
+    A make is known by its name or mark, which a poor advertisement may lack another day. Standard devices show what
+    they are on every link, and one of them may turn out to speak its maker's protocol as well.
+    """
+    return said if said is not None and said != _SAYS_NOTHING and _DRIVER.fullmatch(said) else None
 
 
 class _Sight:

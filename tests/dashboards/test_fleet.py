@@ -147,13 +147,40 @@ def test_a_device_is_claimed_for_a_patient_with_a_few_taps(settled: Console, ope
     sheet.locator("#candidates .choice").click()
     sheet.get_by_role("button", name="认领").click()
     expect(sheet.locator(".done")).to_contain_text("已认领")
-    assert standing(settled) == [(HOME, OXIMETER, None)]
+    assert standing(settled) == [(HOME, OXIMETER, "jumper")]
     assert worn(settled, OXIMETER) == ["p-003"]
     assert rows(settled, "SELECT person_id, act FROM registry_act") == [(1, "claimed")]
     assert ("oximeter", 1) in rows(settled, "SELECT kind, expected_every_s FROM device WHERE device_id > 1000")
     sheet.get_by_label("关闭").click()
     expect(device(page, HOME, OXIMETER)).to_contain_text("孙丽华")
     expect(device(page, HOME, OXIMETER)).to_contain_text("等待网关接管")
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [("viatom", "viatom"), ("bluetooth_sig", None), (None, None), ("No Name!", None), ("x" * 65, None)],
+)
+def test_the_make_that_the_gateway_takes_it_for_is_shown_and_goes_with_the_claim(
+    settled: Console, open_page: OpenPage, said: str | None, kept: str | None
+) -> None:
+    with settled.rows() as db:
+        nearby = [homes.near(OXIMETER, "My Oximeter", "oximeter", driver=said)]
+        homes.hear(db, HOME, homes.heartbeat(nearby=nearby))
+    page = opened(open_page(), settled)
+    device(page, HOME, OXIMETER).get_by_text("认领…").click()
+    expect(page.locator("#sheet h2")).to_be_visible()
+    expect(page.locator("#sheet .claim__driver .code")).to_have_text([kept] if kept else [])
+    claimed(settled)
+    assert standing(settled) == [(HOME, OXIMETER, kept)]
+
+
+@pytest.mark.parametrize(("wish", "kept"), [({}, "jumper"), ({"driver": None}, None), ({"driver": "viatom"}, "viatom")])
+def test_the_api_may_name_another_driver_or_let_the_gateway_choose_at_each_link(
+    settled: Console, wish: dict[str, str | None], kept: str | None
+) -> None:
+    with api(settled) as client:
+        assert client.post(f"/api/v1/fleet/{HOME}/devices/{OXIMETER}/claim", json=wish).status_code == 200
+    assert standing(settled) == [(HOME, OXIMETER, kept)]
 
 
 @pytest.mark.parametrize(("streams", "every_s", "wellness"), [(True, 1, True), (False, None, False)])
@@ -193,7 +220,7 @@ def test_a_device_may_be_worn_by_nobody_yet_and_a_choice_has_to_be_made(settled:
     page.click("#sheet .choice:has-text('单次测量')")
     page.click("#sheet .claim .button--primary")
     expect(page.locator("#sheet .done")).to_be_visible()
-    assert (worn(settled, OXIMETER), standing(settled)) == ([], [(HOME, OXIMETER, None)])
+    assert (worn(settled, OXIMETER), standing(settled)) == ([], [(HOME, OXIMETER, "jumper")])
     assert ("oximeter", None) in rows(settled, "SELECT kind, expected_every_s FROM device WHERE device_id > 1000")
 
 
@@ -207,7 +234,7 @@ def test_a_device_of_another_centre_s_patient_may_be_read_here_but_stays_with_th
     expect(page.locator("#sheet .choice")).to_have_count(1)
     page.click("#sheet .claim .button--primary")
     expect(page.locator("#sheet .done")).to_be_visible()
-    assert (worn(settled, FOREIGN), standing(settled)) == (["p-007"], [(HOME, FOREIGN, None)])
+    assert (worn(settled, FOREIGN), standing(settled)) == (["p-007"], [(HOME, FOREIGN, "jumper")])
     with api(settled) as client:
         for wearer in ("nobody", "patient:p-003"):
             assert client.post(f"/fleet/{HOME}/{FOREIGN}/claim", data={"wearer": wearer}).status_code == 403
@@ -282,7 +309,7 @@ def test_without_a_script_a_device_is_found_claimed_and_released(settled: Consol
     chosen = {"csrf": csrf, "wearer": "patient:p-002", "worn": "continuous"}
     answer = client.post(CLAIM, data=chosen)
     assert (answer.status_code, answer.headers["location"]) == (303, f"/fleet#gateway-{HOME}")
-    assert (standing(settled), worn(settled, OXIMETER)) == ([(HOME, OXIMETER, None)], ["p-002"])
+    assert (standing(settled), worn(settled, OXIMETER)) == ([(HOME, OXIMETER, "jumper")], ["p-002"])
     answer = client.post(f"/fleet/{HOME}/{OXIMETER}/release", data={"csrf": csrf, "unbind": "1"})
     assert (answer.status_code, standing(settled), worn(settled, OXIMETER)) == (303, [], [])
     assert client.post(CLAIM, data={"csrf": csrf}).status_code == 409
@@ -310,7 +337,7 @@ def test_who_may_claim_claims(settled: Console, role: str) -> None:
     with settled.rows() as db:
         db.execute("UPDATE person SET role = %s WHERE key = 'li-min'", [role])
     claimed(settled)
-    assert standing(settled) == [(HOME, OXIMETER, None)]
+    assert standing(settled) == [(HOME, OXIMETER, "jumper")]
 
 
 def test_what_is_out_of_sight_can_neither_be_seen_nor_claimed_nor_bound(settled: Console, client: httpx.Client) -> None:
