@@ -71,11 +71,22 @@ def _filled(file: Path) -> None:
 async def _write_garbage(ground: FaultGround) -> None:
     """Overwrite every page of the running gateway's file and of its log, as a worn card does.
 
-    The gateway goes on with what SQLite remembers of so small a file, and finds the damage when it opens it anew.
+    SQLite goes on with what it remembers of so small a file: the damage is found when it is looked at, or opened anew.
     """
     for file in (ground.outbox, ground.outbox.with_name(f"{ground.outbox.name}-wal")):
         with suppress(FileNotFoundError), file.open("r+b", buffering=0) as handle:
             handle.write(os.urandom(file.stat().st_size))
+
+
+async def _delete_outbox(ground: FaultGround) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        ground.outbox.with_name(f"{ground.outbox.name}{suffix}").unlink(missing_ok=True)
+
+
+def _is_in_its_place_again(ground: FaultGround) -> bool:
+    return ground.gateway.has_said("the open outbox does not lie in its place, writing it there again") and (
+        ground.outbox.exists()
+    )
 
 
 async def _restart_gateway(ground: FaultGround) -> None:
@@ -132,6 +143,18 @@ MACHINE_FAULTS = (
         end=_restart_gateway,
         shows=_is_put_aside,
         expected_restarts=1,
+    ),
+    Fault(
+        name="outbox_overwritten",  # nobody waits for the answer: what is read goes out meanwhile
+        begin=_write_garbage,
+        answer=Answer.NONE,
+        shows=_is_put_aside,
+    ),
+    Fault(
+        name="outbox_deleted",
+        begin=_delete_outbox,
+        answer=Answer.NONE,
+        shows=_is_in_its_place_again,
     ),
     *(
         Fault(
