@@ -43,6 +43,7 @@ _ACTS = (
     "outbox takes nothing",
     "the disk refuses",
     "outbox is broken",
+    "the open outbox does not lie in its place",
 )
 
 
