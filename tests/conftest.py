@@ -1,4 +1,7 @@
-"""The test rig: real servers, started once per session on ports of their own, and a fresh database per test."""
+"""The test rig: real servers, started once per process on ports of their own, and a fresh database per test.
+
+Tests run in several processes at once, a file in one of them: processes share nothing but the caches.
+"""
 
 import itertools
 import os
@@ -20,10 +23,24 @@ from hearthwatch.services.timescale import NoTimescale, Timescale
 from tests.rigs import rig1 as rig1
 from tests.rigs import rig2 as rig2
 
+WORKERS_PER_CORE = 2  # most of a test's time is waiting
 REPOSITORY = Path(__file__).resolve().parents[1]
 TEMPLATE = "migrated"
 Templates = Callable[[Postgres], str]
 _numbers = itertools.count(1)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Give each core two workers; files and single tests named on the command line are done before those are up."""
+    if all(".py" in argument for argument in config.args):
+        return 0
+    return WORKERS_PER_CORE * len(os.sched_getaffinity(0))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that all workers end together."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,8 @@ from tests.dashboards import county, homes
 from tests.dashboards.conftest import PHONE, Console, OpenPage, api, enter
 from tests.dashboards.homes import AWAY, CUFF, ELSEWHERE, FOREIGN, HOME, NEW, OXIMETER, THERMOMETER, WARD, WORN
 
+pytestmark = pytest.mark.long
+
 CLAIM = f"/fleet/{HOME}/{OXIMETER}/claim"
 
 

@@ -8,6 +8,8 @@ from playwright.sync_api import Page, Route, expect
 from tests.dashboards import county
 from tests.dashboards.conftest import PHONE, Console, OpenPage, api, enter
 
+pytestmark = pytest.mark.long
+
 CARD = "article.card"
 
 

@@ -20,6 +20,8 @@ from tests.firmware_stubs.bus_client import (
 )
 from tests.rigs import Rig2
 
+pytestmark = pytest.mark.long
+
 ADDRESS = "C0:00:00:00:00:01"
 PATH = f"{HCI0}/dev_C0_00_00_00_00_01"
 FAILED = "org.bluez.Error.Failed"

@@ -25,6 +25,8 @@ from tests.gateway.gateway_rig import GatewayRig, oximeter, running
 from tests.gateway.waiting import eventually
 from tests.rigs import Rig2
 
+pytestmark = pytest.mark.long
+
 FIRST, SECOND = "C0:00:00:00:00:01", "C0:00:00:00:00:02"
 
 

@@ -10,6 +10,8 @@ import pytest
 from hearthwatch.bench.fault_findings import Answer, Heard, Outcome, duplicates, longest_gap_s, repeated
 from hearthwatch.bench.gateway_faults import FAULTS, measure, play
 
+pytestmark = pytest.mark.long
+
 OUTBOX, OTHER = UUID(int=1), UUID(int=2)
 WELL = Outcome(fault="any", first_action="link let go of: link_lost", first_action_s=0.0, data_again_s=1.0, lost=0)
 

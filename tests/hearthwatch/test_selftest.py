@@ -25,6 +25,8 @@ from tests.ingest.service import wait_until
 from tests.rigs import Rig2
 from vitals.topics import ROOT
 
+pytestmark = pytest.mark.long
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 NO_BUS = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent/bus"}
 ADDRESS = "C0:00:00:00:00:0A"

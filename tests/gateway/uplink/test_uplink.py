@@ -23,9 +23,13 @@ from tests.hearthwatch.site_rig import INGEST, Guest, Identity, Site, hearthwatc
 from vitals.topics import ROOT, Leaf
 
 # Paho leaves the socket of a TLS handshake that failed to the garbage collector.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:unclosed <ssl:ResourceWarning", "ignore:Exception ignored in.*ssl:pytest.PytestUnraisableExceptionWarning"
-)
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.filterwarnings(
+        "ignore:unclosed <ssl:ResourceWarning",
+        "ignore:Exception ignored in.*ssl:pytest.PytestUnraisableExceptionWarning",
+    ),
+]
 
 
 @pytest.fixture(scope="module")
