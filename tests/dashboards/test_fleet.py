@@ -279,7 +279,7 @@ def test_news_of_a_gateway_comes_to_the_open_page_by_itself(settled: Console, op
     page = opened(open_page(), settled)
     with settled.rows() as db:
         homes.hear(db, NEW, homes.heartbeat(nearby=[homes.near("C0:00:00:00:00:1F", "Fresh", "oximeter")]))
-    expect(device(page, NEW, "C0:00:00:00:00:1F")).to_contain_text("Fresh", timeout=20_000)
+    expect(device(page, NEW, "C0:00:00:00:00:1F")).to_contain_text("Fresh")
     expect(gateway(page, NEW).locator(".gateway__standing")).to_contain_text("在线")
 
 
