@@ -213,6 +213,15 @@ def test_everything_can_be_done_by_keyboard(settled: Console, open_page: OpenPag
     assert worn(settled, THERMOMETER) == ["p-005"]
 
 
+def test_the_keyboard_stays_where_it_was_when_news_come(settled: Console, open_page: OpenPage) -> None:
+    page = opened(open_page(), settled)
+    link = device(page, HOME, THERMOMETER).locator("a.button")
+    link.focus()
+    before = link.element_handle()
+    page.wait_for_function("old => !old.isConnected", arg=before)
+    expect(link).to_be_focused()
+
+
 def test_a_device_may_be_worn_by_nobody_yet_and_a_choice_has_to_be_made(settled: Console, open_page: OpenPage) -> None:
     page = opened(open_page(), settled)
     device(page, HOME, OXIMETER).get_by_text("认领…").click()
