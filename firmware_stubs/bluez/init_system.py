@@ -39,7 +39,7 @@ class InitSystem:
 
     @contextlib.asynccontextmanager
     async def on(self, address: str) -> AsyncIterator[None]:
-        """Answer on the bus at `address` until the end of the block, or until that bus is gone."""
+        """Answer on the bus at `address` until the end of the block, or until that bus is gone; what was begun ends."""
         bus = await connect(address)
         tree = ObjectTree(bus)
         tree.add(SYSTEMD_PATH, self._systemd(tree))
@@ -53,6 +53,7 @@ class InitSystem:
                 bus.disconnect()
             with contextlib.suppress(EOFError, OSError):
                 await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
+            await asyncio.gather(*self._working, return_exceptions=True)
 
     def _systemd(self, tree: ObjectTree) -> Interface:
         async def restart(call: Call) -> Reply:
