@@ -6,6 +6,7 @@ Tests run in several processes at once, a file in one of them: processes share n
 import itertools
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -28,6 +29,12 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 TEMPLATE = "migrated"
 Templates = Callable[[Postgres], str]
 _numbers = itertools.count(1)
+
+
+def pytest_configure() -> None:
+    """Let processes under test hear Ctrl-C also where the shell started us in its background, which ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(optionalhook=True)
