@@ -48,6 +48,7 @@ def opened(page: Page, console: Console, key: str = "li-min") -> Page:
     enter(page, console, key)
     page.click("nav >> text=设备")
     expect(page).to_have_url(f"{console.url}/fleet")
+    page.wait_for_load_state()  # before its scripts are there a link leads to a page of its own
     return page
 
 
