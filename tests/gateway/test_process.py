@@ -53,6 +53,7 @@ async def test_told_to_stop_or_killed_it_is_known_as_offline(
             await centre.until(lambda c: c.status.get("state") == "online")
             (adapter,) = centre.status["adapters"]
             assert adapter["state"] == "unavailable: no D-Bus"
+            await eventually((tmp_path / "status.json").exists)
             process.send_signal(number)
             await centre.until(lambda c: c.status == {"state": "offline"})
             assert await asyncio.to_thread(process.wait) == code
