@@ -104,6 +104,13 @@ async def test_a_scan_and_connects_that_are_refused(rig: GatewayRig) -> None:
     assert rig.session(FIRST).counts.failures >= 2
 
 
+async def test_a_link_that_is_gone_though_nobody_said_so(rig: GatewayRig) -> None:
+    await rig.rig2.bluez.inject(Refusal(member=Member.READ_VALUE, trouble=Trouble.NOT_CONNECTED))
+    rig.rig2.air.cut(FIRST)
+    await eventually(lambda: rig.session(FIRST).counts.links_lost == 2)
+    await rig.data_flow(FIRST, SECOND)
+
+
 async def test_ten_seconds_of_radio_silence(rig: GatewayRig) -> None:
     await rig.rig2.bluez.inject(Deafness(seconds=10))
     rig.rig2.air.cut(FIRST)
