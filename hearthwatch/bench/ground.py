@@ -151,6 +151,7 @@ def gateway(centre: Centre, air: Air, *, outbox: Path) -> ProcessSpec:
             "HEARTHWATCH_GATEWAY_CLAIM_ALL": "true",
             "HEARTHWATCH_GATEWAY_ADAPTERS": json.dumps([f"hci{number}" for number in range(ADAPTERS)]),
             "HEARTHWATCH_GATEWAY_CLOCK_TRUST": "synchronised",
+            "PYTHONDONTWRITEBYTECODE": "",  # as on a box, whose bytecode its installation wrote
         },
         restart=False,
     )

@@ -25,7 +25,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 @contextmanager
 def started(broker: Mosquitto, gateway_id: str, outbox: Path, **settings: str) -> "Iterator[subprocess.Popen[bytes]]":
-    """Run `hearthwatch gateway run` without any Bluetooth."""
+    """Run `hearthwatch gateway run`, without any Bluetooth if no setting names a bus."""
     environment = {
         **os.environ,
         "HEARTHWATCH_GATEWAY_GATEWAY_ID": gateway_id,
