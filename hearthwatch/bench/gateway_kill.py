@@ -84,7 +84,7 @@ class Outcome:
         return not self.lost and not self.doubled and not self.set_aside and self.in_database == self.in_outbox
 
 
-def measure(folder: Path, plan: Plan, say: Say) -> dict[str, object]:
+def measure(folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
     """Kill at every rate on one centre; give the JSON document."""
     say("starting broker, database, ingest")
     with centre(folder, devices=DEVICES) as running:
