@@ -47,8 +47,9 @@ class Outcome:
     """What was seen. None: it did not come in time; a trouble that needs no action has none.
 
     `first_action` may be the fault itself, noticed (a link let go of); `first_rung` never is; `climbed` are all rungs
-    in order; `heard` counts the SpO2 values that arrived of the devices it hit. `lost` rows were accepted and did not arrive; `repeated` rows came once more from another outbox, which
-    ingest knows by their instant. `note`: what one should know of how it was played.
+    in order; `heard` counts the SpO2 values that arrived of the devices it hit. `lost` rows were accepted and did not
+    arrive; `repeated` rows came once more from another outbox, which ingest knows by their instant. `note`: what one
+    should know of how it was played.
     """
 
     fault: str
