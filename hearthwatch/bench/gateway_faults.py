@@ -230,7 +230,8 @@ def _in_words(outcome: Outcome) -> str:
     if outcome.left_out is not None:
         return f"left out, {outcome.left_out}"
     rung = f", {outcome.first_rung} after {outcome.first_rung_s} s" if outcome.first_rung else ""
+    action = f"{outcome.first_action} after {outcome.first_action_s} s" if outcome.first_action else "no action"
     return (
-        f"{outcome.first_action} after {outcome.first_action_s} s{rung}, data after {outcome.data_again_s} s: "
+        f"{action}{rung}, data after {outcome.data_again_s} s: "
         f"{'MISSED ' + ', '.join(outcome.missed) if outcome.missed else 'well'}"
     )
