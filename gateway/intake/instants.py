@@ -32,7 +32,7 @@ class Instants:
         self._last_beat: dict[str, Stamped] = {}
 
     def distinct(self, device: str, stamp: Stamp) -> Stamp:
-        """Give the stamp on its millisecond, or one just behind the device's last, on the wall's clock and the boot's."""
+        """Give the stamp on its millisecond, or one just behind the device's last, on both clocks."""
         last_mono_ms = self._last_mono_ms.get(device, stamp.mono_ms - 1)
         mono_ms = stamp.mono_ms + _behind_ms(stamp.mono_ms, last_mono_ms)
         wall_ms = stamp.wall_ms
