@@ -64,6 +64,7 @@ class Life:
 
     accepted: list[Reading]
     unaccepted_ms: float
+    unaccepted: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,7 @@ class Outcome:
 
     `lost`: told, and not in the database. `doubled`: there more than once, or counted by ingest as a repetition.
     `unaccepted_ms`: age of the oldest reading that was offered and not yet told as accepted, over the kills; 0 where
-    there was none.
+    there was none; `unaccepted`: how many such readings there were.
     """
 
     rate: int
@@ -90,6 +91,7 @@ class Outcome:
     doubled: int
     set_aside: int
     unaccepted_ms: dict[str, float] = field(default_factory=dict)
+    unaccepted: dict[str, float] = field(default_factory=dict)
 
     @property
     def goals(self) -> tuple[Goal, ...]:
@@ -137,7 +139,6 @@ def at_rate(running: Centre, folder: Path, plan: Plan, rate: int, say: Say) -> O
     told = [reading for life in lives for reading in life.accepted]
     found = _stored(running.dsn) - before
     account, _ = read_account(outbox)
-    ages = sorted(life.unaccepted_ms for life in lives)
     return Outcome(
         rate=rate,
         seed=plan.seed,
@@ -151,10 +152,8 @@ def at_rate(running: Centre, folder: Path, plan: Plan, rate: int, say: Say) -> O
         lost=sum((Counter(told) - found).values()),
         doubled=sum(count - 1 for count in found.values()) + _repeated(running.dsn, account.outbox_id),
         set_aside=len(list(folder.glob("*.unreadable-*"))),
-        unaccepted_ms={
-            name: round(ages[min(len(ages) - 1, int(len(ages) * part))], 2)
-            for name, part in (("p50", 0.5), ("p95", 0.95), ("max", 1.0))
-        },
+        unaccepted_ms=_parts([life.unaccepted_ms for life in lives]),
+        unaccepted=_parts([life.unaccepted for life in lives]),
     )
 
 
@@ -227,7 +226,17 @@ def _told(lines: list[list[Any]], killed_ns: int) -> Life:
     accepted = [tuple(reading) for what, *facts in lines if what == "accepted" for reading in facts[0]]
     offered_ns = [facts[1] for what, *facts in lines if what == "offered" and facts[1] <= killed_ns]
     waiting_ns = offered_ns[len(accepted) // READINGS_A_FRAME :]
-    return Life(accepted=accepted, unaccepted_ms=(killed_ns - waiting_ns[0]) / 1e6 if waiting_ns else 0.0)
+    return Life(
+        accepted=accepted,
+        unaccepted_ms=(killed_ns - waiting_ns[0]) / 1e6 if waiting_ns else 0.0,
+        unaccepted=READINGS_A_FRAME * len(waiting_ns),
+    )
+
+
+def _parts(values: list[float]) -> dict[str, float]:
+    ordered = sorted(values)
+    parts = (("p50", 0.5), ("p95", 0.95), ("max", 1.0))
+    return {name: round(ordered[min(len(ordered) - 1, int(len(ordered) * part))], 2) for name, part in parts}
 
 
 def _is_empty(outbox: Path) -> bool:
