@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
-from hearthwatch.bench.commands import conclude
+from hearthwatch.bench.commands import app, conclude
 from hearthwatch.bench.goals import Goal, at_least, at_most, exactly, verdict
 
 
@@ -50,3 +51,10 @@ def test_a_command_prints_its_verdict_and_ends_with_1_where_a_goal_is_missed(
         "well": not lost,
     }
     assert ("MISSED lost: 1 (asked 0)" in said.err) is bool(lost)
+
+
+@pytest.mark.parametrize("rates", ["fast", "100,0", "1.5"])
+def test_a_rate_that_is_none_is_named_before_anything_starts(rates: str) -> None:
+    done = CliRunner().invoke(app, ["gateway", "--rates", rates])
+    assert done.exit_code == 2
+    assert repr(rates) in done.output
