@@ -22,6 +22,7 @@ from uuid import UUID
 import psycopg
 
 from gateway.outbox.outbox import OutboxError, read_account
+from hearthwatch.bench.disk_probe import bare_fdatasync_ms
 from hearthwatch.bench.goals import Goal, at_most, exactly, verdict
 from hearthwatch.bench.ground import Centre, centre
 from hearthwatch.bench.kill_victim import DEVICES, READINGS_A_FRAME
@@ -75,7 +76,8 @@ class Outcome:
 
     `lost`: told, and not in the database. `doubled`: there more than once, or counted by ingest as a repetition.
     `unaccepted_ms`: age of the oldest reading that was offered and not yet told as accepted, over the kills; 0 where
-    there was none; `unaccepted`: how many such readings there were.
+    there was none; `unaccepted`: how many such readings there were. `bare_fdatasync_ms`: what the disk took
+    meanwhile for a page that is none of ours.
     """
 
     rate: int
@@ -92,6 +94,7 @@ class Outcome:
     set_aside: int
     unaccepted_ms: dict[str, float] = field(default_factory=dict)
     unaccepted: dict[str, float] = field(default_factory=dict)
+    bare_fdatasync_ms: dict[str, float] = field(default_factory=dict)
 
     @property
     def goals(self) -> tuple[Goal, ...]:
@@ -129,7 +132,10 @@ def at_rate(running: Centre, folder: Path, plan: Plan, rate: int, say: Say) -> O
     lengths_s = lifetimes_s(plan, rate)
     say(f"{len(lengths_s)} kills at {rate} readings a second, in {sum(lengths_s):.0f} s of life, seed {plan.seed}")
     lives: list[Life] = []
-    with _Victims(outbox, rate=rate, broker_port=running.broker_port) as victims:
+    with (
+        bare_fdatasync_ms(folder) as disk_ms,
+        _Victims(outbox, rate=rate, broker_port=running.broker_port) as victims,
+    ):
         for for_s in lengths_s:
             lives.append(victims.life(lambda: True, for_s=for_s))
             if len(lives) % TELL_EVERY == 0:
@@ -154,6 +160,7 @@ def at_rate(running: Centre, folder: Path, plan: Plan, rate: int, say: Say) -> O
         set_aside=len(list(folder.glob("*.unreadable-*"))),
         unaccepted_ms=_parts([life.unaccepted_ms for life in lives]),
         unaccepted=_parts([life.unaccepted for life in lives]),
+        bare_fdatasync_ms=_parts(disk_ms),
     )
 
 

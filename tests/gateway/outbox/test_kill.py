@@ -27,6 +27,7 @@ def test_nothing_accepted_is_lost_or_doubled_by_a_kill(running: Centre, tmp_path
     assert outcome.accepted > 0
     assert (outcome.lost, outcome.doubled, outcome.set_aside) == (0, 0, 0)
     assert outcome.in_database == outcome.in_outbox >= outcome.accepted
+    assert outcome.bare_fdatasync_ms["max"] >= outcome.bare_fdatasync_ms["p50"] > 0
     books = outcome.goals[:-1]  # the last is a time, which a busy machine may miss
     assert all(goal.met for goal in books)
     doubled = replace(outcome, doubled=1, in_database=outcome.in_database + 1)
