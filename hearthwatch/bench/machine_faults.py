@@ -11,7 +11,7 @@ from hearthwatch.bench.fault import Fault
 from hearthwatch.bench.fault_findings import Answer
 from hearthwatch.bench.fault_ground import FaultGround
 
-BROKER_AWAY_S = 60.0
+BROKER_AWAY_S, BROKER_CLOCK_SPEED = 60.0, 60.0  # together an hour of the patients' time
 DISK_FULL_S = 25.0
 DISK_BYTES = 8 * 1024 * 1024
 HOUR_S = 3600
@@ -114,11 +114,14 @@ def _has_noticed_the_jump(ground: FaultGround) -> bool:
 
 MACHINE_FAULTS = (
     Fault(
-        name="broker_away",
+        name="broker_away_an_hour",
         begin=_kill_broker,
         end=_start_broker,
         lasts_s=BROKER_AWAY_S,
+        settings={"FLUSH_S": "30", "RECONNECT_S_MAX": "30"},
         shows=_has_reconnected,
+        clock_speed=BROKER_CLOCK_SPEED,
+        note="clinical time is 60 times as fast: an hour's readings in 60 s; retries keep the machine's time, as ever",
     ),
     Fault(
         name="disk_full",  # a running outbox whose rows go out again may need no more room
@@ -134,6 +137,7 @@ MACHINE_FAULTS = (
         end=_empty_disk,
         lasts_s=DISK_FULL_S,
         expected_restarts=1,
+        note="started by hand: its start on a full disk is the trouble",
         shows=_disk_is_back,
         disk_bytes=DISK_BYTES,
     ),
@@ -143,6 +147,7 @@ MACHINE_FAULTS = (
         end=_restart_gateway,
         shows=_is_put_aside,
         expected_restarts=1,
+        note="the damage is found when the file is opened anew: the gateway is killed and started by hand",
     ),
     Fault(
         name="outbox_overwritten",  # nobody waits for the answer: what is read goes out meanwhile
