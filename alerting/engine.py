@@ -203,6 +203,8 @@ def _judge(state: EngineState, index: int, now: _Sample) -> list[PatientEvent]:
     begins = ~active & ~met & (phase == Phase.IDLE) & low & (recent_buckets == rule.building_buckets)
     ends = ~active & ~met & (phase == Phase.PENDING) & ~low
     cleared = _clearing(state, index, now, active)
+    if not (met | begins | ends | cleared).any():
+        return []
     said = np.select(
         [met, begins, ends, cleared], [int(Kind.RAISE), int(Kind.PENDING), int(Kind.DISCARD), int(Kind.CLEAR)], 0
     )
@@ -211,8 +213,6 @@ def _judge(state: EngineState, index: int, now: _Sample) -> list[PatientEvent]:
         [np.uint8(Phase.ACTIVE), np.uint8(Phase.PENDING), np.uint8(Phase.IDLE)],
         phase,
     )
-    if not said.any():
-        return []
     since = now.since_ms(rule.window_buckets + 1)
     return [
         PatientEvent(

@@ -5,11 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dashboards.database import Connection, records, rows
-from dashboards.gateways import FRESH_FOR, ClaimRow, DeviceRow, GatewayCard, GatewayRow, Standing, addresses_of, card_of
+from dashboards.gateways import ClaimRow, DeviceRow, GatewayCard, GatewayRow, Standing, addresses_of, card_of
+from dashboards.heartbeat import FRESH_S_MAX, FRESH_S_MIN, HEARTBEAT_S, HEARTBEATS_MISSED
 from dashboards.scope import Scope
 
 GATEWAYS_MOST = 100
 CANDIDATES_MOST = 12
+_JUDGED_BY = {
+    "beats": HEARTBEATS_MISSED,
+    "heartbeat_s": HEARTBEAT_S,
+    "fresh_s_min": FRESH_S_MIN,
+    "fresh_s_max": FRESH_S_MAX,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +45,7 @@ def gateway_in_scope(connection: Connection, scope: Scope, now: datetime, gatewa
 
 def counts(connection: Connection, scope: Scope, now: datetime) -> dict[Standing, int]:
     """Count the gateways in scope by how they stand."""
-    counted = records(connection, "fleet_counts", organisations=scope, fresh_since=now - FRESH_FOR)[0]
+    counted = records(connection, "fleet_counts", organisations=scope, now=now, **_JUDGED_BY)[0]
     return {standing: counted[standing.value] for standing in Standing}
 
 
@@ -68,7 +75,8 @@ def _rows(
         organisations=scope,
         wanted=wanted.strip(),
         gateway_id=gateway_id,
-        fresh_since=now - FRESH_FOR,
+        now=now,
+        **_JUDGED_BY,
         most=GATEWAYS_MOST,
     )
 

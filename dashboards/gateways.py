@@ -1,9 +1,10 @@
 """What may be shown of a gateway and its devices at an instant (core): old knowledge is never shown as live.
 
-A gateway speaks every minute. One that has not spoken for two of them is silent; what it said last is then history:
-its devices' signal strength and state, and who was near, go.
+A gateway says how often it speaks (mostly every minute). One that has missed two of its heartbeats is silent; what it
+said last is then history: its devices' signal strength and state, and who was near, go.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,10 +12,9 @@ from enum import StrEnum
 
 from dashboards.heartbeat import DeviceWord, Heartbeat, NeighbourWord, read_heartbeat
 
-HEARTBEAT_EVERY = timedelta(seconds=60)
-FRESH_FOR = 2 * HEARTBEAT_EVERY
 _SAYS_NOTHING = "bluetooth_sig"
 """The driver of standard devices: its product names the standard and no device."""
+_DRIVER = re.compile(r"[a-z0-9_]{1,64}")
 _BARS_FROM_DBM = (-90, -80, -70, -60)
 """So strong a signal, so many bars."""
 
@@ -170,9 +170,10 @@ def card_of(
     now: datetime,
 ) -> GatewayCard:
     """Judge a gateway at `now`; `claims` are its own, `known` the registered devices, `scope` whom one may see."""
-    standing = standing_of(row, now)
     said = None if row.heartbeat is None else read_heartbeat(row.heartbeat)
-    fresh_until = row.heartbeat_at + FRESH_FOR if standing is Standing.ONLINE and row.heartbeat_at else None
+    good_until = row.heartbeat_at + said.fresh_for if said and row.heartbeat_at else None
+    standing = _standing(row, good_until, now)
+    fresh_until = good_until if standing is Standing.ONLINE else None
     told = {word.address: word for word in said.devices} if said else {}
     claimed = {claim.device_key: claim for claim in claims}
     sight = _Sight(row.heartbeat_at, fresh_until, known, frozenset(scope))
@@ -200,14 +201,21 @@ def addresses_of(rows: Iterable[GatewayRow], claims: Iterable[ClaimRow]) -> list
     return sorted(heard | {claim.device_key for claim in claims})
 
 
-def standing_of(row: GatewayRow, now: datetime) -> Standing:
-    """Say whether a gateway is there."""
+def _standing(row: GatewayRow, good_until: datetime | None, now: datetime) -> Standing:
     if row.online is None:
         return Standing.NEVER
     if not row.online:
         return Standing.OFFLINE
-    heard = row.heartbeat_at is not None and now - row.heartbeat_at <= FRESH_FOR
-    return Standing.ONLINE if heard else Standing.SILENT
+    return Standing.ONLINE if good_until is not None and now <= good_until else Standing.SILENT
+
+
+def driver_to_claim(said: str | None) -> str | None:
+    """Give the driver that a claim is to name, by what the gateway takes the device for; None: it chooses each time.
+
+    A make is known by its name or mark, which a poor advertisement may lack another day. Standard devices show what
+    they are on every link, and one of them may turn out to speak its maker's protocol as well.
+    """
+    return said if said is not None and said != _SAYS_NOTHING and _DRIVER.fullmatch(said) else None
 
 
 class _Sight:
@@ -256,7 +264,7 @@ class _Sight:
         assert self._heard_at is not None, "who has said nothing has no neighbours"
         known = self._known.get(word.address)
         heard_at = self._heard_at - timedelta(seconds=word.age_s)
-        until = heard_at + FRESH_FOR if self._fresh_until and now <= heard_at + FRESH_FOR else None
+        until = self._fresh_until and self._fresh_until - timedelta(seconds=word.age_s)
         return NeighbourCard(
             address=word.address,
             name=word.name,
@@ -266,7 +274,7 @@ class _Sight:
             streams=word.streams,
             wellness=word.wellness,
             heard_at=heard_at,
-            signal=self._signal(word.rssi, until),
+            signal=self._signal(word.rssi, until if until is not None and now <= until else None),
             wearer=self._wearer(known),
             registered=known is not None,
             read_by=known.read_by if known else [],

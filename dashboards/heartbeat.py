@@ -11,6 +11,12 @@ from typing import Any
 
 ENTRIES_MOST = 64
 TEXT_CHARACTERS_MOST = 200
+HEARTBEAT_S = 60.0
+"""How often a gateway speaks that does not say it."""
+HEARTBEATS_MISSED = 2
+"""So many missed make a word old."""
+FRESH_S_MIN, FRESH_S_MAX = 30.0, 7200.0
+"""A word is good for so long at least, since networks tarry, and at most, however rarely its gateway means to speak."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +88,9 @@ class NeighbourWord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat:
-    """All of it."""
+    """All of it; `fresh_for`: how long it may pass for news."""
 
+    fresh_for: timedelta
     synchronised: bool | None
     clock_jumps: int
     adapters: tuple[AdapterWord, ...]
@@ -105,6 +112,7 @@ def read_heartbeat(document: object) -> Heartbeat:
     clock, config, recovery = word.part("clock"), word.part("config"), word.part("recovery")
     last = recovery.part("last")
     return Heartbeat(
+        fresh_for=_fresh_for(word.number("heartbeat_s")),
         synchronised=clock.flag("synchronised"),
         clock_jumps=clock.whole("jumps") or 0,
         adapters=tuple(_adapter(entry) for entry in word.parts("adapters")),
@@ -126,6 +134,11 @@ def read_heartbeat(document: object) -> Heartbeat:
         certificate_expires_at=word.part("certificate").instant("expires_at"),
         version=word.part("versions").text("hearthwatch"),
     )
+
+
+def _fresh_for(heartbeat_s: float | None) -> timedelta:
+    said_s = HEARTBEAT_S if heartbeat_s is None else heartbeat_s
+    return timedelta(seconds=min(max(HEARTBEATS_MISSED * said_s, FRESH_S_MIN), FRESH_S_MAX))
 
 
 def _adapter(entry: "_Word") -> AdapterWord:

@@ -159,24 +159,37 @@ SELECT signal,
 
 -- name: fleet
 -- The gateways in scope with their newest words, those that are not there first; by place, id or organisation.
+-- Who is there: as dashboards/gateways.py judges it.
 SELECT g.gateway_id, g.place, g.organisation_id, g.organisation_name, g.organisation_name_en, o.time_zone,
        s.online, s.received_at, s.heartbeat_at, s.heartbeat
   FROM care_gateway g JOIN care_organisation o USING (organisation_id)
   LEFT JOIN gateway_status s USING (gateway_id)
+  CROSS JOIN LATERAL (
+    SELECT s.online AND s.heartbeat_at >= %(now)s - make_interval(
+        secs => least(greatest(%(beats)s * coalesce(
+            jsonb_path_query_first(s.heartbeat, 'strict $.heartbeat_s ? (@ > -1e15 && @ < 1e15)', '{}', true)::numeric,
+            %(heartbeat_s)s), %(fresh_s_min)s), %(fresh_s_max)s)::float8) AS live
+  ) AS judged
  WHERE g.organisation_id = ANY (%(organisations)s)
    AND (%(gateway_id)s::text IS NULL OR g.gateway_id = %(gateway_id)s)
    AND strpos(lower(concat_ws(' ', g.place, g.gateway_id, g.organisation_name, g.organisation_name_en)),
               lower(%(wanted)s)) > 0
- ORDER BY coalesce(s.online AND s.heartbeat_at >= %(fresh_since)s, false), g.place, g.gateway_id
+ ORDER BY coalesce(judged.live, false), g.place, g.gateway_id
  LIMIT %(most)s;
 
 -- name: fleet_counts
 -- How many gateways in scope are there, silent, gone, and never heard of.
-SELECT count(*) FILTER (WHERE s.online AND s.heartbeat_at >= %(fresh_since)s) AS online,
-       count(*) FILTER (WHERE s.online AND coalesce(s.heartbeat_at < %(fresh_since)s, true)) AS silent,
+SELECT count(*) FILTER (WHERE judged.live) AS online,
+       count(*) FILTER (WHERE s.online AND judged.live IS NOT TRUE) AS silent,
        count(*) FILTER (WHERE NOT s.online) AS offline,
        count(*) FILTER (WHERE s.online IS NULL) AS never
   FROM care_gateway g LEFT JOIN gateway_status s USING (gateway_id)
+  CROSS JOIN LATERAL (
+    SELECT s.online AND s.heartbeat_at >= %(now)s - make_interval(
+        secs => least(greatest(%(beats)s * coalesce(
+            jsonb_path_query_first(s.heartbeat, 'strict $.heartbeat_s ? (@ > -1e15 && @ < 1e15)', '{}', true)::numeric,
+            %(heartbeat_s)s), %(fresh_s_min)s), %(fresh_s_max)s)::float8) AS live
+  ) AS judged
  WHERE g.organisation_id = ANY (%(organisations)s);
 
 -- name: fleet_claims

@@ -116,11 +116,21 @@ def noise(*, seed: int = 1, flagged_share: float = 0.85, spike_max_s: float = 5.
     return course
 
 
-def restless(*, seed: int = 1, step_s: float = 0.005) -> Course:
-    """Build a pulse that is another one every few ms, for devices that speak fast: no sample repeats the last."""
-    return lambda seconds: State(
-        spo2_percent=97.0, pulse_per_min=60.0 + (seed + seconds // step_s) % 40, perfusion_percent=3.0
-    )
+def restless(*, seed: int = 1, step_s: float = 0.00005) -> Course:
+    """Build values that are others every step and the same only 40,000 steps later, for devices that speak fast.
+
+    No sample repeats the last, however near to it a busy machine takes it: the same bytes at once are an echo.
+    """
+
+    def course(seconds: float) -> State:
+        step = int(seed * 7919 + seconds / step_s)
+        return State(
+            spo2_percent=95.0 + step // 40 % 5,
+            pulse_per_min=60.0 + step % 40,
+            perfusion_percent=1.0 + step // 200 % 200 / 10,
+        )
+
+    return course
 
 
 def blood_pressure(

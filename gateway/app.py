@@ -1,10 +1,9 @@
 """Runs a gateway: opens what it stands on, lives until it is told to stop, and takes it down in order."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from bleak.backends.client import BaseBleakClient
@@ -28,6 +27,7 @@ from vitals.topics import Leaf
 DRAIN_S_MAX = 5.0
 LAST_WORDS_S_MAX = 3.0
 
+T = TypeVar("T")
 log = structlog.get_logger()
 
 
@@ -122,25 +122,33 @@ async def _take_down(
             async with asyncio.timeout(DRAIN_S_MAX):
                 await gateway.intake.drained()
     await _ended(intake, *others)
-    deadline_s = time.monotonic() + LAST_WORDS_S_MAX
-    await gateway.courier.flush()
-    while gateway.uplink.connected and gateway.courier.window.in_flight and time.monotonic() < deadline_s:
-        await asyncio.sleep(0.02)
-        await gateway.courier.flush()
+    await _tried("not all is sent and stored, it waits in the outbox", _sent(gateway))
     gateway.uplink.publish(Leaf.STATUS, OFFLINE, retain=True)
     await gateway.uplink.settled(timeout_s=1.0)
     await gateway.uplink.stop()
-    await _leave_word(gateway)
+    word = await _tried("the last facts are not told", gateway.heartbeat.payload())
+    await _tried("no last word is left", gateway.status_file.end(offline(word) if word else OFFLINE))
     log.info("gateway stopped")
 
 
-async def _leave_word(gateway: Gateway) -> None:
-    """Leave the last facts for whoever stands at the box, and that nothing runs any more."""
-    word = OFFLINE
-    with suppress(OutboxError, TimeoutError):
+async def _sent(gateway: Gateway) -> None:
+    """Send what lies in the outbox until nothing is on its way any more."""
+    await gateway.courier.flush()
+    while gateway.uplink.connected and gateway.courier.window.in_flight:
+        await asyncio.sleep(0.02)
+        await gateway.courier.flush()
+
+
+async def _tried(failure: str, last: Coroutine[Any, Any, T]) -> T | None:
+    """Do one of the last things, within its time; whatever becomes of it, the others are done and the process ends."""
+    try:
         async with asyncio.timeout(LAST_WORDS_S_MAX):
-            word = offline(await gateway.heartbeat.payload())
-    await gateway.status_file.end(word)
+            return await last
+    except (OutboxError, TimeoutError) as exc:
+        log.warning(failure, error=str(exc) or f"not done within {LAST_WORDS_S_MAX:g} s")
+    except Exception as exc:  # the outermost end: nobody is left to begin anew
+        log.error(failure, error=f"{type(exc).__name__}: {exc}", exc_info=exc)
+    return None
 
 
 def _earlier_boots(settings: GatewaySettings, timekeeper: Timekeeper) -> Boots:

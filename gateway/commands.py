@@ -19,7 +19,6 @@ from gateway.command.enrol import enrol
 from gateway.command.quiet import quiet
 from gateway.command.selftest import selftest
 from gateway.command.status import status
-from gateway.identity.tls import client_context
 from gateway.outbox.outbox import OutboxError
 from gateway.settings import GatewaySettings, load_settings
 from vitals.clock import ClinicalClock
@@ -51,8 +50,6 @@ def run(
     try:
         settings = load_settings(config)
         clock = clinical_clock()
-        if settings.broker_ca_file:
-            client_context(settings.broker_ca_file, settings.broker_certificate_file, settings.broker_key_file)
     except ValueError as exc:
         fail(str(exc), code=2)
     configure_logging(log_format)

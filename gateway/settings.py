@@ -1,8 +1,10 @@
 """The gateway's settings: one frozen class, read once, from the environment and a TOML file; unknown keys are errors.
 
-Environment: HEARTHWATCH_GATEWAY_<NAME>, lists as JSON. The environment wins over the file.
+Environment: HEARTHWATCH_GATEWAY_<NAME>, lists and tables as JSON. The environment wins over the file. A plain pydantic
+model, unlike the other rooms': pydantic_settings loads its readers of other sources, 1.5 MB of a small box's memory.
 """
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -10,9 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
-from pydantic_settings import SettingsError as UnreadableVariable
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from gateway.alarm.settings import LocalAlarmSettings
 from gateway.box.machine import ClockTrust
@@ -32,10 +32,10 @@ class SettingsError(ValueError):
     """A setting is unknown, missing or wrong; the message names it."""
 
 
-class GatewaySettings(BaseSettings):
+class GatewaySettings(BaseModel):
     """Everything that can be set on a gateway."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
     gateway_id: str = Field(description="this gateway's name: in its topics, its MQTT client id, its certificate")
     broker_host: str = Field(default="localhost", description="the MQTT broker's host name or address")
@@ -160,30 +160,36 @@ class GatewaySettings(BaseSettings):
 
 def load_settings(file: Path | None, environment: Mapping[str, str] = os.environ) -> GatewaySettings:
     """Read environment and file, else the file that CONFIG names. Raises SettingsError, naming every wrong key."""
-    unknown = sorted(
-        name
-        for name in environment
-        if name.upper().startswith(PREFIX)
-        and name != CONFIG
-        and name.upper()[len(PREFIX) :].lower() not in GatewaySettings.model_fields
-    )
+    variables = _variables(environment)
     if file is None and environment.get(CONFIG):
         file = Path(environment[CONFIG])
-    if unknown:
-        raise SettingsError(f"unknown setting in the environment: {', '.join(unknown)}")
     try:
         document: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8")) if file else {}
     except OSError as exc:
         raise SettingsError(f"{file}: {exc.strerror}") from exc
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
         raise SettingsError(f"{file}: {exc}") from exc
-    named = {name.upper() for name in environment}
-    from_file = {key: value for key, value in document.items() if f"{PREFIX}{key.upper()}" not in named}
     try:
-        return GatewaySettings(**from_file)
+        return GatewaySettings(**document | {name: _parsed(name, text) for name, text in variables.items()})
     except ValidationError as exc:
         known = (*GatewaySettings.model_fields, *LocalAlarmSettings.model_fields)
         raise SettingsError("; ".join(in_words(each, known) for each in exc.errors())) from exc
-    except UnreadableVariable as exc:
-        name = next((name for name in GatewaySettings.model_fields if f'"{name}"' in str(exc)), "a setting")
-        raise SettingsError(f"{PREFIX}{name.upper()} is no JSON, as a list or a table must be") from exc
+
+
+def _variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """Pick the settings out of an environment, by the names of their fields. Raises SettingsError."""
+    ours = {name: text for name, text in environment.items() if name.upper().startswith(PREFIX) and name != CONFIG}
+    fields = {name: name[len(PREFIX) :].lower() for name in ours}
+    if unknown := sorted(name for name, field in fields.items() if field not in GatewaySettings.model_fields):
+        raise SettingsError(f"unknown setting in the environment: {', '.join(unknown)}")
+    return {fields[name]: text for name, text in ours.items()}
+
+
+def _parsed(field: str, text: str) -> object:
+    """Parse a variable as far as pydantic does not: a list or a table. Raises SettingsError."""
+    if not isinstance(GatewaySettings.model_fields[field].default, tuple | BaseModel):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError as exc:
+        raise SettingsError(f"{PREFIX}{field.upper()} is no JSON, as a list or a table must be") from exc

@@ -22,7 +22,6 @@ from gateway.claims.claims import Claim
 from gateway.claims.desk import ClaimDesk
 from gateway.clocks.boots import Boots
 from gateway.clocks.placing import Stamped
-from gateway.identity.tls import certificate_end
 from gateway.intake.intake import Intake
 from gateway.outbox.door import OutboxDoor
 from gateway.outbox.outbox import set_aside_count
@@ -72,7 +71,9 @@ class Gateway:
             now=lambda: timekeeper.stamp().wall,
         )
         self.heartbeat = Heartbeat(
-            self._parts(), every_s=timekeeper.clock.machine_s(timedelta(seconds=settings.heartbeat_s))
+            self._parts(),
+            every_s=timekeeper.clock.machine_s(timedelta(seconds=settings.heartbeat_s)),
+            clinical_s=settings.heartbeat_s,
         )
         self.uplink = Uplink(
             broker_address(settings),
@@ -109,6 +110,7 @@ class Gateway:
         self.fleet = Fleet(
             claim_all=settings.claim_all,
             devices_max=settings.devices_max,
+            crashes=self.crashes,
             on_neighbour=lambda: self.heartbeat.beat_soon(),
         )
         self.radio = Radio(radios, self.stack, self.fleet.seen)
@@ -152,7 +154,8 @@ class Gateway:
             uplink=self._uplink_state,
             claims=self.claims.report,
             local_alarm=self.bell.report,
-            certificate_end=certificate_end(self.settings.broker_certificate_file),
+            crashes=self._crashes,
+            certificate_end=lambda: self.uplink.certificate_end,
         )
 
     def _ring(self, rows: Sequence[Stamped]) -> None:
@@ -189,10 +192,15 @@ class Gateway:
 
         return UplinkState(
             connects=self.uplink.connects,
+            trouble=self.uplink.trouble,
             stored_age_s=age_s(centre.stored_at_ms),
             centre_reachable=centre.said_reachable,
             unreachable_for_s=age_s(centre.unreachable_since_ms),
         )
+
+    def _crashes(self) -> dict[str, int]:
+        """Count the crashes of each part that had some; the thread to the broker is one of them."""
+        return {name: count for name, count in {**self.crashes, "uplink": self.uplink.crashes}.items() if count}
 
     async def _is_safe(self) -> bool:
         """Say whether all that was accepted lies on the disk, so that a reboot loses nothing."""

@@ -3,8 +3,27 @@
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
-import structlog
+
+@contextmanager
+def _as_if_not_installed(*names: str) -> Iterator[None]:
+    """Let nobody find these libraries meanwhile: None in sys.modules says so (Python Reference, The module cache)."""
+    modules: dict[str, Any] = sys.modules
+    absent = [name for name in names if name not in modules]
+    modules.update(dict.fromkeys(absent))
+    try:
+        yield
+    finally:
+        for name in absent:
+            del modules[name]
+
+
+# structlog loads them where they are there, for tracebacks and threads of a kind we do not use: 3.5 and 1 MB a process.
+with _as_if_not_installed("rich", "greenlet"):
+    import structlog
 
 LEVEL_VARIABLE = "HEARTHWATCH_LOG_LEVEL"
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")

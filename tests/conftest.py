@@ -1,8 +1,12 @@
-"""The test rig: real servers, started once per session on ports of their own, and a fresh database per test."""
+"""The test rig: real servers, started once per process on ports of their own, and a fresh database per test.
+
+Tests run in several processes at once, a file in one of them: processes share nothing but the caches.
+"""
 
 import itertools
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -20,10 +24,30 @@ from hearthwatch.services.timescale import NoTimescale, Timescale
 from tests.rigs import rig1 as rig1
 from tests.rigs import rig2 as rig2
 
+WORKERS_PER_CORE = 2  # most of a test's time is waiting
 REPOSITORY = Path(__file__).resolve().parents[1]
 TEMPLATE = "migrated"
 Templates = Callable[[Postgres], str]
 _numbers = itertools.count(1)
+
+
+def pytest_configure() -> None:
+    """Let processes under test hear Ctrl-C also where the shell started us in its background, which ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Give each core two workers; files and single tests named on the command line are done before those are up."""
+    if all(".py" in argument for argument in config.args):
+        return 0
+    return WORKERS_PER_CORE * len(os.sched_getaffinity(0))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that all workers end together."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @pytest.fixture(scope="session")

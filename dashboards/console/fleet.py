@@ -11,7 +11,7 @@ from care.claims import ClaimRefused, ClaimWish, usually_continuous
 from care.claims import Wearer as NewWearer
 from care.registry import DeviceKind
 from dashboards import board, fleet
-from dashboards.gateways import DeviceCard, GatewayCard, NeighbourCard, Standing, Wearer
+from dashboards.gateways import DeviceCard, GatewayCard, NeighbourCard, Standing, Wearer, driver_to_claim
 from dashboards.web import Posted, SignedIn, Visit
 
 KEEP, NOBODY, PATIENT = "keep", "nobody", "patient:"
@@ -38,6 +38,11 @@ class Offer:
         """Whether the device is worn all the time, as far as the gateway knows its make; else as most of its kind."""
         streams = self.seen.streams if isinstance(self.seen, NeighbourCard) else None
         return usually_continuous(self.kind) if streams is None else streams
+
+    @property
+    def driver(self) -> str | None:
+        """The driver that the claim will name, as its gateway knows the make; None: that chooses at each link."""
+        return driver_to_claim(self.seen.driver)
 
     @property
     def wellness(self) -> bool:
@@ -86,7 +91,8 @@ def make(
     if wearer not in (KEEP, NOBODY) and not wearer.startswith(PATIENT):
         return _form(visit, offer, "", trouble=visit.words.gettext("Choose who wears it."))
     try:
-        claim_offer(visit, offer, wearer, continuous=offer.continuous if not worn else worn == "continuous")
+        continuous = offer.continuous if not worn else worn == "continuous"
+        claim_offer(visit, offer, wearer, continuous=continuous, driver=offer.driver)
     except ClaimRefused as refused:
         return _form(visit, offer, "", trouble=visit.words.pgettext("claim_refused", refused.obstacle))
     return _done(visit, gateway_id, "claimed", offer)
@@ -128,7 +134,7 @@ def offer_of(visit: Visit, gateway_id: str, address: str) -> Offer:
     )
 
 
-def claim_offer(visit: Visit, offer: Offer, wearer: str, *, continuous: bool, driver: str | None = None) -> None:
+def claim_offer(visit: Visit, offer: Offer, wearer: str, *, continuous: bool, driver: str | None) -> None:
     """Claim a device for who wears it: "keep", "nobody", "patient:<key>". Raises ClaimRefused, HTTPException."""
     if offer.wearer is not None and offer.wearer.hidden and wearer != KEEP:
         raise HTTPException(status_code=403, detail="the device is worn by a patient of another centre")

@@ -75,7 +75,10 @@ class GatewayOut(BaseModel):
 
 
 class Claim(BaseModel):
-    """Who wears a device from now on: a patient's key; without one nobody, or with `keep_wearer` who wears it now."""
+    """Who wears a device from now on: a patient's key; without one nobody, or with `keep_wearer` who wears it now.
+
+    `driver`: left out, what the gateway takes the device for; null, the gateway chooses at each link.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -110,7 +113,8 @@ def claim(visit: Called, gateway_id: str, address: Address, wish: Claim) -> Gate
     wearer = KEEP if wish.keep_wearer else NOBODY if wish.patient_key is None else f"{PATIENT}{wish.patient_key}"
     continuous = offer.continuous if wish.continuous is None else wish.continuous
     try:
-        claim_offer(visit, offer, wearer, continuous=continuous, driver=wish.driver)
+        driver = wish.driver if "driver" in wish.model_fields_set else offer.driver
+        claim_offer(visit, offer, wearer, continuous=continuous, driver=driver)
     except ClaimRefused as refused:
         raise HTTPException(status_code=409, detail=str(refused)) from refused
     return _gateway(gateway_of(visit, gateway_id))

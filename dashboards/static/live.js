@@ -72,6 +72,19 @@
     event.detail.shouldSwap = false;
     part.dataset.missed = "episode";
   });
+  // The keyboard stays where it was: on what came in the place of what had it.
+  const tag = (element) => element.cloneNode(false).outerHTML;
+  let focused = null;
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const part = event.detail.target;
+    focused = part.matches("[data-refresh]") && part.contains(document.activeElement) ? tag(document.activeElement) : null;
+  });
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (focused === null) return;
+    const same = [...event.detail.target.querySelectorAll("a, button, input, summary")].find((each) => tag(each) === focused);
+    if (same) same.focus({ preventScroll: true });
+    focused = null;
+  });
   const release = () => { setTimeout(() => { pressedAt = -HOLD_MS; catchUp(); }, 150); };
   addEventListener("pointerdown", () => { pressedAt = performance.now(); }, true);
   addEventListener("pointerup", release, true);

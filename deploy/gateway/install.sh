@@ -141,6 +141,7 @@ install_program() {
         "$new/bin/pip" install --quiet --no-cache-dir --only-binary :all: --require-hashes \
             -r "$here/requirements.lock" >&2
         "$new/bin/pip" install --quiet --no-cache-dir --no-index --no-deps --no-build-isolation "$source" >&2
+        compile_bytecode
         "$new/bin/hearthwatch" --version > /dev/null || die "the installed program does not start"
         : > "$new/.complete"
     fi
@@ -160,6 +161,12 @@ install_program() {
 export HEARTHWATCH_GATEWAY_CONFIG
 exec $program/venv/bin/hearthwatch "\$@"
 WRAPPER
+}
+
+# Pip does it unless it is set up not to. The service can not: its system is read-only, and a gateway that compiles
+# at each start starts later and takes 6 MB more, for as long as it runs.
+compile_bytecode() {
+    "$new/bin/python" -m compileall -q "$new/lib" >&2 || say "some files can not be compiled: named above"
 }
 
 fingerprint_of_version() {    # of everything that is installed: the same twice is installed once
@@ -211,24 +218,34 @@ switch_on() {
 }
 
 uninstall() {
-    if [ -e "$command" ] && [ -e "$settings/gateway.toml" ]; then
-        say "what lies in the outbox: $("$command" gateway status 2> /dev/null || echo 'it can not be read')"
-    fi
     if has systemctl; then
         systemctl --quiet disable "$unit" 2> /dev/null || true
         ! runs_systemd || systemctl stop "$unit" 2> /dev/null || true
     fi
+    waiting=$(count_waiting)    # after the last that it could send, and while there is a program that can count
     printf '%s\n%s\n%s\n' "$files" "$files_reboot" "$files_alarm" | while read -r _ place; do rm -f "$place"; done
     rmdir "/etc/systemd/system/$unit.d" 2> /dev/null || true
     rm -rf "$program" "$command"
     ! runs_systemd || { systemctl daemon-reload; systemctl reload dbus; }
+    say "removed: the program ($program), $command, the service and its rules"
     if [ -n "$purge" ]; then
         rm -rf "$settings" "$state" "$runtime"
         ! id hearthwatch > /dev/null 2>&1 || userdel hearthwatch
-        say "removed, with key, settings and outbox; at the site: hearthwatch site revoke NAME"
+        say "removed: key and settings ($settings), the user hearthwatch"
+        say "removed: the outbox ($state), with $waiting readings that the centre had not stored"
+        say "at the site: hearthwatch site revoke NAME"
     else
-        say "removed; key and settings stay in $settings, readings in $state (--purge removes them too)"
+        say "kept: key and settings ($settings), the user hearthwatch"
+        say "kept: the outbox ($state), with $waiting readings that the centre has not stored"
+        say "--uninstall --purge removes these too"
     fi
+}
+
+count_waiting() {
+    [ -e "$state/outbox.sqlite" ] || { echo no; return; }
+    "$command" gateway status 2> /dev/null \
+        | "$program/venv/bin/python" -c 'import json, sys; print(json.load(sys.stdin)["outbox"]["depth"])' 2> /dev/null \
+        || echo 'an unknown number of'
 }
 
 main "$@"

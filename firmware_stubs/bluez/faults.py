@@ -42,6 +42,7 @@ class Trouble(StrEnum):
     UNKNOWN_OBJECT = "unknown_object"
     NOT_READY = "not_ready"
     NO_REPLY = "no_reply"
+    NOT_CONNECTED = "not_connected"
 
 
 class Cure(IntEnum):
@@ -100,6 +101,7 @@ _ERRORS: dict[Trouble, Callable[[], DBusError]] = {
     Trouble.UNKNOWN_OBJECT: lambda: dbus_error("UnknownObject", "Method doesn't exist\n"),
     Trouble.NOT_READY: lambda: bluez_error("NotReady", "Resource Not Ready"),
     Trouble.NO_REPLY: lambda: dbus_error("NoReply", "Did not receive a reply."),
+    Trouble.NOT_CONNECTED: lambda: failed("Not connected"),
 }
 
 

@@ -23,7 +23,7 @@ Act = Callable[[], Awaitable[None]]
 
 
 class InitSystem:
-    """Restarts units by name and reboots. `restarts` and `reboots` tell what was done.
+    """Restarts units by name and reboots, one job after the other. `restarts` and `reboots` tell what was done.
 
     While `is_allowed` is False whoever asks is refused, as by polkit.
     """
@@ -35,11 +35,12 @@ class InitSystem:
         self._units = units
         self._reboot = reboot
         self._jobs = itertools.count(1)
+        self._job = asyncio.Lock()
         self._working: set[asyncio.Task[None]] = set()
 
     @contextlib.asynccontextmanager
     async def on(self, address: str) -> AsyncIterator[None]:
-        """Answer on the bus at `address` until the end of the block, or until that bus is gone."""
+        """Answer on the bus at `address` until the end of the block, or until that bus is gone; what was begun ends."""
         bus = await connect(address)
         tree = ObjectTree(bus)
         tree.add(SYSTEMD_PATH, self._systemd(tree))
@@ -53,6 +54,7 @@ class InitSystem:
                 bus.disconnect()
             with contextlib.suppress(EOFError, OSError):
                 await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
+            await asyncio.gather(*self._working, return_exceptions=True)
 
     def _systemd(self, tree: ObjectTree) -> Interface:
         async def restart(call: Call) -> Reply:
@@ -69,20 +71,25 @@ class InitSystem:
         return Interface(name=SYSTEMD_MANAGER, properties={}, methods={"RestartUnit": ("ss", restart)})
 
     async def _run(self, tree: ObjectTree, number: int, job: str, unit: str) -> None:
-        await self._units[unit]()
+        async with self._job:
+            await self._units[unit]()
         tree.emit(SYSTEMD_PATH, SYSTEMD_MANAGER, "JobRemoved", "uoss", number, job, unit, "done")
 
     def _logind(self) -> Interface:
         async def reboot(_call: Call) -> None:
             self._must_be_allowed()
             self.reboots += 1
-            self._begin(self._reboot())
+            self._begin(self._go_down())
 
         async def can_reboot(_call: Call) -> Reply:
             return Reply(signature="s", body=["yes" if self.is_allowed else "no"])
 
         methods = {"Reboot": ("b", reboot), "CanReboot": ("", can_reboot)}
         return Interface(name=LOGIND_MANAGER, properties={}, methods=methods)
+
+    async def _go_down(self) -> None:
+        async with self._job:
+            await self._reboot()
 
     def _must_be_allowed(self) -> None:
         if not self.is_allowed:

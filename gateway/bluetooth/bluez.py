@@ -5,6 +5,7 @@ connection tells that the bus itself is gone. At every beginning of a bluetoothd
 """
 
 import asyncio
+import os
 from contextlib import suppress
 from typing import Any
 
@@ -47,8 +48,9 @@ class BlueZ:
         """Keep a connection to the bus, for ever; without one everything counts as gone."""
         attempt, trouble = 0, ""
         while True:
-            bus = MessageBus(bus_type=BusType.SYSTEM)
+            bus: MessageBus | None = None
             try:
+                bus = MessageBus(bus_type=BusType.SYSTEM)  # raises for an address that is none
                 await within(CALL_S_MAX, bus.connect())
                 self._bus, self.has_bus = bus, True
                 await self._watch(bus, listener)
@@ -56,15 +58,17 @@ class BlueZ:
                 await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
                 raise EOFError("the connection to the bus ended")
             except (*_TROUBLE, StackError) as exc:
-                if trouble != (trouble := f"{type(exc).__name__}: {exc}"):
-                    log.error("no D-Bus, trying again and again", error=trouble)
+                address = os.environ.get("DBUS_SYSTEM_BUS_ADDRESS", "the system's own")
+                if trouble != (trouble := f"{address}: {type(exc).__name__}: {exc}"):
+                    log.error("no D-Bus, trying again and again", address=address, error=f"{type(exc).__name__}: {exc}")
                 self._bus, self.has_bus = None, False
                 self._vanished(listener)
             finally:
                 self._bus, self.has_bus = None, False
                 self._stop_introducing()
-                with suppress(*_TROUBLE):
-                    bus.disconnect()
+                if bus is not None:
+                    with suppress(*_TROUBLE):
+                        bus.disconnect()
             await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
             attempt += 1
 

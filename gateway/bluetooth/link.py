@@ -26,6 +26,8 @@ _WANTS_BOND = frozenset(
         BleakGATTProtocolErrorCode.INSUFFICIENT_ENCRYPTION,
     }
 )
+_GONE = "Not connected"
+"""BlueZ's word (src/gatt-client.c) and bleak's own for an operation on a link that has gone."""
 _NOT_PAIRED = ("org.bluez.Error.NotPermitted", "Not paired")
 
 log = structlog.get_logger()
@@ -37,6 +39,10 @@ class LinkError(Exception):
 
 class MustBond(LinkError):
     """The device wants to be paired with first."""
+
+
+class LinkGone(LinkError):
+    """There is no link any more, whatever bluetoothd says of it elsewhere."""
 
 
 class Refused(LinkError):
@@ -127,8 +133,13 @@ def _as_link_error(what: str) -> Iterator[None]:
     except BleakGATTProtocolError as exc:
         kind = MustBond if exc.code in _WANTS_BOND else Refused
         raise kind(f"{what}: {exc}") from exc
-    except BleakDBusError as exc:
-        kind_ = MustBond if (exc.dbus_error, exc.dbus_error_details) == _NOT_PAIRED else LinkError
-        raise kind_(f"{what}: {exc}") from exc
     except RADIO_ERRORS as exc:
-        raise LinkError(f"{what}: {type(exc).__name__}: {exc}") from exc
+        raise _kind_of(exc)(f"{what}: {type(exc).__name__}: {exc}") from exc
+
+
+def _kind_of(error: BaseException) -> type[LinkError]:
+    if not isinstance(error, BleakDBusError):
+        return LinkGone if str(error) == _GONE else LinkError
+    if (error.dbus_error, error.dbus_error_details) == _NOT_PAIRED:
+        return MustBond
+    return LinkGone if error.dbus_error_details == _GONE else LinkError

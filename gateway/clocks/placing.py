@@ -112,7 +112,7 @@ def _when(decoded: Decoded, stamp: Stamp, place: Place, clock_offset_s: float | 
     if decoded.mode is Mode.CONTINUOUS:
         return _When(acquisition=Acquisition.CONTINUOUS, measured_at=stamp.wall)
     if decoded.device_time is None:
-        return _made_now(stamp)
+        return _without_time(decoded, stamp) if decoded.from_storage else _made_now(stamp)
     device_time = instant(decoded.device_time, place.zone)
     if device_time is None:
         return _without_time(decoded, stamp)

@@ -57,7 +57,10 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoded:
-    """One payload's meaning; `device_time` is the device's civil time without a zone, None where it gave none."""
+    """One payload's meaning; `device_time` is the device's civil time without a zone, None where it gave none.
+
+    `from_storage`: the device itself calls it a record of its memory, which it may give again at every link.
+    """
 
     mode: Mode
     measurements: tuple[Measurement, ...]

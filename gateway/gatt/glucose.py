@@ -73,7 +73,7 @@ def decode_measurement(payload: bytes) -> Decoded:
         mode=Mode.SPOT,
         measurements=_measurements(concentration, findings, in_moles=bool(flags & _MOLES)),
         device_time=time,
-        from_storage=time is not None,
+        from_storage=True,
         status=(
             f"sequence_{sequence}",
             *(("no_concentration",) if origin is None else _origin_words(origin)),

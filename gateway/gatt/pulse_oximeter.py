@@ -76,7 +76,7 @@ def decode_spot_check(payload: bytes) -> Decoded:
             findings=_findings(measurement, sensor, stored_without_time=stored and known_time is None),
         ),
         device_time=known_time,
-        from_storage=stored and known_time is not None,
+        from_storage=stored,
         status=names_of(MEASUREMENT_STATUS, measurement)
         + names_of(SENSOR_STATUS, sensor)
         + (("device_clock_not_set",) if clock_unset else ()),

@@ -10,7 +10,7 @@ before it, is put just behind it too.
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from gateway.clocks.placing import Stamp, Stamped
 from vitals.reading import Acquisition
@@ -19,6 +19,7 @@ from vitals.signals import Signal
 RECENT_MAX = 512
 """Instants remembered of each device: more than a minute of a stream. What lay further ahead, ingest has moved."""
 BURST_MS = 1000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BEATS_REACH_BACK_MS = 10_000
 
 
@@ -31,7 +32,7 @@ class Instants:
         self._last_beat: dict[str, Stamped] = {}
 
     def distinct(self, device: str, stamp: Stamp) -> Stamp:
-        """Give the stamp itself, or one moved just behind the device's last on the wall's and the boot's clock."""
+        """Give the stamp on its millisecond, or one just behind the device's last, on both clocks."""
         last_mono_ms = self._last_mono_ms.get(device, stamp.mono_ms - 1)
         mono_ms = stamp.mono_ms + _behind_ms(stamp.mono_ms, last_mono_ms)
         wall_ms = stamp.wall_ms
@@ -41,9 +42,8 @@ class Instants:
             behind_ms += 1
         self._last_mono_ms[device] = mono_ms
         recent_ms.append(wall_ms + behind_ms)
-        if not behind_ms and mono_ms == stamp.mono_ms:
-            return stamp
-        return replace(stamp, wall=stamp.wall + timedelta(milliseconds=behind_ms), mono_ms=mono_ms)
+        # On the millisecond, so that what is a millisecond apart stays so however it is rounded later.
+        return replace(stamp, wall=_EPOCH + timedelta(milliseconds=wall_ms + behind_ms), mono_ms=mono_ms)
 
     def beats_apart(self, rows: Sequence[Stamped]) -> list[Stamped]:
         """Give one notification's rows, oldest beat first, with each beat of a stream behind the one before it."""

@@ -158,6 +158,13 @@ def set_aside_count(path: Path) -> int:
         return 0
 
 
+def check_pages(db: sqlite3.Connection) -> None:
+    """Read the whole file. Raises sqlite3.Error, as Damaged."""
+    verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if verdict != "ok":
+        raise Damaged(str(verdict))
+
+
 def is_cut_short(log: Path, frames: int) -> bool:
     """Say whether the log breaks after the last page that SQLite believes, and sound commits lie behind: they are lost.
 
@@ -208,9 +215,7 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
     if version != sql.FORMAT:
         raise Damaged(f"format {version}, not {sql.FORMAT}")
     if path.stat().st_size <= CHECK_BYTES_MAX:
-        verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if verdict != "ok":
-            raise Damaged(str(verdict))
+        check_pages(db)
     frames = _believed_frames(beside(path, "-shm"))
     if is_cut_short(beside(path, "-wal"), frames):
         raise Damaged(f"the log breaks off after {frames} pages, and goes on behind")

@@ -36,6 +36,7 @@ from gateway.outbox.disk import (
     set_aside_count,
 )
 from gateway.outbox.floor import Floor
+from gateway.outbox.looking import Looking
 from gateway.outbox.rows import Excerpt, Record, RowRange
 from gateway.outbox.salvage import Salvage, begin_beside
 
@@ -104,6 +105,7 @@ class Outbox:
         self._floor = floor
         self._now_s = now_s
         self._opened: Book | None = None
+        self._looking: Looking | None = None
         self._salvage: Salvage | None = None
         self._broken: Path | None = None
         self._end = 0
@@ -160,7 +162,8 @@ class Outbox:
 
     @_healed
     def account(self) -> Account:
-        """Add up, from the counters."""
+        """Add up, from the counters; somebody asks every second, so now and then the file is looked at, too."""
+        self._look()
         return account_of(self._book().db, bytes_max=self._bytes_max)
 
     @_healed
@@ -195,8 +198,23 @@ class Outbox:
                 db.close()
                 raise
             self.outbox_id = self._opened.outbox_id
+            self._looking = Looking(self.path, self._now_s)
             self._broken = None
         return self._opened
+
+    def _look(self) -> None:
+        """See, when it is time, whether the file could be opened anew. Raises what shows that it could not."""
+        db = self._book().db
+        assert self._looking is not None, "made with the book"
+        if not self._looking.is_due():
+            return
+        missing = self._looking.displaced()
+        if not missing:
+            self._looking.read()
+            return
+        log.error("the open outbox does not lie in its place, writing it there again", missing=missing)
+        self._looking.put_back(db, bytes_max=self._bytes_max)
+        self._close_file()
 
     def _begin(self, db: sqlite3.Connection) -> None:
         """Begin a new file: with number 1, or far behind all numbers of the broken one it follows.

@@ -74,6 +74,7 @@ SELECT_SOUND = """
 SELECT row_no, source, wall_ms, mono_ms, signal, value, quality, reason, spare
 FROM checked WHERE row_no >= ? AND row_no < ? AND is_sound ORDER BY row_no LIMIT ?
 """
+SELECT_UNSOUND = "SELECT row_no FROM checked WHERE NOT is_sound LIMIT 1"
 DELETE_READINGS = "DELETE FROM reading WHERE row_no >= ? AND row_no < ?"
 SELECT_FIRST = "SELECT min(row_no) FROM reading"
 SELECT_LAST = "SELECT max(row_no) FROM reading"

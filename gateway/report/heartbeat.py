@@ -1,4 +1,4 @@
-"""Tells the centre every clinical minute, and at every connection, how the gateway is."""
+"""Tells the centre at every heartbeat, and at every connection, how the gateway is."""
 
 import asyncio
 import platform
@@ -43,15 +43,18 @@ class Parts:
     uplink: Callable[[], UplinkState]
     claims: Callable[[], ClaimReport]
     local_alarm: Callable[[Stamp], Mapping[str, object]]
-    certificate_end: datetime | None = None
+    crashes: Callable[[], Mapping[str, int]]
+    certificate_end: Callable[[], datetime | None]
 
 
 class Heartbeat:
     """One task; `beat_now` makes it beat out of turn."""
 
-    def __init__(self, parts: Parts, *, every_s: float) -> None:
+    def __init__(self, parts: Parts, *, every_s: float, clinical_s: float) -> None:
+        """Beat every so many machine seconds, which are so many clinical ones."""
         self._parts = parts
         self._every_s = every_s
+        self._clinical_s = clinical_s
         self._now_s = asyncio.get_running_loop().time
         self._wake = asyncio.Event()
         self._beat_at_s = float("-inf")
@@ -105,8 +108,10 @@ class Heartbeat:
             disk_full=parts.intake.counts.disk_full,
             set_aside=parts.set_aside(),
             in_flight=parts.courier.window.in_flight,
+            heartbeat_s=self._clinical_s,
             versions=self._versions,
-            certificate_end=parts.certificate_end,
+            crashes=parts.crashes(),
+            certificate_end=parts.certificate_end(),
             config=parts.claims(),
             local_alarm=parts.local_alarm(stamp),
             clock_jumps=watch.jumps,

@@ -53,9 +53,10 @@ class AdapterState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UplinkState:
-    """Connections to the broker so far, how long ago ingest last stored something, whether the centre is there."""
+    """Connections to the broker so far, why there is none, when ingest last stored, whether the centre is there."""
 
     connects: int = 0
+    trouble: str | None = None
     stored_age_s: float | None = None
     centre_reachable: bool | None = None
     unreachable_for_s: float | None = None
@@ -77,12 +78,14 @@ class Facts:
     disk_full: bool
     set_aside: int
     in_flight: int
+    heartbeat_s: float
     versions: dict[str, str]
     config: ClaimReport | None = None
     clock_jumps: int = 0
     clock_jumps_synchronised: int = 0
     clock_last_jump_s: float | None = None
     local_alarm: Mapping[str, object] = field(default_factory=dict)
+    crashes: Mapping[str, int] = field(default_factory=dict)
     certificate_end: datetime | None = None
     durable_ms: Mapping[str, float] | None = None
 
@@ -91,6 +94,7 @@ def status_payload(facts: Facts, now: Stamp) -> bytes:
     """Write the heartbeat."""
     document = {
         "state": "online",
+        "heartbeat_s": facts.heartbeat_s,
         "sent_at": now.wall.isoformat(timespec="milliseconds"),
         "boot_id": now.boot_id,
         "clock": {
@@ -103,6 +107,7 @@ def status_payload(facts: Facts, now: Stamp) -> bytes:
         "recovery": _recovery(facts.recovery),
         "uplink": {
             "connects": facts.uplink.connects,
+            "trouble": facts.uplink.trouble,
             "stored_age_s": _rounded(facts.uplink.stored_age_s),
             "centre_reachable": facts.uplink.centre_reachable,
             "unreachable_for_s": _rounded(facts.uplink.unreachable_for_s),
@@ -113,6 +118,7 @@ def status_payload(facts: Facts, now: Stamp) -> bytes:
         "durable_ms": facts.durable_ms,
         "overrun": facts.overrun,
         "repeats": facts.repeats,
+        "crashes": facts.crashes,
         "devices": [_device(device, now.wall) for device in facts.devices[:DEVICES_MAX]],
         "nearby": [_neighbour(neighbour, facts.now_s) for neighbour in facts.nearby],
         "config": _config(facts.config),

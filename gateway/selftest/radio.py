@@ -34,8 +34,9 @@ class RadioTrouble(Exception):
 
 async def adapters() -> tuple[AdapterSeen, ...]:
     """Ask BlueZ for its adapters. Raises RadioTrouble."""
-    bus, who = MessageBus(bus_type=BusType.SYSTEM), "the system bus"
+    bus, who = None, "the system bus"
     try:
+        bus = MessageBus(bus_type=BusType.SYSTEM)  # raises for an address that is none
         await within(ANSWER_S_MAX, bus.connect())
         who = "bluetoothd"
         ask = Message(
@@ -48,8 +49,9 @@ async def adapters() -> tuple[AdapterSeen, ...]:
     except (DBusFastError, OSError, EOFError, TimeoutError) as exc:
         raise RadioTrouble(f"{who} does not answer: {exc or type(exc).__name__}") from exc
     finally:
-        with suppress(DBusFastError, OSError, EOFError):
-            bus.disconnect()
+        if bus is not None:
+            with suppress(DBusFastError, OSError, EOFError):
+                bus.disconnect()
     if answer is None or answer.message_type is MessageType.ERROR:
         raise RadioTrouble(f"bluetoothd does not answer: {answer.error_name if answer else 'nothing'}")
     found = [

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from gateway.alarm.sounder import outputs_of, sound_once
 from gateway.box.machine import LinuxMachine
-from gateway.identity.tls import TlsFileError, certificate_expiry
 from gateway.outbox.outbox import OutboxError, read_account
 from gateway.report.running import holds_lock
 from gateway.selftest import findings as box
@@ -17,6 +16,7 @@ from gateway.selftest import uplink as uplink
 from gateway.selftest import uplink_findings as way
 from gateway.selftest.radio import Listening, RadioTrouble, adapters, version
 from gateway.settings import GatewaySettings
+from gateway.uplink.tls import TlsFileError, certificate_expiry
 from vitals.finding import Finding
 
 

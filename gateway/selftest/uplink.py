@@ -14,11 +14,11 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from gateway.identity.tls import client_context
 from gateway.report.status import OFFLINE
 from gateway.report.status_file import StatusFile, status_path
 from gateway.selftest.uplink_findings import Connection, Running, Step
 from gateway.settings import GatewaySettings
+from gateway.uplink.tls import client_context
 from vitals.topics import Leaf, topic
 
 PATIENCE_S = 10.0

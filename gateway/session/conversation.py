@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import structlog
 
-from gateway.bluetooth.link import Link, LinkError, Refused
+from gateway.bluetooth.link import Link, LinkError, LinkGone, Refused
 from gateway.gatt.battery import LEVEL_UUID
 from gateway.gatt.decoded import DecodeError
 from gateway.gatt.device_information import read_string
@@ -67,32 +67,38 @@ class Conversation:
             await self._say(write)
 
     async def keep_answering(self) -> None:
-        """Answer for as long as the link stands; a device that does not take an answer will show it by its silence."""
+        """Answer for as long as the link stands; what a device does not take shows by its silence. Raises LinkGone."""
         while True:
             write = await self._answers.get()
             try:
                 await self._say(write)
+            except LinkGone:
+                raise
             except LinkError as exc:
                 log.info("not answered", device=self._link.address, error=str(exc))
 
     async def look_at_battery(self) -> None:
-        """Read the battery's level once and listen to it where it notifies; a device without one is no loss."""
+        """Read the battery's level and listen to it where it notifies; one without is no loss. Raises LinkGone."""
         if not self._link.offers(LEVEL_UUID):
             return
         try:
             self._hear_battery(await self._link.read(LEVEL_UUID))
             if self._link.offers(LEVEL_UUID, "notify"):
                 await self._link.listen(LEVEL_UUID, lambda _uuid, payload: self._hear_battery(payload))
+        except LinkGone:
+            raise
         except LinkError as exc:
             log.info("no battery level", device=self._link.address, error=str(exc))
 
     async def ask_who_it_is(self) -> DeviceInformation:
-        """Read who made the device and which one it is; what it does not tell stays empty."""
+        """Read who made the device and which one it is; what it does not tell stays empty. Raises LinkGone."""
         said: dict[str, str] = {}
         for field, uuid in _INFORMATION.items():
             if self._link.offers(uuid, "read"):
                 try:
                     said[field] = read_string(uuid, await self._link.read(uuid))[:_CHARACTERS_MAX]
+                except LinkGone:
+                    raise
                 except (LinkError, DecodeError) as exc:
                     log.info(f"no {field}", device=self._link.address, error=str(exc))
         return DeviceInformation(**said)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import structlog
 
 from gateway.bluetooth.adapter import Adapter
-from gateway.bluetooth.link import Link, LinkError, MustBond
+from gateway.bluetooth.link import Link, LinkError, LinkGone, MustBond
 from gateway.bluetooth.radio import FRESH_S_MAX
 from gateway.gatt.battery import LEVEL_UUID
 from gateway.intake.intake import Notification
@@ -158,7 +158,13 @@ class Encounter:
 
     async def _converse(self, conversation: Conversation) -> None:
         """Answer for as long as the link stands, and meanwhile ask what is not urgent."""
-        await asyncio.gather(conversation.keep_answering(), self._be_polite(conversation))
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(conversation.keep_answering())
+                group.create_task(self._be_polite(conversation))
+        except* LinkGone as gone:
+            log.info("the link is gone", device=self._device.address, error=str(gone.exceptions[0]))
+            self.end(Event.LINK_LOST)
 
     async def _be_polite(self, conversation: Conversation) -> None:
         """Ask for the battery on every link, and once who it is."""

@@ -1,6 +1,7 @@
 """All sessions: which devices are ours, one task each; one session's bug never stops the others."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 import structlog
@@ -10,6 +11,7 @@ from gateway.bluetooth.radio import Sighting
 from gateway.bluetooth.stack import Linked
 from gateway.claims.claims import Claim, ClaimedBy
 from gateway.gatt.decoders import short_uuid
+from gateway.going_on import going_on
 from gateway.session.known_device import KnownDevice
 from gateway.session.nearby import Nearby, Neighbour
 from gateway.session.session import Session
@@ -17,7 +19,6 @@ from gateway.session.surroundings import Surroundings
 from gateway.vendor.driver import Driver, Seen, driver_for
 from gateway.vendor.table import DRIVER_BY_NAME, DRIVERS, kind_seen, streams_seen
 
-RESTART_S = 5.0
 STRANGERS_MAX = 256
 
 log = structlog.get_logger()
@@ -26,11 +27,19 @@ log = structlog.get_logger()
 class Fleet:
     """Makes a session for every claimed device and keeps it going; construct on the event loop."""
 
-    def __init__(self, *, claim_all: bool, devices_max: int, on_neighbour: Callable[[], None] = lambda: None) -> None:
-        self.crashes = 0
+    def __init__(
+        self,
+        *,
+        claim_all: bool,
+        devices_max: int,
+        crashes: Counter[str],
+        on_neighbour: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Begin without any; `crashes` counts those of sessions."""
         self.nearby = Nearby()
         self._claim_all = claim_all
         self._devices_max = devices_max
+        self._crashes = crashes
         self._on_neighbour = on_neighbour
         self._sessions: dict[str, Session] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -163,11 +172,4 @@ class Fleet:
     async def _keep(self, session: Session, before: asyncio.Task[None] | None) -> None:
         if before is not None:
             await asyncio.wait({before})
-        while True:
-            try:
-                await session.run()
-            except Exception:  # the outermost loop of a session: log, count, begin anew
-                self.crashes += 1
-                log.exception("session crashed", device=session.device.address)
-                await asyncio.sleep(RESTART_S)
-                session.restart()
+        await going_on("session", session.run, self._crashes, device=session.device.address)

@@ -102,7 +102,8 @@ class Session:
         return self.device.clock_offset_s
 
     async def run(self) -> None:
-        """Live the table for ever; whatever ends this leaves no link behind."""
+        """Live the table from its beginning, for ever; whatever ends this leaves no link behind."""
+        self.progress = Progress()
         try:
             while True:
                 before, event = self.progress, await self._act()
@@ -122,10 +123,6 @@ class Session:
     def release(self) -> None:
         """Hear that people watch the device no more: when this session ends, its bond ends too."""
         self._is_released = True
-
-    def restart(self) -> None:
-        """Begin the table anew after a crash."""
-        self.progress = Progress()
 
     def drop(self) -> None:
         """Let go of the link that is, or is being made: what carried it was taken down."""

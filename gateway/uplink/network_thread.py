@@ -1,5 +1,9 @@
-"""paho's client with a network thread that goes on: an exception in it would end it, and paho would tell nobody."""
+"""paho's client with a network thread that goes on: an exception in it would end it, and paho would tell nobody.
 
+Its files of TLS are read anew for every connection: one that is renewed or mended is used without a restart.
+"""
+
+import ssl
 from collections.abc import Callable
 from threading import Event
 from typing import Any
@@ -14,6 +18,7 @@ class UnendingClient(Client):
     """Where its thread would have ended, `on_crash` hears why, on that thread, and `begin` is to call the broker anew.
 
     Not only a bug does it: paho expects nothing but OSError of a host's name, and of a topic that it is UTF-8.
+    `tls` gives the context of one connection, on that thread; an OSError of it is a connection that failed.
     """
 
     def __init__(
@@ -22,13 +27,23 @@ class UnendingClient(Client):
         on_crash: Callable[[Exception], None],
         begin: Callable[[], None],
         restart_s: float,
+        tls: Callable[[], ssl.SSLContext] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self._on_crash = on_crash
         self._begin = begin
         self._restart_s = restart_s
+        self._tls = tls
         self._stopped = Event()
+
+    def reconnect(self) -> MQTTErrorCode:
+        """Call the broker. Raises OSError."""
+        if self._tls is not None:
+            context = self._tls()
+            self._ssl_context = None  # paho takes one context, for ever
+            self.tls_set_context(context)
+        return super().reconnect()
 
     def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> MQTTErrorCode:
         """Work until told to stop."""

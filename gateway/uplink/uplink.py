@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.uplink.network_thread import RESTART_S, UnendingClient
+from gateway.uplink.tls import TlsFileError, certificate_end, client_context
+from gateway.uplink.trouble import Trouble, after_failure
 from vitals.topics import Leaf, topic
 
 SPARE_MESSAGES = 4  # heartbeats beside the readings in flight
@@ -74,6 +77,8 @@ class Uplink:
         self.connected = False
         self.connects = 0
         self.crashes = 0
+        self.certificate_end: datetime | None = None
+        self._trouble = Trouble()
         self._is_stopping = False
         self._address = address
         self._listener = listener
@@ -85,6 +90,16 @@ class Uplink:
         self._unacknowledged: dict[int, _Sent] = {}
         self._news = asyncio.Event()
         self._client = self._made(will)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why there is no broker; None while there is one, or before the first attempt."""
+        return self._trouble.why
+
+    @property
+    def failed(self) -> int:
+        """How many attempts have failed since there was a broker."""
+        return self._trouble.failed
 
     def start(self) -> None:
         """Begin to connect, and go on for ever; a missing broker is only logged."""
@@ -163,6 +178,7 @@ class Uplink:
             on_crash=lambda exc: self._tell(self._crashed, exc),
             begin=lambda: self._begin(clean_start=True),  # without what may have been the cause
             restart_s=min(RESTART_S, address.reconnect_s_max),
+            tls=self._tls if address.ca_file else None,
         )
         client.max_inflight_messages_set(address.in_flight_max + SPARE_MESSAGES)  # paho: only before connecting
         client.max_queued_messages_set(address.in_flight_max + SPARE_MESSAGES)
@@ -170,13 +186,6 @@ class Uplink:
         client.will_set(topic(address.gateway_id, Leaf.STATUS), will, qos=1, retain=True)
         if address.username:
             client.username_pw_set(address.username, address.password)
-        if address.ca_file:
-            client.tls_set(
-                ca_certs=str(address.ca_file),
-                certfile=str(address.certificate_file) if address.certificate_file else None,
-                keyfile=str(address.key_file) if address.key_file else None,
-                cert_reqs=ssl.CERT_REQUIRED,
-            )
         client.on_connect = self._on_connect
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
@@ -184,7 +193,14 @@ class Uplink:
         client.on_publish = self._on_publish
         return client
 
-    # Callbacks on paho's thread: they only pass the news on to the loop.
+    # On paho's thread: what is heard there is only passed on to the loop.
+
+    def _tls(self) -> ssl.SSLContext:
+        """Read the files as they are now. Raises TlsFileError."""
+        address = self._address
+        assert address.ca_file is not None
+        self._tell(self._read_certificate, certificate_end(address.certificate_file))
+        return client_context(address.ca_file, address.certificate_file, address.key_file)
 
     def _on_connect(
         self, client: Client, _userdata: Any, _flags: ConnectFlags, reason: ReasonCode, _properties: Any
@@ -222,21 +238,23 @@ class Uplink:
 
     def _connected(self, reason: ReasonCode) -> None:
         if reason.is_failure:
-            log.error("broker refuses", host=self._address.host, port=self._address.port, reason=str(reason))
+            self._failed(log.error, "broker refuses", f"broker refuses: {reason}")
             return
         self._unacknowledged.clear()
         self.connected = True
         self.connects += 1
+        self._trouble = Trouble()
         self._listener.on_connected()
         log.info("broker connected", host=self._address.host, port=self._address.port)
 
+    def _read_certificate(self, end: datetime | None) -> None:
+        self.certificate_end = end
+
     def _not_connected(self, why: BaseException | None) -> None:
-        log.warning(
-            "broker not reachable, readings wait in the outbox",
-            host=self._address.host,
-            port=self._address.port,
-            why=str(why),
-        )
+        if isinstance(why, TlsFileError):
+            self._failed(log.error, "a file of TLS is wrong, readings wait in the outbox until it is mended", str(why))
+        else:
+            self._failed(log.warning, "broker not reachable, readings wait in the outbox", str(why))
 
     def _disconnected(self, reason: ReasonCode) -> None:
         was_connected, self.connected = self.connected, False
@@ -246,17 +264,19 @@ class Uplink:
             return
         if was_connected:
             log.warning("broker connection lost, readings wait in the outbox", reason=str(reason))
+            self._trouble = Trouble(why=f"connection lost: {reason}")
         else:  # so does a broker that wants a certificate of ours
-            log.warning(
-                "broker hangs up, readings wait in the outbox",
-                host=self._address.host,
-                port=self._address.port,
-                reason=str(reason),
-            )
+            self._failed(log.warning, "broker hangs up, readings wait in the outbox", f"broker hangs up: {reason}")
+
+    def _failed(self, say: Callable[..., None], what: str, why: str) -> None:
+        self._trouble, is_news = after_failure(self._trouble, why, self._loop.time())
+        if is_news:
+            say(what, host=self._address.host, port=self._address.port, why=why, failed=self._trouble.failed)
 
     def _crashed(self, exc: Exception) -> None:
         self.connected = False
         self.crashes += 1
+        self._trouble = Trouble(why=f"{type(exc).__name__}: {exc}")
         self._unacknowledged.clear()
         self._news.set()
         log.error("the link to the broker crashed, beginning anew", error=f"{type(exc).__name__}: {exc}", exc_info=exc)

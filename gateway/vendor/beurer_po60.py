@@ -60,7 +60,7 @@ def decode(uuid: str, frame: bytes) -> Decoded:
             () if end else (STORED_WITHOUT_TIME,),
         ),
         device_time=end,
-        from_storage=end is not None,
+        from_storage=True,
         status=(f"spo2_{frame[18]}_to_{frame[17]}", f"pulse_{pulse_min}_to_{pulse_max}"),
     )
 

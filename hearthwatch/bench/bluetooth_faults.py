@@ -118,6 +118,7 @@ BLUETOOTH_FAULTS = (
         end=_start_gateway,
         lasts_s=1.0,
         expected_restarts=1,
+        note="started by hand: its own death is the trouble",
     ),
     Fault(name="deaf_until_power_cycle", begin=_deaf(Cure.POWER_CYCLE), answer=Answer.RUNG),
     Fault(name="deaf_until_bluetoothd_restarts", begin=_deaf(Cure.RESTART), answer=Answer.RUNG),

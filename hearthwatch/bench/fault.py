@@ -20,7 +20,8 @@ class Fault:
     """One trouble: how it begins and, where somebody else ends it, how it ends so many seconds later.
 
     `prepare` comes before it begins; `hit` are the devices whose data must flow again; `shows` is waited for: whether
-    the gateway did what this trouble asks of it. The gateway's clock is set by `clock_set_s` when it begins.
+    the gateway did what this trouble asks of it. The gateway's clock is set by `clock_set_s` when it begins; clinical
+    time passes `clock_speed` times as fast for gateway and devices. `note` goes into the document.
     """
 
     name: str
@@ -36,6 +37,8 @@ class Fault:
     command: Sequence[str] = GATEWAY
     disk_bytes: int | None = None
     clock_set_s: int = 0
+    clock_speed: float = 1.0
+    note: str = ""
 
 
 async def until(state: Callable[[], bool], *, wait_s: float = WAIT_S_MAX) -> bool:

@@ -1,4 +1,4 @@
-"""What a fault came to: measurements doubled or missing among what was heard, and whether that is well."""
+"""What a fault came to: measurements doubled or missing among what was heard, and each limit met or missed."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,12 @@ from enum import Enum
 from itertools import pairwise
 from uuid import UUID
 
+from hearthwatch.bench.goals import Goal, at_most, exactly
+
 ANSWER_S_MAX = 60.0
+DATA_AGAIN_S_MAX = 300.0
+"""The third rung of the ladder comes after 180 s of silence; links and services are made anew behind it."""
+
 SAME_MS_MAX = 50
 """Measurements nearer to each other are one: the devices of a fault speak once a second."""
 
@@ -29,14 +34,26 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Climbed:
+    """A rung of recovery that was taken, so long after the trouble began."""
+
+    rung: str
+    because: str
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What was seen. None: it did not come in time; a trouble that needs no action has none.
 
-    `first_action` may be the fault itself, noticed (a link let go of); `first_rung` never is. `lost` rows were accepted
-    and did not arrive; `repeated` rows came once more from another outbox, which ingest knows by their instant.
+    `first_action` may be the fault itself, noticed (a link let go of); `first_rung` never is; `climbed` are all rungs
+    in order; `heard` counts the SpO2 values that arrived of the devices it hit. `lost` rows were accepted and did not
+    arrive; `repeated` rows came once more from another outbox, which ingest knows by their instant. `note`: what one
+    should know of how it was played.
     """
 
     fault: str
+    note: str = ""
     answer: Answer = Answer.ACTION
     first_action: str | None = None
     first_action_s: float | None = None
@@ -45,7 +62,9 @@ class Outcome:
     data_again_s: float | None = None
     all_heard_s: float | None = None
     longest_gap_s: float | None = None
+    climbed: tuple[Climbed, ...] = ()
     rungs: dict[str, int] = field(default_factory=dict)
+    heard: int = 0
     duplicates: int = 0
     repeated: int = 0
     lost: int | None = None
@@ -55,25 +74,28 @@ class Outcome:
     left_out: str | None = None
 
     @property
-    def faults_found(self) -> tuple[str, ...]:
-        """Name what is not well; a fault that could not be played here has nothing."""
+    def goals(self) -> tuple[Goal, ...]:
+        """Hold what was seen against the limits; a fault that could not be played here has none."""
         if self.left_out is not None:
             return ()
-        answered_s = {Answer.ACTION: self.first_action_s, Answer.RUNG: self.first_rung_s, Answer.NONE: 0.0}[self.answer]
-        findings = {
-            "no data": self.data_again_s is None,
-            f"no answer within {ANSWER_S_MAX:g} s": answered_s is None or answered_s > ANSWER_S_MAX,
-            "duplicates": self.duplicates > 0,
-            "lost": self.lost != 0,
-            "gateway restarts": self.gateway_restarts != self.expected_restarts,
-            "not as expected": not self.is_as_expected,
+        answered = {
+            Answer.NONE: (),
+            Answer.ACTION: (at_most("first action, s", ANSWER_S_MAX, self.first_action_s),),
+            Answer.RUNG: (at_most("first rung, s", ANSWER_S_MAX, self.first_rung_s),),
         }
-        return tuple(name for name, is_so in findings.items() if is_so)
+        return (
+            *answered[self.answer],
+            at_most("data again, s", DATA_AGAIN_S_MAX, self.data_again_s),
+            exactly("lost", 0, self.lost),
+            exactly("duplicates", 0, self.duplicates),
+            exactly("restarts of the gateway", self.expected_restarts, self.gateway_restarts),
+            exactly("did not do what this trouble asks", 0, int(not self.is_as_expected)),
+        )
 
     @property
-    def is_well(self) -> bool:
-        """Whether data flow again, each measurement once, answered in time and by the gateway itself."""
-        return not self.faults_found
+    def missed(self) -> tuple[str, ...]:
+        """Name the limits that were missed."""
+        return tuple(goal.goal for goal in self.goals if not goal.met)
 
 
 def duplicates(rows: Iterable[Heard]) -> int:

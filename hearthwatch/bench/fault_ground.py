@@ -12,7 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from dbus_fast.aio.message_bus import MessageBus
 from firmware_stubs.bluez.bus import PrivateBus, connect, private_bus
 from firmware_stubs.bluez.init_system import InitSystem
 from firmware_stubs.bluez.process import BluezProcess, bluez_process
+from firmware_stubs.clock import ClinicalClock
 from firmware_stubs.hci_port import open_hci_port
 from firmware_stubs.radio import Air
 from firmware_stubs.wanderer import Wanderer
@@ -43,6 +44,7 @@ _ACTS = (
     "outbox takes nothing",
     "the disk refuses",
     "outbox is broken",
+    "the open outbox does not lie in its place",
 )
 
 
@@ -102,6 +104,10 @@ class GatewayProcess:
         """Give the first line of a kind."""
         return next((line for line in self.log if line.at > since and kind(line)), None)
 
+    def every(self, kind: Callable[[Line], bool], since: datetime) -> list[Line]:
+        """Give all lines of a kind."""
+        return [line for line in self.log if line.at > since and kind(line)]
+
     def has_said(self, event: str) -> bool:
         """Whether a line says this."""
         return any(line.event == event for line in self.log)
@@ -130,6 +136,7 @@ class FaultGround:
     other: MessageBus
     gateway: GatewayProcess
     ear: Ear
+    clock: ClinicalClock
     wanderers: list[Wanderer] = field(default_factory=list)
 
     async def restart_bus(self) -> None:
@@ -180,11 +187,17 @@ def is_rung(line: Line) -> bool:
 
 @asynccontextmanager
 async def fault_ground(
-    folder: Path, *, settings: dict[str, str], command: Sequence[str] = GATEWAY, disk_bytes: int | None = None
+    folder: Path,
+    *,
+    settings: dict[str, str],
+    command: Sequence[str] = GATEWAY,
+    disk_bytes: int | None = None,
+    clock_speed: float = 1.0,
 ) -> AsyncIterator[FaultGround]:
     """Build it all up around one fault; the gateway is not started yet.
 
-    With `disk_bytes` the outbox lies on a file system of that size. Raises NotPlayable where none can be mounted.
+    From now on clinical time is `clock_speed` times as fast. With `disk_bytes` the outbox lies on a file system of that
+    size. Raises NotPlayable where none can be mounted.
     """
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     air, hci = Air(), folder / "hci"
@@ -210,7 +223,13 @@ async def fault_ground(
         services = await closing.enter_async_context(AsyncExitStack())
         await services.enter_async_context(init_system.on(bus.address))
         ear = await closing.enter_async_context(listening(broker.port))
-        gateway = GatewayProcess(_environment(outbox, bus.address, broker.port, settings), command)
+        clock = ClinicalClock(origin=datetime.now(UTC), speed=clock_speed)
+        environment = {
+            **_environment(outbox, bus.address, broker.port, settings),
+            "HEARTHWATCH_CLOCK_ORIGIN": clock.origin.isoformat(),
+            "HEARTHWATCH_CLOCK_SPEED": str(clock.speed),
+        }
+        gateway = GatewayProcess(environment, command)
         closing.push_async_callback(gateway.end, kill=False)
         yield FaultGround(
             air=air,
@@ -224,6 +243,7 @@ async def fault_ground(
             other=other,
             gateway=gateway,
             ear=ear,
+            clock=clock,
         )
 
 

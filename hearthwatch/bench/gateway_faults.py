@@ -4,7 +4,7 @@ Each is played on a gateway of its own, and the gateway is not started again but
 `data_again_s` counts from the end of the trouble where somebody else ends it (a device carried back, a bluetoothd
 started by hand), else from its beginning; it is by the time at which the first reading was measured, of the device
 that came last. `all_heard_s` counts from there, too: until all has arrived that had been accepted by then.
-`first_action_s` and `first_rung_s` count from the beginning.
+`first_action_s`, `first_rung_s` and `climbed` count from the beginning. All are seconds of the machine's clock.
 """
 
 import asyncio
@@ -16,16 +16,27 @@ from pathlib import Path
 from typing import Any
 
 from firmware_stubs.beacon import Beacon
-from firmware_stubs.clock import ClinicalClock
 from firmware_stubs.courses import healthy
 from firmware_stubs.oximeter import Oximeter
 from firmware_stubs.peripheral import Identity
+from firmware_stubs.tally import Metric
 from gateway.outbox.outbox import Account, OutboxError, read_account
 from hearthwatch.bench.bluetooth_faults import BLUETOOTH_FAULTS
 from hearthwatch.bench.fault import FIRST, SECOND, Fault, until
-from hearthwatch.bench.fault_findings import Heard, Outcome, duplicates, longest_gap_s, repeated
+from hearthwatch.bench.fault_findings import (
+    ANSWER_S_MAX,
+    DATA_AGAIN_S_MAX,
+    Climbed,
+    Heard,
+    Outcome,
+    duplicates,
+    longest_gap_s,
+    repeated,
+)
 from hearthwatch.bench.fault_ground import FaultGround, Line, NotPlayable, fault_ground, is_action, is_rung
+from hearthwatch.bench.goals import exactly, verdict
 from hearthwatch.bench.machine_faults import MACHINE_FAULTS
+from hearthwatch.bench.process_figures import load_average, machine
 
 FAULTS: dict[str, Fault] = {fault.name: fault for fault in (*BLUETOOTH_FAULTS, *MACHINE_FAULTS)}
 ARRIVAL_S_MAX = 120.0
@@ -39,24 +50,38 @@ async def measure(folder: Path, names: Sequence[str], say: Say) -> dict[str, Any
     if unknown:
         raise KeyError(f"no fault {', '.join(unknown)}: there are {', '.join(FAULTS)}")
     logging.getLogger("firmware_stubs").setLevel(logging.WARNING)
-    outcomes = []
-    for name in names or FAULTS:
-        say(f"{name} ...")
+    about, outcomes = machine(), []
+    for number, name in enumerate(names or FAULTS, start=1):
+        say(f"{number} of {len(names or FAULTS)}, {name} ...")
         try:
             outcome = await play(folder / name, FAULTS[name])
         except NotPlayable as exc:
             outcome = Outcome(fault=name, left_out=str(exc))
-        say(f"{name}: {_in_words(outcome)}")
+        say(f"  {_in_words(outcome)}")
         outcomes.append(outcome)
-    return {"faults": [_row(outcome) for outcome in outcomes], "well": all(outcome.is_well for outcome in outcomes)}
+    played = [outcome for outcome in outcomes if outcome.left_out is None]
+    return {
+        "machine": {**about, "load_average_at_the_end": load_average()},
+        "limits": {"first_action_s": ANSWER_S_MAX, "data_again_s": DATA_AGAIN_S_MAX},
+        "faults": [_row(outcome) for outcome in outcomes],
+        "left_out": [outcome.fault for outcome in outcomes if outcome.left_out is not None],
+        **verdict(
+            [exactly(f"{each.fault}, limits missed of {len(each.goals)}", 0, len(each.missed)) for each in played]
+        ),
+    }
 
 
 async def play(folder: Path, fault: Fault) -> Outcome:
     """Play one fault on a gateway of its own. Raises NotPlayable."""
     settings = {"DEVICES": f'["{FIRST}", "{SECOND}"]', **fault.settings}
-    async with fault_ground(folder, settings=settings, command=fault.command, disk_bytes=fault.disk_bytes) as ground:
-        for address in (FIRST, SECOND):
-            await _switch_on(ground, address)
+    async with fault_ground(
+        folder,
+        settings=settings,
+        command=fault.command,
+        disk_bytes=fault.disk_bytes,
+        clock_speed=fault.clock_speed,
+    ) as ground:
+        devices = {address: await _switch_on(ground, address) for address in (FIRST, SECOND)}
         await _have_a_neighbour(ground)
         await ground.gateway.start()
         await until(lambda: all(len(ground.ear.rows(device)) >= 9 for device in (FIRST, SECOND)))
@@ -78,6 +103,7 @@ async def play(folder: Path, fault: Fault) -> Outcome:
         recovery = ground.ear.status.get("recovery", {})
         return Outcome(
             fault=fault.name,
+            note=fault.note,
             answer=fault.answer,
             first_action=None if action is None else _named(action),
             first_action_s=None if action is None else _seconds(began, action.at),
@@ -85,9 +111,11 @@ async def play(folder: Path, fault: Fault) -> Outcome:
             first_rung_s=None if rung is None else _seconds(began, rung.at),
             data_again_s=None if again_ms is None else round(again_ms / 1000 - ended.timestamp(), 2),
             all_heard_s=None if all_heard is None else _seconds(ended, all_heard),
-            longest_gap_s=longest_gap_s(_since(_true_ms(each, fault, began), began) for each in rows.values()),
+            longest_gap_s=longest_gap_s(_since(_true_ms(ground, each, fault, began), began) for each in rows.values()),
+            climbed=tuple(_climbed(line, began) for line in ground.gateway.every(is_rung, began)),
             rungs={name: count for name, count in recovery.items() if isinstance(count, int) and count},
-            duplicates=sum(duplicates(each) for each in rows.values()),
+            heard=sum(len(each) for each in rows.values()),
+            duplicates=sum(_duplicates(each, devices.get(address), fault) for address, each in rows.items()),
             repeated=sum(repeated(each) for each in rows.values()),
             lost=lost,
             gateway_restarts=ground.gateway.starts - 1,
@@ -96,15 +124,16 @@ async def play(folder: Path, fault: Fault) -> Outcome:
         )
 
 
-async def _switch_on(ground: FaultGround, address: str) -> None:
+async def _switch_on(ground: FaultGround, address: str) -> Oximeter:
     device = Oximeter(
         air=ground.air,
         identity=Identity(name=address[-2:], address=address),
-        clock=ClinicalClock(origin=datetime.now(UTC), speed=1.0),
+        clock=ground.clock,
         course=healthy(seed=1),
     )
     await device.power_on()
     ground.devices.push_async_callback(device.power_off)
+    return device
 
 
 async def _have_a_neighbour(ground: FaultGround) -> None:
@@ -119,7 +148,7 @@ async def _data_again_ms(ground: FaultGround, fault: Fault, ended: datetime) -> 
     """Wait for a value of each device measured since; give the instant of the device that came last."""
 
     def firsts() -> list[int | None]:
-        instants = (_true_ms(ground.ear.rows(device), fault, ended) for device in fault.hit)
+        instants = (_true_ms(ground, ground.ear.rows(device), fault, ended) for device in fault.hit)
         return [min((ms for ms in each if ms > ended.timestamp() * 1000), default=None) for each in instants]
 
     await until(lambda: None not in firsts())
@@ -151,14 +180,33 @@ async def _lost(ground: FaultGround) -> int | None:
     return missing()
 
 
-def _true_ms(rows: Sequence[Heard], fault: Fault, around: datetime) -> list[int]:
-    """Give instants of measurements, by our clock where the gateway's was set meanwhile."""
-    set_ms, around_ms = fault.clock_set_s * 1000, around.timestamp() * 1000
+def _duplicates(rows: Sequence[Heard], device: Oximeter | None, fault: Fault) -> int:
+    """Count measurements told twice; where they come too fast to tell by their instants, more than were sent."""
+    if fault.clock_speed == 1 or device is None:
+        return duplicates(rows)
+    return max(0, len(rows) - device.tally.counts[Metric.SPO2])
+
+
+def _true_ms(ground: FaultGround, rows: Sequence[Heard], fault: Fault, around: datetime) -> list[int]:
+    """Give instants of measurements by the machine's clock, whatever the gateway's was set to and how fast it ran."""
+    set_ms, around_ms, began_ms = (
+        fault.clock_set_s * 1000,
+        around.timestamp() * 1000,
+        ground.clock.origin.timestamp() * 1000,
+    )
+    if fault.clock_speed != 1:
+        return [round(began_ms + (row.measured_ms - began_ms) / fault.clock_speed) for row in rows]
     return [row.measured_ms - (set_ms if abs(row.measured_ms - around_ms) > abs(set_ms) / 2 else 0) for row in rows]
 
 
 def _since(instants: Sequence[int], began: datetime) -> list[int]:
     return [ms for ms in instants if ms > began.timestamp() * 1000 - 3000]
+
+
+def _climbed(line: Line, began: datetime) -> Climbed:
+    return Climbed(
+        rung=str(line.more.get("rung")), because=str(line.more.get("because")), after_s=_seconds(began, line.at)
+    )
 
 
 def _named(action: Line) -> str:
@@ -174,14 +222,16 @@ def _seconds(since: datetime, until: datetime) -> float:
 
 
 def _row(outcome: Outcome) -> dict[str, Any]:
-    return {**asdict(outcome), "answer": outcome.answer.value, "not_well": outcome.faults_found}
+    row = {**asdict(outcome), "answer": outcome.answer.value, **verdict(outcome.goals)}
+    return {**row, "well": None if outcome.left_out is not None else row["well"]}
 
 
 def _in_words(outcome: Outcome) -> str:
     if outcome.left_out is not None:
         return f"left out, {outcome.left_out}"
     rung = f", {outcome.first_rung} after {outcome.first_rung_s} s" if outcome.first_rung else ""
+    action = f"{outcome.first_action} after {outcome.first_action_s} s" if outcome.first_action else "no action"
     return (
-        f"{outcome.first_action} after {outcome.first_action_s} s{rung}, data after {outcome.data_again_s} s: "
-        f"{', '.join(outcome.faults_found) or 'well'}"
+        f"{action}{rung}, data after {outcome.data_again_s} s: "
+        f"{'MISSED ' + ', '.join(outcome.missed) if outcome.missed else 'well'}"
     )

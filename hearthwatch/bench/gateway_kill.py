@@ -15,19 +15,27 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import Any, Self
 from uuid import UUID
 
 import psycopg
 
 from gateway.outbox.outbox import OutboxError, read_account
+from hearthwatch.bench.disk_probe import bare_fdatasync_ms
+from hearthwatch.bench.goals import Goal, at_most, exactly, verdict
 from hearthwatch.bench.ground import Centre, centre
 from hearthwatch.bench.kill_victim import DEVICES, READINGS_A_FRAME
+from hearthwatch.bench.process_figures import load_average, machine
 from hearthwatch.services.process import tied_to_parent
 
-LIFE_S_MAX = 0.8
-"""A victim lives at most so long from its first instruction on: it is killed while opening, too."""
+LIFE_S = (0.2, 5.0)
+"""A victim lives so long from its first instruction on: long enough that there is a file, a backlog, rows to free."""
 
+OPENING_SHARE = 10
+"""For so many kills one more comes earlier than that, while the file is opened."""
+
+TELL_EVERY = 20
 SILENCE_S_MAX = 60.0
 POLL_S = 0.05
 UNACCEPTED_MS_MAX = 50.0
@@ -43,11 +51,12 @@ class VictimDied(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How often at which rates (readings a second)."""
+    """How often at which rates (readings a second), and how long the victims live."""
 
     kills: int = 200
     rates: tuple[int, ...] = (10, 100, 1000)
     seed: int = 20_261_122
+    life_s: tuple[float, float] = LIFE_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,20 +65,27 @@ class Life:
 
     accepted: list[Reading]
     unaccepted_ms: float
+    unaccepted: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """One rate. `accepted` readings were told over the pipe, `in_outbox` counts those whose telling the kill cut off.
+    """One rate. `kills_while_opening` came on top of `kills`.
+
+    `accepted` readings were told over the pipe, `in_outbox` counts those whose telling the kill cut off, too.
 
     `lost`: told, and not in the database. `doubled`: there more than once, or counted by ingest as a repetition.
     `unaccepted_ms`: age of the oldest reading that was offered and not yet told as accepted, over the kills; 0 where
-    there was none.
+    there was none; `unaccepted`: how many such readings there were. `bare_fdatasync_ms`: what the disk took
+    meanwhile for a page that is none of ours.
     """
 
     rate: int
+    seed: int
     kills: int
+    kills_while_opening: int
     kills_before_any_reading: int
+    life_s: dict[str, float]
     accepted: int
     in_outbox: int
     in_database: int
@@ -77,22 +93,34 @@ class Outcome:
     doubled: int
     set_aside: int
     unaccepted_ms: dict[str, float] = field(default_factory=dict)
+    unaccepted: dict[str, float] = field(default_factory=dict)
+    bare_fdatasync_ms: dict[str, float] = field(default_factory=dict)
 
     @property
-    def is_well(self) -> bool:
-        """Nothing accepted is lost, nothing is doubled, and the books agree."""
-        return not self.lost and not self.doubled and not self.set_aside and self.in_database == self.in_outbox
+    def goals(self) -> tuple[Goal, ...]:
+        """Judge: nothing accepted is lost, nothing is doubled, the books agree, and little was not accepted yet."""
+        at = f"at {self.rate} readings a second"
+        return (
+            exactly(f"accepted and lost {at}", 0, self.lost),
+            exactly(f"doubled {at}", 0, self.doubled),
+            exactly(f"outbox files put aside {at}", 0, self.set_aside),
+            exactly(f"in the outbox's book and not in the database {at}", 0, self.in_outbox - self.in_database),
+            at_most(f"not yet accepted at a kill {at}, oldest, ms", UNACCEPTED_MS_MAX, self.unaccepted_ms["max"]),
+        )
 
 
-def measure(folder: Path, plan: Plan, say: Say) -> dict[str, object]:
+def measure(folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
     """Kill at every rate on one centre; give the JSON document."""
+    about = machine()
     say("starting broker, database, ingest")
     with centre(folder, devices=DEVICES) as running:
         outcomes = [at_rate(running, folder / f"rate-{rate}", plan, rate, say) for rate in plan.rates]
     return {
-        "well": all(outcome.is_well for outcome in outcomes),
-        "unaccepted_ms_max": UNACCEPTED_MS_MAX,
+        "machine": {**about, "load_average_at_the_end": load_average()},
+        "seed": plan.seed,
+        "kills_at_each_rate": plan.kills,
         "rates": {str(outcome.rate): asdict(outcome) for outcome in outcomes},
+        **verdict([goal for outcome in outcomes for goal in outcome.goals]),
     }
 
 
@@ -101,31 +129,48 @@ def at_rate(running: Centre, folder: Path, plan: Plan, rate: int, say: Say) -> O
     folder.mkdir()
     outbox = folder / "outbox.sqlite"
     before = _stored(running.dsn)
-    say(f"{plan.kills} kills at {rate} readings a second")
-    choice = random.Random(plan.seed + rate)
-    with _Victims(outbox, rate=rate, broker_port=running.broker_port) as victims:
-        lives = [victims.life(lambda: True, for_s=choice.uniform(0.0, LIFE_S_MAX)) for _ in range(plan.kills)]
+    lengths_s = lifetimes_s(plan, rate)
+    say(f"{len(lengths_s)} kills at {rate} readings a second, in {sum(lengths_s):.0f} s of life, seed {plan.seed}")
+    lives: list[Life] = []
+    with (
+        bare_fdatasync_ms(folder) as disk_ms,
+        _Victims(outbox, rate=rate, broker_port=running.broker_port) as victims,
+    ):
+        for for_s in lengths_s:
+            lives.append(victims.life(lambda: True, for_s=for_s))
+            if len(lives) % TELL_EVERY == 0:
+                say(f"  {len(lives)} killed, {sum(len(life.accepted) for life in lives)} readings accepted")
     with _Victims(outbox, rate=0, broker_port=running.broker_port) as victims:
         victims.life(lambda: _is_empty(outbox), for_s=0.0)
     told = [reading for life in lives for reading in life.accepted]
     found = _stored(running.dsn) - before
     account, _ = read_account(outbox)
-    ages = sorted(life.unaccepted_ms for life in lives)
     return Outcome(
         rate=rate,
-        kills=len(lives),
+        seed=plan.seed,
+        kills=plan.kills,
+        kills_while_opening=len(lives) - plan.kills,
         kills_before_any_reading=sum(not life.accepted for life in lives),
+        life_s={"min": round(min(lengths_s), 2), "mean": round(fmean(lengths_s), 2), "max": round(max(lengths_s), 2)},
         accepted=len(told),
         in_outbox=account.accepted,
         in_database=found.total(),
         lost=sum((Counter(told) - found).values()),
         doubled=sum(count - 1 for count in found.values()) + _repeated(running.dsn, account.outbox_id),
         set_aside=len(list(folder.glob("*.unreadable-*"))),
-        unaccepted_ms={
-            name: round(ages[min(len(ages) - 1, int(len(ages) * part))], 2)
-            for name, part in (("p50", 0.5), ("p95", 0.95), ("max", 1.0))
-        },
+        unaccepted_ms=_parts([life.unaccepted_ms for life in lives]),
+        unaccepted=_parts([life.unaccepted for life in lives]),
+        bare_fdatasync_ms=_parts(disk_ms),
     )
+
+
+def lifetimes_s(plan: Plan, rate: int) -> list[float]:
+    """Draw how long each victim lives: 0.2 to 0.4 s is as likely as 2 to 4 s; and some that end at the opening."""
+    choice = random.Random(plan.seed + rate)
+    least_s, most_s = plan.life_s
+    lengths_s = [least_s * (most_s / least_s) ** choice.random() for _ in range(plan.kills)]
+    opening_s = [choice.uniform(0.0, least_s) for _ in range(plan.kills // OPENING_SHARE)]
+    return choice.sample([*lengths_s, *opening_s], plan.kills + len(opening_s))
 
 
 class _Victims:
@@ -188,7 +233,17 @@ def _told(lines: list[list[Any]], killed_ns: int) -> Life:
     accepted = [tuple(reading) for what, *facts in lines if what == "accepted" for reading in facts[0]]
     offered_ns = [facts[1] for what, *facts in lines if what == "offered" and facts[1] <= killed_ns]
     waiting_ns = offered_ns[len(accepted) // READINGS_A_FRAME :]
-    return Life(accepted=accepted, unaccepted_ms=(killed_ns - waiting_ns[0]) / 1e6 if waiting_ns else 0.0)
+    return Life(
+        accepted=accepted,
+        unaccepted_ms=(killed_ns - waiting_ns[0]) / 1e6 if waiting_ns else 0.0,
+        unaccepted=READINGS_A_FRAME * len(waiting_ns),
+    )
+
+
+def _parts(values: list[float]) -> dict[str, float]:
+    ordered = sorted(values)
+    parts = (("p50", 0.5), ("p95", 0.95), ("max", 1.0))
+    return {name: round(ordered[min(len(ordered) - 1, int(len(ordered) * part))], 2) for name, part in parts}
 
 
 def _is_empty(outbox: Path) -> bool:

@@ -20,6 +20,7 @@ from care.registry_file import parse_registry
 from firmware_stubs.bluez.bus import private_bus
 from firmware_stubs.bluez.process import bluez_process
 from firmware_stubs.hub_process import HubProcess, hub_process
+from hearthwatch.bench.installation import Installation
 from hearthwatch.migrations import migrate
 from hearthwatch.services.databases import best_database
 from hearthwatch.services.mosquitto import Mosquitto
@@ -136,13 +137,14 @@ async def air(folder: Path, *, devices: int, every_s: float) -> AsyncIterator[Ai
         yield Air(bus_address=bus.address, folder=folder, hub=hub)
 
 
-def gateway(centre: Centre, air: Air, *, outbox: Path) -> ProcessSpec:
+def gateway(centre: Centre, air: Air, *, outbox: Path, installed: Installation) -> ProcessSpec:
     """Say how to run the gateway that is measured."""
     return ProcessSpec(
         name=f"gateway-{air.folder.name}",
-        argv=(sys.executable, "-m", "hearthwatch", "gateway", "run", "--log-format", "json"),
+        argv=(*installed.command, "-m", "hearthwatch", "gateway", "run", "--log-format", "json"),
         env={
             **_shared(centre),
+            **installed.environment,
             "DBUS_SYSTEM_BUS_ADDRESS": air.bus_address,
             "HEARTHWATCH_GATEWAY_GATEWAY_ID": GATEWAY_ID,
             "HEARTHWATCH_GATEWAY_BROKER_HOST": LOOPBACK,
@@ -151,6 +153,7 @@ def gateway(centre: Centre, air: Air, *, outbox: Path) -> ProcessSpec:
             "HEARTHWATCH_GATEWAY_CLAIM_ALL": "true",
             "HEARTHWATCH_GATEWAY_ADAPTERS": json.dumps([f"hci{number}" for number in range(ADAPTERS)]),
             "HEARTHWATCH_GATEWAY_CLOCK_TRUST": "synchronised",
+            "PYTHONDONTWRITEBYTECODE": "",  # as on a box, whose bytecode its installation wrote
         },
         restart=False,
     )

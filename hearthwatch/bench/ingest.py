@@ -17,6 +17,7 @@ import psycopg
 from care.loading import load
 from care.registry_file import parse_registry
 from hearthwatch.bench.county_traffic import County, Form, device_name, gateway_name
+from hearthwatch.bench.goals import at_least, at_most, exactly, verdict
 from hearthwatch.bench.process_figures import family_cpu_s, figures
 from hearthwatch.bench.publisher import Plan as PublisherPlan
 from hearthwatch.migrations import migrate
@@ -86,13 +87,28 @@ def measure(folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
         )
         disk = disk_of(running.dsn)
         ingest_rss = figures(running.supervisor.pid("ingest")).rss_bytes_max
+    packed, _, single = forms
+    ratio = round(single["cpu_us_per_reading"] / packed["cpu_us_per_reading"], 1)
     return {
-        "forms": [{**form, "age_p99_ms": paced["age_p99_ms"]} if form["form"] == "packed" else form for form in forms],
+        "forms": [{**packed, "age_p50_ms": paced["age_p50_ms"], "age_p99_ms": paced["age_p99_ms"]}, *forms[1:]],
         "paced": paced,
         **disk,
         "ingest_rss_bytes_max": ingest_rss,
-        "ratio_json_single_to_packed": round(forms[2]["cpu_us_per_reading"] / forms[0]["cpu_us_per_reading"], 1),
+        "ratio_json_single_to_packed": ratio,
         "load_average": os.getloadavg(),
+        **verdict(
+            [
+                at_least("packed readings a second", READINGS_PER_S_MIN, packed["readings_per_s"]),
+                at_most("processor time of a packed reading, µs", CPU_US_MAX, packed["cpu_us_per_reading"]),
+                at_least("times dearer with one JSON reading a message", RATIO_MIN, ratio),
+                at_most("age at half the rate, p99, ms", AGE_P99_MS_MAX, paced["age_p99_ms"]),
+                at_most("bytes a sample of two signals with its index", BYTES_PER_SAMPLE_MAX, disk["bytes_per_sample"]),
+                *(
+                    exactly(f"readings stored, of those sent as {form['form']}", form["sent"], form["in_database"])
+                    for form in (*forms, paced)
+                ),
+            ]
+        ),
     }
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import psycopg
 
 from hearthwatch.bench.county_traffic import County, Form
+from hearthwatch.bench.goals import exactly, verdict
 from hearthwatch.bench.ingest import Centre, centre
 from hearthwatch.bench.publisher import Plan as PublisherPlan
 from hearthwatch.bench.publisher import planned
@@ -65,12 +66,21 @@ def measure(folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
             kills = _kill(running, plan, say)
             found: dict[str, Any] = json.loads(publisher.stdout.readline())
         compared = compare(running.dsn, publishing)
-    document = {"kills": kills, "seed": plan.seed, **found, **compared}
-    document["well"] = (
-        found["stored"] == found["sent"] == compared["in_database"]
-        and not compared["missing"] + compared["wrong"] + compared["doubled_in_feed"]
-    )
-    return document
+    return {
+        "kills": kills,
+        "seed": plan.seed,
+        **found,
+        **compared,
+        **verdict(
+            [
+                exactly("kills", plan.rounds, sum(kills.values())),
+                exactly("readings stored, of those sent", found["sent"], compared["in_database"]),
+                exactly("readings said to be stored", found["sent"], found["stored"]),
+                *(exactly(f"readings {name}", 0, compared[name]) for name in ("missing", "wrong", "unexpected")),
+                exactly("readings doubled in the engine's feed", 0, compared["doubled_in_feed"]),
+            ]
+        ),
+    }
 
 
 def _kill(running: Centre, plan: Plan, say: Say) -> dict[str, int]:

@@ -18,6 +18,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from hearthwatch.bench.county_traffic import County, Form, messages
+from hearthwatch.bench.goals import at_most, exactly, verdict
 from hearthwatch.bench.ingest import Centre, centre
 from hearthwatch.bench.ingest_chaos import compare
 from hearthwatch.bench.malformed import Damage, damaged
@@ -86,12 +87,16 @@ def measure(folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
         "rss_mb": rss_mb,
         "rss_growth_mb": growth_mb,
         "ingest_restarts": restarts,
-        "well": not astray
-        and sum(counted.values()) == len(damages)
-        and found["stored"] == found["sent"] == compared["in_database"]
-        and not compared["missing"] + compared["wrong"]
-        and growth_mb <= GROWTH_MB_MAX
-        and not restarts,
+        **verdict(
+            [
+                exactly("malformed messages counted", len(damages), sum(counted.values())),
+                exactly("reasons counted oftener or more seldom than the damage explains", 0, len(astray)),
+                exactly("good readings stored, of those sent", found["sent"], compared["in_database"]),
+                exactly("good readings missing or wrong", 0, compared["missing"] + compared["wrong"]),
+                at_most("growth of ingest's memory, MB", GROWTH_MB_MAX, growth_mb),
+                exactly("restarts of ingest", 0, restarts),
+            ]
+        ),
     }
 
 

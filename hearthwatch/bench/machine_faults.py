@@ -11,7 +11,7 @@ from hearthwatch.bench.fault import Fault
 from hearthwatch.bench.fault_findings import Answer
 from hearthwatch.bench.fault_ground import FaultGround
 
-BROKER_AWAY_S = 60.0
+BROKER_AWAY_S, BROKER_CLOCK_SPEED = 60.0, 60.0  # together an hour of the patients' time
 DISK_FULL_S = 25.0
 DISK_BYTES = 8 * 1024 * 1024
 HOUR_S = 3600
@@ -71,11 +71,22 @@ def _filled(file: Path) -> None:
 async def _write_garbage(ground: FaultGround) -> None:
     """Overwrite every page of the running gateway's file and of its log, as a worn card does.
 
-    The gateway goes on with what SQLite remembers of so small a file, and finds the damage when it opens it anew.
+    SQLite goes on with what it remembers of so small a file: the damage is found when it is looked at, or opened anew.
     """
     for file in (ground.outbox, ground.outbox.with_name(f"{ground.outbox.name}-wal")):
         with suppress(FileNotFoundError), file.open("r+b", buffering=0) as handle:
             handle.write(os.urandom(file.stat().st_size))
+
+
+async def _delete_outbox(ground: FaultGround) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        ground.outbox.with_name(f"{ground.outbox.name}{suffix}").unlink(missing_ok=True)
+
+
+def _is_in_its_place_again(ground: FaultGround) -> bool:
+    return ground.gateway.has_said("the open outbox does not lie in its place, writing it there again") and (
+        ground.outbox.exists()
+    )
 
 
 async def _restart_gateway(ground: FaultGround) -> None:
@@ -103,11 +114,14 @@ def _has_noticed_the_jump(ground: FaultGround) -> bool:
 
 MACHINE_FAULTS = (
     Fault(
-        name="broker_away",
+        name="broker_away_an_hour",
         begin=_kill_broker,
         end=_start_broker,
         lasts_s=BROKER_AWAY_S,
+        settings={"FLUSH_S": "30", "RECONNECT_S_MAX": "30"},
         shows=_has_reconnected,
+        clock_speed=BROKER_CLOCK_SPEED,
+        note="clinical time is 60 times as fast: an hour's readings in 60 s; retries keep the machine's time, as ever",
     ),
     Fault(
         name="disk_full",  # a running outbox whose rows go out again may need no more room
@@ -123,6 +137,7 @@ MACHINE_FAULTS = (
         end=_empty_disk,
         lasts_s=DISK_FULL_S,
         expected_restarts=1,
+        note="started by hand: its start on a full disk is the trouble",
         shows=_disk_is_back,
         disk_bytes=DISK_BYTES,
     ),
@@ -132,6 +147,19 @@ MACHINE_FAULTS = (
         end=_restart_gateway,
         shows=_is_put_aside,
         expected_restarts=1,
+        note="the damage is found when the file is opened anew: the gateway is killed and started by hand",
+    ),
+    Fault(
+        name="outbox_overwritten",  # nobody waits for the answer: what is read goes out meanwhile
+        begin=_write_garbage,
+        answer=Answer.NONE,
+        shows=_is_put_aside,
+    ),
+    Fault(
+        name="outbox_deleted",
+        begin=_delete_outbox,
+        answer=Answer.NONE,
+        shows=_is_in_its_place_again,
     ),
     *(
         Fault(

@@ -1,10 +1,13 @@
-"""What the kernel counts about one process: processor time, memory, bytes written to the disk (proc(5))."""
+"""What the kernel counts: of a process the processor time, memory, bytes written (proc(5)); of the machine its load."""
 
 import os
+import platform
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+_INSTALLED = "site-packages"
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -35,9 +38,28 @@ def figures(pid: int) -> Figures:
 
 
 def libraries(pid: int) -> set[str]:
-    """Name the shared libraries and extension modules that a process has mapped."""
+    """Name what a process has loaded of installed packages: each has extension modules, mapped from their folder."""
     lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
-    return {Path(line.split(maxsplit=5)[5]).name for line in lines if ".so" in line}
+    mapped = (Path(line.split(maxsplit=5)[5]).parts for line in lines if ".so" in line)
+    return {parts[parts.index(_INSTALLED) + 1] for parts in mapped if _INSTALLED in parts}
+
+
+def machine() -> dict[str, object]:
+    """Say what kind of machine this is and how busy others keep it: figures without that mean little."""
+    memory = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "architecture": platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gb": round(_kib(memory["MemTotal"]) / 1e9, 1),
+        "python": platform.python_version(),
+        "load_average": load_average(),
+    }
+
+
+def load_average() -> list[float]:
+    """Give how many processes wanted to run in the last 1, 5 and 15 minutes."""
+    return [round(load, 2) for load in os.getloadavg()]
 
 
 def _kib(field: str) -> int:

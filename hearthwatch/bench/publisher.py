@@ -9,9 +9,10 @@ import json
 import sys
 import time
 from collections import defaultdict, deque
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,9 @@ from vitals.topics import Leaf, topic
 
 QUIET_S_MAX = 120.0
 """So long without any *stored* is the end: something is lost."""
+MADE_AHEAD_MAX = 200_000
+"""Of more messages each is made when it is sent."""
+WAITS_MAX = 1_000_000
 RESEND_S = 5.0
 """So long without any *stored*, and everything that waits is sent again."""
 
@@ -46,16 +50,26 @@ class Plan:
     repeated_share: float = 0.0
     shuffled: int = 1
 
+    @property
+    def rows_per_message(self) -> int:
+        """Say how many readings a message holds."""
+        return 1 if self.form is Form.JSON_SINGLE else self.county.rows
 
-def planned(plan: Plan) -> list[Sent]:
+    @property
+    def messages(self) -> int:
+        """Say how many messages hold so many readings."""
+        return -(-self.readings // self.rows_per_message)
+
+
+def planned(plan: Plan) -> Iterator[Sent]:
     """Make the messages of a plan, in the order of their rows."""
-    per_message = 1 if plan.form is Form.JSON_SINGLE else plan.county.rows
     made = messages(plan.county, plan.form, run=plan.run, t0_ms=plan.t0_ms, seed=plan.seed)
-    return list(islice(made, -(-plan.readings // per_message)))
+    return islice(made, plan.messages)
 
 
-def disordered(sent: list[Sent], plan: Plan) -> list[Sent]:
-    """Repeat and shuffle messages as the plan says."""
+def disordered(plan: Plan) -> list[Sent]:
+    """Make them, and repeat and shuffle them as the plan says."""
+    sent = list(planned(plan))
     rng = np.random.default_rng(plan.seed)
     twice = rng.random(len(sent)) < plan.repeated_share
     everything = [message for message, again in zip(sent, twice, strict=True) for _ in range(1 + again)]
@@ -68,14 +82,15 @@ class Publisher:
 
     def __init__(self, port: int, plan: Plan) -> None:
         self._plan = plan
-        sent = planned(plan)
-        self.rows = sum(message.rows for message in sent)
-        self._left = deque(disordered(sent, plan))
+        self.rows = plan.messages * plan.rows_per_message
+        self._coming = planned(plan) if plan.messages > MADE_AHEAD_MAX else iter(disordered(plan))
+        self._next = next(self._coming, None)
         self._open: dict[str, dict[int, tuple[Sent, float]]] = defaultdict(dict)
         self._done: dict[str, set[int]] = defaultdict(set)
         self._open_rows = 0
         self._heard_at = self._resent_at = 0.0
-        self._waits_s: list[float] = []
+        self._waits_s: deque[float] = deque(maxlen=WAITS_MAX)
+        self._sixths_s: list[float] = []
         self.published = self.stored = self.resent = 0
         self._is_subscribed = False
         self._client = Client(
@@ -93,7 +108,7 @@ class Publisher:
     def run(self) -> dict[str, Any]:
         """Send everything and wait for *stored* of everything."""
         began = self._heard_at = self._resent_at = time.monotonic()
-        while self._left or self._open_rows:
+        while self._next or self._open_rows:
             self._send_due(began)
             if self._client.loop(0.002) != MQTTErrorCode.MQTT_ERR_SUCCESS:
                 self._connect_again()
@@ -102,6 +117,7 @@ class Publisher:
                 self._resend()
             if time.monotonic() - self._heard_at > QUIET_S_MAX:
                 break
+            self._tell_sixths(began)
         took_s = self._heard_at - began
         waits_ms = np.array(self._waits_s or [0.0]) * 1000
         return {
@@ -111,17 +127,28 @@ class Publisher:
             "resent": self.resent,
             "seconds": round(took_s, 3),
             "readings_per_s": round(self.stored / took_s) if took_s else 0,
+            "rates_by_sixth": self._rates(),
             "age_p50_ms": round(float(np.percentile(waits_ms, 50)), 1),
             "age_p99_ms": round(float(np.percentile(waits_ms, 99)), 1),
         }
+
+    def _tell_sixths(self, began: float) -> None:
+        while len(self._sixths_s) < 6 and self.stored >= self.rows * (len(self._sixths_s) + 1) // 6:
+            self._sixths_s.append(self._heard_at - began)
+            if self._plan.messages > MADE_AHEAD_MAX:
+                word = {"sixth": len(self._sixths_s), "readings_per_s": self._rates()[-1]}
+                print(json.dumps(word), flush=True)  # noqa: T201
+
+    def _rates(self) -> list[int]:
+        return [round(self.rows / 6 / max(1e-9, end - begin)) for begin, end in pairwise([0.0, *self._sixths_s])]
 
     def _send_due(self, began: float) -> None:
         now = time.monotonic()
         due = self._plan.rows_per_s * (now - began) if self._plan.rows_per_s else float("inf")
         for _ in range(200):
-            if not self._left or self._open_rows >= self._plan.open_max or self.published >= due:
+            if self._next is None or self._open_rows >= self._plan.open_max or self.published >= due:
                 return
-            message = self._left.popleft()
+            message, self._next = self._next, next(self._coming, None)
             self._publish(message)
             outbox = str(message.outbox_id)
             if message.first_row not in self._open[outbox] and message.first_row not in self._done[outbox]:

@@ -12,6 +12,7 @@ import psycopg
 from numpy.typing import NDArray
 
 from care.sql import load_queries
+from hearthwatch.bench.goals import exactly, verdict
 from hearthwatch.bench.ingest import SERVER_SETTINGS
 from hearthwatch.bench.process_figures import family_cpu_s
 from hearthwatch.migrations import migrate
@@ -66,6 +67,7 @@ def measure(folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
             away = [_timed(roller, rollups.roll_minutes)]
             while away[-1]["more"]:
                 away.append(_timed(roller, rollups.roll_minutes))
+            held = _held_against_samples(roller)
             return {
                 "live_cpu_s_per_minute": _median(live, "cpu_s"),
                 "live_share_of_a_core": round(_median(live, "cpu_s") / 60, 4),
@@ -73,7 +75,8 @@ def measure(folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
                 "catch_up_readings_per_s": round(sum(t["done"] for t in away) / sum(t["wall_s"] for t in away)),
                 "catch_up_times_real_time": round(plan.away_minutes * 60 / sum(t["wall_s"] for t in away), 1),
                 "catch_up_longest_turn_s": max(t["wall_s"] for t in away),
-                **_held_against_samples(roller),
+                **held,
+                **verdict([exactly("roll-ups that differ from the samples", 0, int(not held["equal"]))]),
             }
 
 

@@ -12,10 +12,10 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-from gateway.identity.tls import TlsFileError, client_context
 from gateway.selftest.uplink import meet
 from gateway.selftest.uplink_findings import Connection, Step
 from gateway.selftest.uplink_findings import broker as judged
+from gateway.uplink.tls import TlsFileError, client_context
 from hearthwatch.doctor import mosquitto_settings
 from vitals.finding import Finding, Words, broken, fine, warning
 

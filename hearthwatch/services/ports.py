@@ -16,16 +16,29 @@ class NoFreePort(Exception):
 
 
 def free_port() -> int:
-    """Answer a loopback port that nobody listens on."""
+    """Answer a loopback port that is ours to listen on: no other call answers it while this process lives."""
     for _ in range(_ATTEMPTS_MAX):
         port = random.randint(_FIRST, _LAST)
-        with socket.socket() as probe:
-            try:
-                probe.bind((LOOPBACK, port))
-            except OSError:
-                continue
+        if _claimed(port):
             return port
     raise NoFreePort(f"no free port among {_FIRST}..{_LAST} after {_ATTEMPTS_MAX} attempts")
+
+
+def _claimed(port: int) -> bool:
+    """Stay bound to the port for as long as we live, so that others find it taken before our server listens.
+
+    Two sockets that both allow it may be bound to one port while only one listens: servers set SO_REUSEADDR, a claim
+    that looks whether the port is free does not, and allows it once it has the port.
+    """
+    claim = socket.socket()
+    try:
+        claim.bind((LOOPBACK, port))
+    except OSError:
+        claim.close()
+        return False
+    claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    claim.detach()  # never closed, only forgotten
+    return True
 
 
 def listens(port: int) -> bool:

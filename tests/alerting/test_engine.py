@@ -10,6 +10,8 @@ from alerting.engine import EngineState, rules_hash, step
 from tests.alerting.streams import Sample, oracle_events, ordered, profile, stream
 from vitals.sustained import Kind, SustainedEvent
 
+pytestmark = pytest.mark.long
+
 RULES = profile()
 
 

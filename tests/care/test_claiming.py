@@ -207,7 +207,7 @@ def test_claims_are_announced_and_nothing_is_where_nothing_changed(connection: C
         load(connection, with_gateway("gw-demo"), now=NOW)
         load(connection, with_gateway("gw-demo"), now=NOW)
         connection.execute("SELECT pg_notify('claim', 'end')")
-        heard = [note.payload for note in listener.notifies(timeout=10, stop_after=4)]
+        heard = [note.payload for note in listener.notifies(timeout=60, stop_after=4)]
     assert heard == ["", "", "", "end"]
 
 

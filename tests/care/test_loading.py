@@ -127,7 +127,7 @@ def test_a_change_is_announced(connection: psycopg.Connection[Any], any_database
         load(connection, without_passwords(), now=NOW)
         load(connection, without_passwords(), now=NOW)
         load(connection, without_passwords(("柳庄-01", "柳庄-11")), now=NOW)
-        heard = [note.payload for note in listener.notifies(timeout=10, stop_after=2)]
+        heard = [note.payload for note in listener.notifies(timeout=60, stop_after=2)]
         assert heard == ["2", "3"]
 
 

@@ -12,7 +12,7 @@ import httpx
 import psycopg
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from dashboards.app import create_app
 from dashboards.server import Server
@@ -34,6 +34,8 @@ SECRET = "a secret of the tests"
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1440, "height": 900}
 WALL = {"width": 1920, "height": 1080}
+
+expect.set_options(timeout=60_000)  # only keeps a broken test from hanging: a busy machine takes its time
 
 
 class Console:
@@ -62,7 +64,7 @@ class Console:
         """End it, streams and all."""
         if self._server is not None:
             self._server.handle_exit(signal.SIGTERM, None)
-            self._thread.join(timeout=10)
+            self._thread.join(timeout=60)
             assert not self._thread.is_alive()
             self._server = None
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboards.gateways import FRESH_FOR, ClaimRow, DeviceRow, GatewayCard, GatewayRow, Signal, Standing, card_of
+from dashboards.gateways import ClaimRow, DeviceRow, GatewayCard, GatewayRow, Signal, Standing, card_of
 from dashboards.heartbeat import read_heartbeat
 from tests.dashboards.homes import OXIMETER, WORN, heartbeat, near, read
 
@@ -46,8 +46,8 @@ def claim(key: str) -> ClaimRow:
     ("online", "age", "standing"),
     [
         (True, 5 * SECOND, Standing.ONLINE),
-        (True, FRESH_FOR, Standing.ONLINE),
-        (True, FRESH_FOR + SECOND, Standing.SILENT),
+        (True, 120 * SECOND, Standing.ONLINE),
+        (True, 121 * SECOND, Standing.SILENT),
         (True, None, Standing.SILENT),
         (False, 5 * SECOND, Standing.OFFLINE),
         (None, None, Standing.NEVER),
@@ -62,6 +62,23 @@ def test_a_gateway_is_there_only_while_it_speaks(
     for device in shown.devices:
         assert (device.signal is not None, device.state is not None, device.connected) == (shown.live,) * 3
     assert all((each.signal is not None) is shown.live for each in shown.nearby)
+
+
+@pytest.mark.parametrize(
+    ("heartbeat_s", "fresh_s"),
+    [
+        (60, 120), (300, 600), (600.5, 1201), (5, 30), (0, 30), (1e9, 7200), (-1, 30),
+        (None, 120), ("300", 120), (True, 120), ([300], 120),
+    ],
+)  # fmt: skip
+def test_a_gateway_is_judged_by_how_often_it_says_that_it_speaks(heartbeat_s: Any, fresh_s: float) -> None:
+    said = heartbeat(heartbeat_s=heartbeat_s, nearby=[near(OXIMETER, "", "oximeter", age_s=0)])
+    limit = timedelta(seconds=fresh_s)
+    assert [card(said, age=age).standing for age in (limit, limit + SECOND)] == [Standing.ONLINE, Standing.SILENT]
+    shown = card(said, age=SECOND)
+    assert shown.fresh_until == NOW - SECOND + limit
+    assert shown.nearby[0].signal is not None
+    assert shown.nearby[0].signal.until == NOW - SECOND + limit
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,14 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+
+from tests.gateway.outbox_rows import opened, readings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEPLOY = REPOSITORY / "deploy" / "gateway"
@@ -116,6 +119,94 @@ def test_the_rules_for_the_leds_hold_at_once_and_not_after_the_next_boot(tmp_pat
     assert (
         told.index("udevadm control --reload") < trigger < told.index("systemctl restart hearthwatch-gateway.service")
     )
+
+
+STAND_IN_PIP = """#!/bin/sh
+cd "$(dirname "$0")/.."
+mkdir -p lib/here/gateway
+echo 'WORD = "compiled"' > lib/here/gateway/part.py
+ln -sf python bin/hearthwatch
+"""
+
+
+def test_every_module_is_compiled_also_where_pip_does_not_do_it(tmp_path: Path) -> None:
+    """On a box nothing else can: the service's system is read-only."""
+    program, pip = tmp_path / "opt", tmp_path / "pip"
+    pip.write_text(STAND_IN_PIP)
+    pip.chmod(0o755)
+    step = SCRIPT.read_text()
+    for line, instead in {
+        "\nprogram=/opt/hearthwatch\n": f"\nprogram={program}\n",
+        "\ncommand=/usr/local/bin/hearthwatch\n": f"\ncommand={tmp_path}/hearthwatch\n",
+        "\nhere=$(": f"\nhere={DEPLOY} #",
+        'python3 -m venv "$new"': f'{sys.executable} -m venv --without-pip "$new"; cp {pip} "$new/bin/pip"',
+        'main "$@"': "install_program",
+    }.items():
+        assert line in step
+        step = step.replace(line, instead)
+    done = subprocess.run(
+        ["/bin/sh", "-c", step],
+        env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    (cached,) = program.glob("venv/lib/here/gateway/__pycache__/part.*.pyc")
+    assert b"compiled" in cached.read_bytes()
+
+
+@pytest.mark.parametrize("purge", [False, True])
+def test_uninstalling_says_in_a_few_lines_what_goes_and_what_stays(tmp_path: Path, purge: bool) -> None:
+    """The script's own step in a folder instead of the root, with a real outbox and the product's own command."""
+    box = a_box(tmp_path, readings_waiting=3)
+    script = SCRIPT.read_text()
+    for place in ("/etc/", "/opt/hearthwatch", "/var/lib/hearthwatch", "/run/hearthwatch", "/usr/local/bin/"):
+        assert place in script
+        script = re.sub(rf"(?<=[\s\"'=:]){place}", f"{box}{place}", script)
+    step = script.replace('main "$@"', f"runs_systemd() {{ false; }}\npurge={'yes' if purge else ''}\nuninstall")
+    done = subprocess.run(
+        ["/bin/sh", "-c", step], env={"PATH": f"{box}/bin"}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    lines = [line.replace(str(box), "") for line in done.stderr.splitlines()]
+    assert lines[0] == (
+        "install: removed: the program (/opt/hearthwatch), /usr/local/bin/hearthwatch, the service and its rules"
+    )
+    outbox = "the outbox (/var/lib/hearthwatch), with 3 readings that the centre"
+    assert (f"install: removed: {outbox} had not stored" in lines) is purge
+    assert (f"install: kept: {outbox} has not stored" in lines) is not purge
+    assert len(lines) == 4
+    assert not (box / "opt/hearthwatch").exists()
+    assert not (box / "etc/systemd/system/hearthwatch-gateway.service").exists()
+    assert (box / "etc/hearthwatch/gateway.toml").exists() is not purge
+    assert (box / "var/lib/hearthwatch/outbox.sqlite").exists() is not purge
+
+
+def a_box(box: Path, *, readings_waiting: int) -> Path:
+    """Make a folder like a box with a gateway, and beside it the programs that the script may call."""
+    outbox = box / "var/lib/hearthwatch/outbox.sqlite"
+    for folder in ("bin", "usr/local/bin", "opt/hearthwatch/venv/bin", "etc/hearthwatch", "etc/systemd/system"):
+        (box / folder).mkdir(parents=True)
+    for program in ("rm", "rmdir", "dirname", "id"):
+        found = shutil.which(program)
+        assert found is not None
+        (box / "bin" / program).symlink_to(found)
+    (box / "bin" / "userdel").write_text("#!/bin/sh\n")
+    (box / "opt/hearthwatch/venv/bin/python").symlink_to(sys.executable)
+    (box / "etc/hearthwatch/gateway.toml").write_text(f'gateway_id = "gw-1"\noutbox_path = "{outbox}"\n')
+    (box / "etc/systemd/system/hearthwatch-gateway.service").write_text("[Unit]\n")
+    wrapper = box / "usr/local/bin/hearthwatch"
+    wrapper.write_text(
+        f"#!/bin/sh\nHEARTHWATCH_GATEWAY_CONFIG={box}/etc/hearthwatch/gateway.toml exec {sys.executable} -m hearthwatch"
+        ' "$@"\n'
+    )
+    for program in (box / "bin" / "userdel", wrapper):
+        program.chmod(0o755)
+    kept = opened(outbox)
+    kept.accept(readings(readings_waiting))
+    kept.close()
+    return box
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

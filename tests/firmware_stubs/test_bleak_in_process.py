@@ -21,7 +21,7 @@ ADDRESS = "C0:00:00:00:00:01"
 
 async def test_an_oximeter_is_found_connected_and_heard(gateway: Backend, oximeter: Oximeter) -> None:
     inbox = Inbox()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         device = await BleakScanner.find_device_by_address(ADDRESS, backend=gateway.scanner)
         assert device is not None
         async with BleakClient(device, backend=gateway.client) as client:
@@ -38,7 +38,7 @@ async def test_an_oximeter_is_found_connected_and_heard(gateway: Backend, oximet
 
 
 async def test_what_is_written_on_the_label_is_read(gateway: Backend, oximeter: Oximeter) -> None:
-    async with asyncio.timeout(10), BleakClient(ADDRESS, backend=gateway.client) as client:
+    async with asyncio.timeout(60), BleakClient(ADDRESS, backend=gateway.client) as client:
         read = {uuid: bytes(await client.read_gatt_char(uuid)) for uuid in ("2a19", "2a25", "2a60")}
     assert read == {
         "2a19": bytes([oximeter.identity.battery_percent]),
@@ -48,7 +48,7 @@ async def test_what_is_written_on_the_label_is_read(gateway: Backend, oximeter: 
 
 
 async def test_a_measurement_cannot_be_read(gateway: Backend, oximeter: Oximeter) -> None:
-    async with asyncio.timeout(10), BleakClient(ADDRESS, backend=gateway.client) as client:
+    async with asyncio.timeout(60), BleakClient(ADDRESS, backend=gateway.client) as client:
         with pytest.raises(BleakGATTProtocolError):
             await client.read_gatt_char(PLX_CONTINUOUS)
         with pytest.raises(BleakError, match="neither notifies nor indicates"):
@@ -57,7 +57,7 @@ async def test_a_measurement_cannot_be_read(gateway: Backend, oximeter: Oximeter
 
 
 async def test_pairing_does_no_harm(gateway: Backend, oximeter: Oximeter) -> None:
-    async with asyncio.timeout(20), BleakClient(ADDRESS, backend=gateway.client) as client:
+    async with asyncio.timeout(60), BleakClient(ADDRESS, backend=gateway.client) as client:
         await client.pair()
         await client.unpair()
         assert oximeter.is_connected
@@ -66,7 +66,7 @@ async def test_pairing_does_no_harm(gateway: Backend, oximeter: Oximeter) -> Non
 async def test_a_device_out_of_range_times_out_and_the_next_connects(
     air: Air, gateway: Backend, oximeter: Oximeter
 ) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         device = await BleakScanner.find_device_by_address(ADDRESS, backend=gateway.scanner)
         assert device is not None
         air.take_away(ADDRESS)
@@ -85,7 +85,7 @@ async def test_a_device_never_heard_is_not_found(gateway: Backend) -> None:
 async def test_a_connect_cancelled_by_its_caller_leaves_the_adapter_free(
     air: Air, gateway: Backend, oximeter: Oximeter
 ) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         device = await BleakScanner.find_device_by_address(ADDRESS, backend=gateway.scanner)
         assert device is not None
         air.take_away(ADDRESS)
@@ -104,7 +104,7 @@ async def test_a_link_lost_during_discovery_is_an_error_and_not_a_cancellation(
         await oximeter.connected.wait()
         air.cut(ADDRESS)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         cutting = asyncio.create_task(cut_at_once())
         with pytest.raises(BleakError):
             await BleakClient(ADDRESS, backend=gateway.client).connect()
@@ -113,7 +113,7 @@ async def test_a_link_lost_during_discovery_is_an_error_and_not_a_cancellation(
 
 async def test_a_device_switched_off_disconnects(gateway: Backend, oximeter: Oximeter) -> None:
     gone = asyncio.Event()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         client = BleakClient(ADDRESS, lambda _: gone.set(), backend=gateway.client)
         await client.connect()
         await oximeter.power_off()
@@ -123,7 +123,7 @@ async def test_a_device_switched_off_disconnects(gateway: Backend, oximeter: Oxi
 
 async def test_a_hushed_device_stays_connected_and_says_nothing_new(gateway: Backend, oximeter: Oximeter) -> None:
     inbox = Inbox()
-    async with asyncio.timeout(10), BleakClient(ADDRESS, backend=gateway.client) as client:
+    async with asyncio.timeout(60), BleakClient(ADDRESS, backend=gateway.client) as client:
         await client.start_notify(PLX_CONTINUOUS, inbox)
         await inbox.holds(2)
         await oximeter.hush()
@@ -136,7 +136,7 @@ async def test_a_hushed_device_stays_connected_and_says_nothing_new(gateway: Bac
 async def test_a_scanner_keeps_to_the_services_it_was_asked_for(gateway: Backend, oximeter: Oximeter) -> None:
     thermometers = BleakScanner(service_uuids=[normalize_uuid_16(0x1809)], backend=gateway.scanner)
     oximeters = BleakScanner(service_uuids=[normalize_uuid_16(0x1822)], backend=gateway.scanner)
-    async with asyncio.timeout(10), thermometers, oximeters:
+    async with asyncio.timeout(60), thermometers, oximeters:
         async for device, _ in oximeters.advertisement_data():
             assert device.address == oximeter.identity.address
             break
@@ -156,7 +156,7 @@ async def test_a_link_may_be_lost_at_any_moment_of_a_connection(air: Air, gatewa
             await oximeter.disconnected.wait()
 
     chaos = asyncio.create_task(cut_now_and_then())
-    async with asyncio.timeout(25):
+    async with asyncio.timeout(60):
         for _ in range(20):
             client = BleakClient(ADDRESS, backend=gateway.client)
             with contextlib.suppress(BleakError):

@@ -97,7 +97,8 @@ def test_a_probe_off_says_so_until_it_is_back(
     assert course(150).sensor_status == status
 
 
-def test_a_restless_pulse_never_repeats_itself_in_the_next_sample() -> None:
+@pytest.mark.parametrize("apart_s", [0.0001, 0.002, 0.01, 0.2, 1.0])
+def test_a_restless_sample_never_repeats_the_last(apart_s: float) -> None:
     course = COURSES["restless"](seed=3)
-    pulses = [course(number * 0.01).pulse_per_min for number in range(1000)]
-    assert all(a != b for a, b in itertools.pairwise(pulses))
+    samples = [course(number * apart_s) for number in range(1000)]
+    assert all(a != b for a, b in itertools.pairwise(samples))

@@ -35,7 +35,7 @@ async def test_a_spot_check_is_indicated_with_the_devices_own_time(
     )
     await switch_on(oximeter)
     inbox = Inbox()
-    async with asyncio.timeout(10), BleakClient(ADDRESS, backend=gateway.client) as client:
+    async with asyncio.timeout(60), BleakClient(ADDRESS, backend=gateway.client) as client:
         await client.start_notify("2a5e", inbox)
         received = await inbox.holds(1)
     await oximeter.hush()
@@ -54,7 +54,7 @@ async def test_a_finger_out_is_sent_and_is_no_reading(
     )
     await switch_on(oximeter)
     inbox = Inbox()
-    async with asyncio.timeout(10), BleakClient(ADDRESS, backend=gateway.client) as client:
+    async with asyncio.timeout(60), BleakClient(ADDRESS, backend=gateway.client) as client:
         await client.start_notify("2a5f", inbox)
         received = await inbox.holds(2)
     assert set(received) == {bytes.fromhex("0c ff07 ff07 2020 000800")}
@@ -63,7 +63,7 @@ async def test_a_finger_out_is_sent_and_is_no_reading(
 
 async def test_a_course_begins_with_its_first_listener(gateway: Backend, oximeter: Oximeter) -> None:
     inbox = Inbox()
-    async with asyncio.timeout(10), BleakClient(ADDRESS, backend=gateway.client) as client:
+    async with asyncio.timeout(60), BleakClient(ADDRESS, backend=gateway.client) as client:
         assert oximeter.course_began_at is None
         await client.start_notify("2a5f", inbox)
         await inbox.holds(1)

@@ -46,7 +46,7 @@ async def meter(air: Air, switch_on: SwitchOn) -> GlucoseMeter:
 @pytest.fixture
 async def client(gateway: Backend, meter: GlucoseMeter) -> AsyncIterator[BleakClient]:
     """A client of the meter."""
-    async with asyncio.timeout(20), BleakClient(meter.identity.address, backend=gateway.client) as connected:
+    async with asyncio.timeout(60), BleakClient(meter.identity.address, backend=gateway.client) as connected:
         yield connected
 
 
@@ -132,7 +132,7 @@ async def test_a_spot_oximeters_records_are_indicated_and_marked_as_stored(
 ) -> None:
     device = SpotOximeter(air=air, identity=Identity(name="s", address=ADDRESS), memory=memory(healthy(seed=4)))
     await switch_on(device)
-    async with asyncio.timeout(20), BleakClient(ADDRESS, backend=gateway.client) as client:
+    async with asyncio.timeout(60), BleakClient(ADDRESS, backend=gateway.client) as client:
         assert bytes(await client.read_gatt_char("2a60"))[0] & 0b1100 == 0b1100
         asked = Records(client)
         await asked.listen("2a5e")

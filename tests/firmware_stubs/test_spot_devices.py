@@ -45,7 +45,7 @@ async def test_a_cuff_hands_over_hangs_up_and_sleeps(air: Air, gateway: Backend,
     cuff = BloodPressureCuff(air=air, identity=identity(), memory=memory(blood_pressure(seed=2)))
     await switch_on(cuff)
     inbox = Inbox()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         client = BleakClient(ADDRESS, backend=gateway.client)
         await client.connect()
         await client.start_notify("2a35", inbox)
@@ -67,7 +67,7 @@ async def test_what_nobody_fetched_waits_for_the_next_measurement(
     scale = Scale(air=air, identity=identity(), memory=stepping, awake_real_s=0.1)
     await switch_on(scale)
     inbox = Inbox()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await eventually(lambda: scale.stored >= 3)
         async with BleakClient(ADDRESS, backend=gateway.client) as client:
             await client.start_notify("2a9d", inbox)
@@ -84,7 +84,7 @@ async def test_a_bonding_thermometer_wants_a_bond_and_its_clock_set_and_then_lea
     device = BondingThermometer(air=air, identity=identity(), memory=wrong)
     await switch_on(device)
     inbox, now = Inbox(), date_time(NOON.astimezone(SHANGHAI))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         client = BleakClient(ADDRESS, backend=gateway.client)
         await client.connect()
         with pytest.raises(BleakGATTProtocolError):
@@ -111,7 +111,7 @@ async def test_a_bonding_thermometer_wants_a_bond_and_its_clock_set_and_then_lea
 async def test_a_bonding_thermometer_hangs_up_when_told(air: Air, gateway: Backend, switch_on: SwitchOn) -> None:
     device = BondingThermometer(air=air, identity=identity(), memory=memory(fever(seed=5)))
     await switch_on(device)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         client = BleakClient(ADDRESS, backend=gateway.client)
         await client.connect()
         command = "233bf001-5a34-1b6d-975c-000d5690abe4"

@@ -65,7 +65,7 @@ def _celsius(value: bytes) -> float:
 @pytest.mark.usefixtures("thermometer")
 async def test_the_memory_comes_first_and_oldest_first_then_live(gateway: Backend) -> None:
     inbox = Inbox()
-    async with asyncio.timeout(10), BleakClient(ADDRESS, backend=gateway.client) as client:
+    async with asyncio.timeout(60), BleakClient(ADDRESS, backend=gateway.client) as client:
         await client.start_notify("2a1c", inbox)
         received = await inbox.holds(20)
     now = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
@@ -77,7 +77,7 @@ async def test_the_memory_comes_first_and_oldest_first_then_live(gateway: Backen
 
 async def test_what_was_confirmed_is_what_was_sent(gateway: Backend, thermometer: Thermometer) -> None:
     inbox = Inbox()
-    async with asyncio.timeout(10), BleakClient(ADDRESS, backend=gateway.client) as client:
+    async with asyncio.timeout(60), BleakClient(ADDRESS, backend=gateway.client) as client:
         await client.start_notify("2a1c", inbox)
         await inbox.holds(20)
         await thermometer.hush()
@@ -92,7 +92,7 @@ async def test_a_record_survives_a_link_lost_before_its_confirmation(
 ) -> None:
     lost = Inbox()
     inbox = Inbox()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         first = BleakClient(ADDRESS, backend=gateway.client)
         await first.connect()
         service = first._backend.services
@@ -119,7 +119,7 @@ async def test_live_readings_go_on(
     thermometer = _thermometer(air, clock, live_every_s=1.0)
     await switch_on(thermometer)
     inbox = Inbox()
-    async with asyncio.timeout(10), BleakClient(ADDRESS, backend=gateway.client) as client:
+    async with asyncio.timeout(60), BleakClient(ADDRESS, backend=gateway.client) as client:
         await client.start_notify("2a1c", inbox)
         times = [_civil(value) for value in await inbox.holds(24)]
     assert times == sorted(times)
@@ -142,7 +142,7 @@ async def test_a_full_memory_loses_its_oldest_and_counts_it(air: Air, clock: Cli
 
 async def test_no_indication_without_a_subscription(gateway: Backend, thermometer: Thermometer) -> None:
     outlet: Outlet = thermometer.temperature
-    async with asyncio.timeout(10), BleakClient(ADDRESS, backend=gateway.client) as client:
+    async with asyncio.timeout(60), BleakClient(ADDRESS, backend=gateway.client) as client:
         assert await client.read_gatt_char("2a1d") == b"\x01"
         assert not await thermometer.indicate(outlet, b"never")
     assert thermometer.tally.notifications == 0

@@ -1,6 +1,7 @@
 """Devices on a virtual radio, and a fleet that reads them into a list: real advertisements, links and GATT servers."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -89,7 +90,8 @@ class FleetRig:
     ) -> AsyncIterator[Fleet]:
         """Run scanners and sessions; without claims every health device is read."""
         timekeeper = Timekeeper(ClinicalClock(origin=ORIGIN, speed=SPEED), LinuxMachine(ClockTrust.SYNCHRONISED))
-        fleet = Fleet(claim_all=claims is None, devices_max=devices_max)
+        crashes: Counter[str] = Counter()
+        fleet = Fleet(claim_all=claims is None, devices_max=devices_max, crashes=crashes)
         radios = [
             Bluetooth(adapter=f"hci{number}", scanner_class=each.scanner, client_class=each.client)
             for number, each in enumerate(self.backends)
@@ -115,7 +117,7 @@ class FleetRig:
             await fleet.close()
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            assert fleet.crashes == 0
+            assert not crashes
 
     async def close(self) -> None:
         """Switch everything off."""

@@ -75,4 +75,4 @@ async def running(rig2: Rig2, settings: GatewaySettings, gateway_id: str) -> Asy
         finally:
             stop.set()
             await task
-            assert gateway.fleet.crashes == 0
+            assert not gateway.crashes["session"]

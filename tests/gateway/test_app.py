@@ -1,8 +1,13 @@
 """The whole gateway: devices on a virtual radio, a real broker, a stand-in for ingest."""
 
 import asyncio
+import json
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
+
+import pytest
 
 from firmware_stubs.bleak_backend import backend
 from firmware_stubs.clock import ClinicalClock as StubClock
@@ -11,8 +16,9 @@ from firmware_stubs.oximeter import Oximeter
 from firmware_stubs.peripheral import Identity
 from firmware_stubs.radio import Air
 from firmware_stubs.thermometer import History, Thermometer
-from gateway.app import run
+from gateway.app import built, live, run
 from gateway.outbox.outbox import Outbox, read_account
+from gateway.plans import radios_of
 from hearthwatch.services.mosquitto import Mosquitto
 from tests.gateway.conftest import MakeSettings
 from tests.gateway.stand_in import StandIn
@@ -106,6 +112,7 @@ async def test_what_no_decoder_understands_is_kept_counted_and_told(
         await ingest.until(lambda i: len(_of(i, Signal.SPO2)) >= 3)
         await oximeter.notify(oximeter.continuous, bytes.fromhex("0061"))
         await ingest.until(lambda i: i.status.get("undecoded") == 1)
+        assert ingest.status["heartbeat_s"] == 5
         (device,) = ingest.status["devices"]
         assert (device["address"], device["connected"]) == ("C0:00:00:00:00:01", True)
         assert device["last_reading_age_s"] < 60
@@ -118,6 +125,47 @@ async def test_what_no_decoder_understands_is_kept_counted_and_told(
     account, (note,) = read_account(settings.outbox_path)
     assert (account.undecoded, note.device, note.characteristic) == (1, "C0:00:00:00:00:01", "2a5f")
     assert (note.payload, note.error) == (b"\x00\x61", "2a5f byte 2: SpO2 needs 2 bytes, 1 left")
+
+
+async def with_a_bug() -> bytes:
+    raise RuntimeError("nobody thought of this")
+
+
+async def without_end() -> bytes:
+    await asyncio.Event().wait()
+    return b""
+
+
+@pytest.mark.parametrize("last_facts", [with_a_bug, without_end])
+@pytest.mark.parametrize("last_rows", [with_a_bug, without_end])
+async def test_a_bug_in_the_last_words_neither_hangs_nor_hides_that_the_gateway_has_stopped(
+    broker: Mosquitto,
+    gateway_id: str,
+    make_settings: MakeSettings,
+    monkeypatch: pytest.MonkeyPatch,
+    last_facts: Callable[[], Coroutine[Any, Any, bytes]],
+    last_rows: Callable[[], Coroutine[Any, Any, bytes]],
+) -> None:
+    settings, stop, made = make_settings(broker), asyncio.Event(), backend("unix:/nonexistent/radio")
+    status = settings.outbox_path.with_name("status.json")
+    async with (
+        StandIn("127.0.0.1", broker.port, gateway_id) as ingest,
+        built(
+            settings,
+            clock=ClinicalClock(),
+            machine=None,
+            radios=radios_of(settings, made.scanner, made.client),
+        ) as gateway,
+    ):
+        living = asyncio.create_task(live(gateway, stop))
+        await ingest.until(lambda i: i.status.get("state") == "online")
+        await eventually(status.exists)
+        monkeypatch.setattr(gateway.heartbeat, "payload", last_facts)
+        monkeypatch.setattr(gateway.courier, "flush", last_rows)
+        stop.set()
+        await living
+        await ingest.until(lambda i: i.status == {"state": "offline"})
+    assert json.loads(status.read_bytes()) == {"state": "offline"}
 
 
 async def test_without_broker_and_radio_it_waits_and_ends_cleanly_when_cancelled(

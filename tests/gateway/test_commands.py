@@ -88,12 +88,12 @@ def test_what_a_library_warns_of_stands_in_our_log(
     assert ("ValueError: odd" in document.get("exception", "")) is (trouble is not None)
 
 
-def test_run_names_a_file_of_tls_that_is_missing(tmp_path: Path) -> None:
+def test_run_refuses_settings_of_tls_that_contradict_each_other(tmp_path: Path) -> None:
     config = tmp_path / "gateway.toml"
-    config.write_text(f'gateway_id = "gw"\nbroker_ca_file = "{tmp_path}/ca.pem"')
+    config.write_text(f'gateway_id = "gw"\nbroker_certificate_file = "{tmp_path}/gateway.pem"')
     result = CliRunner().invoke(app, ["run", "--config", str(config)])
     assert result.exit_code == 2
-    assert result.stderr == f"broker_ca_file {tmp_path}/ca.pem: No such file or directory\n"
+    assert "broker_certificate_file needs broker_ca_file and broker_key_file" in result.stderr
 
 
 def test_run_names_a_folder_that_takes_no_outbox(tmp_path: Path) -> None:

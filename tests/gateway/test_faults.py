@@ -25,6 +25,8 @@ from tests.gateway.gateway_rig import GatewayRig, oximeter, running
 from tests.gateway.waiting import eventually
 from tests.rigs import Rig2
 
+pytestmark = pytest.mark.long
+
 FIRST, SECOND = "C0:00:00:00:00:01", "C0:00:00:00:00:02"
 
 
@@ -102,6 +104,13 @@ async def test_a_scan_and_connects_that_are_refused(rig: GatewayRig) -> None:
     assert rig.session(FIRST).counts.failures >= 2
 
 
+async def test_a_link_that_is_gone_though_nobody_said_so(rig: GatewayRig) -> None:
+    await rig.rig2.bluez.inject(Refusal(member=Member.READ_VALUE, trouble=Trouble.NOT_CONNECTED))
+    rig.rig2.air.cut(FIRST)
+    await eventually(lambda: rig.session(FIRST).counts.links_lost == 2)
+    await rig.data_flow(FIRST, SECOND)
+
+
 async def test_ten_seconds_of_radio_silence(rig: GatewayRig) -> None:
     await rig.rig2.bluez.inject(Deafness(seconds=10))
     rig.rig2.air.cut(FIRST)
@@ -160,7 +169,8 @@ async def test_a_rung_that_the_machine_refuses_is_told_and_stops_nothing(rig: Ga
 async def test_a_reboot_is_told_before_it_is_done(rig: GatewayRig) -> None:
     await rig.gateway.recovery._take(Act(rung=Rung.REBOOT, because=Cause.SILENT_AIR, adapter="hci0"))
     await rig.ingest.until(lambda i: i.status["recovery"]["reboot"] == 1)
-    assert rig.ingest.status["recovery"]["last"]["rung"] == "reboot"
+    told = next(status for status in rig.ingest.statuses if status["recovery"]["reboot"] == 1)
+    assert told["recovery"]["last"]["rung"] == "reboot"  # and not what it does once the machine goes down
     await eventually(lambda: rig.rig2.init_system.reboots == 1)
     await rig.data_flow(FIRST, SECOND)  # the machine of this test goes on
 
@@ -248,6 +258,25 @@ async def test_a_part_with_a_bug_begins_anew_and_ends_no_other(
     beats = rig.ingest.status["sent_at"]
     gateway.heartbeat.beat_now()
     await rig.ingest.until(lambda i: i.status["sent_at"] > beats)
+    assert rig.ingest.status["crashes"] == dict(gateway.crashes)
+
+
+async def test_a_session_with_a_bug_begins_anew_is_told_and_ends_no_other(
+    rig: GatewayRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def with_a_bug(*_: object) -> None:
+        raise RuntimeError("nobody thought of this")
+
+    links = rig.session(SECOND).counts.links
+    with monkeypatch.context() as patched:
+        patched.setattr(rig.session(FIRST), "_listen", with_a_bug)
+        rig.rig2.air.cut(FIRST)
+        await eventually(lambda: rig.gateway.crashes["session"] >= 1)
+    rig.gateway.heartbeat.beat_now()
+    await rig.ingest.until(lambda i: i.status["crashes"].get("session", 0) >= 1)
+    await rig.data_flow(FIRST, SECOND)
+    assert rig.session(SECOND).counts.links == links
+    rig.gateway.crashes.clear()  # the rig looks for bugs of ours at its end
 
 
 async def test_a_bug_of_the_alarm_keeps_no_reading_from_the_centre(

@@ -124,6 +124,18 @@ def test_an_unknown_variable_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path:
         load(monkeypatch, tmp_path, GATEWAY_ID="gw", BROKR="x")
 
 
+def test_settings_are_those_of_the_environment_it_is_given_and_of_no_other(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HEARTHWATCH_GATEWAY_BROKER_PORT", "1885")
+    (tmp_path / "gateway.toml").write_text('gateway_id = "gw-file"\ndevices = ["C0:00:00:00:00:0A"]')
+    given = {"hearthwatch_gateway_gateway_id": "gw-1", "HEARTHWATCH_GATEWAY_LOCAL_ALARM": '{"clear_at": 91}'}
+    settings = load_settings(tmp_path / "gateway.toml", given)
+    assert (settings.gateway_id, settings.broker_port, settings.local_alarm.clear_at) == ("gw-1", 1883, 91)
+    assert settings.devices == ("C0:00:00:00:00:0A",)
+    assert GatewaySettings(gateway_id="gw").broker_port == 1883
+
+
 def test_settings_are_frozen_and_every_one_is_documented() -> None:
     settings = GatewaySettings(gateway_id="gw")
     with pytest.raises(ValidationError):

@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 
 
-async def eventually(state: Callable[[], bool | Awaitable[bool]], *, bound_s: float = 30.0) -> None:
+async def eventually(state: Callable[[], bool | Awaitable[bool]], *, bound_s: float = 60.0) -> None:
     """Return when the state holds; the bound only keeps a broken test from hanging."""
     async with asyncio.timeout(bound_s):
         while True:

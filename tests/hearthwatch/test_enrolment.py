@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -15,36 +16,49 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
+from typer.testing import Result
 
-from gateway.identity.tls import TlsFileError, certificate_expiry, client_context
 from gateway.settings import load_settings
+from gateway.uplink.tls import TlsFileError, certificate_expiry, client_context
 from hearthwatch.site.ledger import LedgerError, parse_ledger
-from tests.hearthwatch.site_rig import hearthwatch
+from tests.hearthwatch.site_rig import hearthwatch, hearthwatch_process
 
 BROKER = "broker.county.example"
 
 
+@pytest.fixture(scope="module")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site as it was founded, and nothing since: to copy."""
+    folder = tmp_path_factory.mktemp("founded") / "site"
+    hearthwatch_process("site", "init", str(folder), "--broker-host", BROKER, "--broker-host", "192.0.2.7")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def asking(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A box that has made its key and request as gw-1, and nothing since: to copy."""
+    folder = tmp_path_factory.mktemp("asking") / "box"
+    hearthwatch_process("gateway", "enrol", "--gateway-id", "gw-1", "--folder", str(folder))
+    return folder
+
+
 @pytest.fixture
-def site(tmp_path: Path) -> Path:
+def site(founded: Path, tmp_path: Path) -> Path:
     """A founded site."""
-    folder = tmp_path / "site"
-    hearthwatch("site", "init", str(folder), "--broker-host", BROKER, "--broker-host", "192.0.2.7")
-    return folder
+    return shutil.copytree(founded, tmp_path / "site")
 
 
 @pytest.fixture
-def box(tmp_path: Path) -> Path:
+def box(asking: Path, tmp_path: Path) -> Path:
     """A box that has made its key and request as gw-1."""
-    folder = tmp_path / "box"
-    hearthwatch("gateway", "enrol", "--gateway-id", "gw-1", "--folder", str(folder))
-    return folder
+    return shutil.copytree(asking, tmp_path / "box")
 
 
-def sign(site: Path, request: Path, *options: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
+def sign(site: Path, request: Path, *options: str, code: int = 0) -> Result:
     return hearthwatch("site", "enrol", "--site", str(site), str(request), *options, code=code)
 
 
-def install(box: Path, bundle: Path, *, code: int = 0) -> "subprocess.CompletedProcess[str]":
+def install(box: Path, bundle: Path, *, code: int = 0) -> Result:
     return hearthwatch(
         "gateway", "enrol", "--install", str(bundle), "--folder", str(box), "--state", str(box / "state"), code=code
     )
@@ -67,11 +81,12 @@ def request_of(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, *names: str)
 
 
 def test_a_box_is_enrolled_with_files_alone(site: Path, box: Path) -> None:
-    said_on_the_box = hearthwatch("gateway", "enrol", "--gateway-id", "gw-1", "--folder", str(box)).stdout
-    said_at_the_site = sign(site, box / "gw-1.csr").stdout
+    said_on_the_box = hearthwatch_process("gateway", "enrol", "--gateway-id", "gw-1", "--folder", str(box))
+    said_at_the_site = hearthwatch_process("site", "enrol", "--site", str(site), str(box / "gw-1.csr"))
     assert fingerprint_in(said_on_the_box) == fingerprint_in(said_at_the_site)
     assert "PRIVATE" not in (box / "gw-1.bundle.toml").read_text() + (box / "gw-1.csr").read_text()
-    said = install(box, box / "gw-1.bundle.toml").stdout
+    where = ("--folder", str(box), "--state", str(box / "state"))
+    said = hearthwatch_process("gateway", "enrol", "--install", str(box / "gw-1.bundle.toml"), *where)
     settings = load_settings(box / "gateway.toml")
     assert (settings.gateway_id, settings.broker_host, settings.broker_port) == ("gw-1", BROKER, 8883)
     assert settings.outbox_path == box / "state" / "outbox.sqlite"
@@ -355,7 +370,7 @@ def test_files_that_tls_can_not_use_are_named(site: Path, box: Path, tmp_path: P
 
 def test_a_running_gateway_does_not_load_the_library_of_certificates() -> None:
     program = (
-        "import sys, gateway.commands, gateway.app, gateway.tls, gateway.enrol_command\n"
+        "import sys, gateway.commands, gateway.app, gateway.uplink.tls, gateway.command.enrol\n"
         "print(sorted(name for name in sys.modules if name.partition('.')[0] == 'cryptography'))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

@@ -14,16 +14,18 @@ from typing import Any
 import pytest
 
 from gateway.command.selftest import service_groups
-from gateway.identity.tls import certificate_expiry
 from gateway.report.running import holds_lock
 from gateway.selftest.uplink import running
 from gateway.settings import load_settings
+from gateway.uplink.tls import certificate_expiry
 from hearthwatch.services.ports import free_port
 from tests.gateway.gateway_rig import oximeter
 from tests.hearthwatch.site_rig import INGEST, Guest, Site
 from tests.ingest.service import wait_until
 from tests.rigs import Rig2
 from vitals.topics import ROOT
+
+pytestmark = pytest.mark.long
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NO_BUS = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent/bus"}

@@ -25,6 +25,8 @@ from vitals.reading import Reading
 from vitals.signals import Signal
 from vitals.topics import ROOT
 
+pytestmark = pytest.mark.long
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 

@@ -20,7 +20,7 @@ from hearthwatch.services.process import tied_to_parent
 from ingest.account import Range, merged
 from vitals.topics import Leaf, topic
 
-WITHIN_S = 20.0
+WITHIN_S = 60.0
 
 
 def wait_until(true: Callable[[], object], what: str, within_s: float = WITHIN_S) -> None:

@@ -97,7 +97,7 @@ UNREADABLE = [
 ]
 
 
-@pytest.mark.parametrize(("payload", "reason"), UNREADABLE)
+@pytest.mark.parametrize(("payload", "reason"), UNREADABLE, ids=[reason for _, reason in UNREADABLE])
 def test_an_unreadable_message_is_refused_by_name(payload: bytes, reason: Rejection) -> None:
     leaf = "readings/json" if payload.startswith(b"{") else "readings"
     letter = read_letter(f"hearthwatch/v1/gw-1/{leaf}", payload, received_ms=NOW_MS, retained=False)

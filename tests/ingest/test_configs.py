@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
@@ -23,6 +24,8 @@ from tests.ingest.county import OXIMETER, REGISTRY, SPO2, THERMOMETER, Home, con
 from tests.ingest.service import Publisher, Service, wait_until
 from tests.ingest.test_intake import now_ms
 from vitals.topics import Leaf, topic
+
+pytestmark = pytest.mark.long
 
 A, B = OXIMETER, THERMOMETER
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -21,6 +21,8 @@ from tests.ingest.service import Publisher, Service, wait_until
 from vitals.setting_names import UnknownSetting
 from vitals.topics import Leaf
 
+pytestmark = pytest.mark.long
+
 POISON = """
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -93,4 +93,4 @@ def test_a_batch_is_announced(any_database: str) -> None:
         county.execute(REGISTRY)
         listener.execute("LISTEN intake")
         put(county, Home().message([(0, SPO2, 9700)]), Home().message([(0, TEMPERATURE, 3700)], devices=[THERMOMETER]))
-        assert [note.payload for note in listener.notifies(timeout=10, stop_after=1)] == ["1,2"]
+        assert [note.payload for note in listener.notifies(timeout=60, stop_after=1)] == ["1,2"]

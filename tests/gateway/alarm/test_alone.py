@@ -25,6 +25,8 @@ from tests.gateway.stand_in import StandIn
 from tests.gateway.waiting import eventually
 from vitals.clock import ClinicalClock
 
+pytestmark = pytest.mark.long
+
 ADDRESS = "C0:00:00:00:00:01"
 SPEED = 40.0
 ALONE_AFTER_S = 180

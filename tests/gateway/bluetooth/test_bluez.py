@@ -153,6 +153,30 @@ async def test_a_bus_that_goes_before_it_could_be_watched_is_met_again(
             await asyncio.gather(task, return_exceptions=True)
 
 
+async def test_an_address_that_is_none_is_named_once_and_a_right_one_is_met(
+    rig2: Rig2, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    listener = StackListener(
+        on_gone=lambda: said.append("gone"), on_ready=lambda: said.append("ready"), may_pair=lambda _: False
+    )
+    with capture_logs() as logs:
+        wrong = "nonsense", "unix:", "tcp:host=localhost,port=x"
+        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", wrong[0])
+        task = asyncio.create_task(BlueZ().run(listener))
+        try:
+            for count, address in enumerate(wrong, 1):
+                monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
+                await eventually(lambda so_many=count: len(logs) == so_many or task.done())  # type: ignore[misc]
+            monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", rig2.bus.address)
+            await eventually(lambda: said == ["ready"] or task.done())
+            assert not task.done(), task.result()
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+    assert [each["address"] for each in logs if each["log_level"] == "error"] == list(wrong)
+
+
 async def test_a_link_of_a_former_life_is_seen_and_ended(watch: Watch, oximeter: Oximeter) -> None:
     client = await connected()
     (linked,) = await watch.bluez.linked()

@@ -122,7 +122,7 @@ def test_a_record_without_a_concentration_measures_nothing() -> None:
 def test_the_time_is_base_time_and_offset(base: str, offset: str | None, time: datetime | None) -> None:
     flags = "02" if offset is None else "03"
     decoded = decode_measurement(bytes.fromhex(flags + SEQUENCE_4 + base + (offset or "") + MG_DL_104 + "11"))
-    assert (decoded.device_time, decoded.from_storage) == (time, time is not None)
+    assert (decoded.device_time, decoded.from_storage) == (time, True)
     # a stored value counts only with its time, and keeps its number without
     assert glucose(decoded) == ((577, Quality.GOOD, ()) if time else (577, Quality.INVALID, (Reason.UNKNOWN,)))
 

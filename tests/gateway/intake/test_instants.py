@@ -70,3 +70,10 @@ def test_after_a_jump_back_no_instant_of_late_is_given_twice() -> None:
     walls = [milliseconds(s) for s in (*before, *after)]
     assert len(set(walls)) == len(walls)
     assert max(abs(milliseconds(s) - ms) for s, ms in zip(after, range(0, 60_000, 1_000), strict=True)) == 1
+
+
+def test_a_burst_keeps_its_distance_where_instants_lie_halfway_between_two_milliseconds() -> None:
+    instants = Instants()
+    out = [instants.distinct("a", stamp(ms)).wall_ms for ms in (12.2, 12.5, 13.7, 14.5)]
+    assert len(set(out)) == 4
+    assert out == sorted(out)

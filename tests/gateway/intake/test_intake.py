@@ -1,7 +1,7 @@
 """From notifications to accepted rows: groups, a full disk, the bound of what waits."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +23,7 @@ from gateway.vendor.checksums import crc8
 from gateway.vendor.table import BLUETOOTH_SIG, DRIVER_BY_NAME
 from tests.gateway.waiting import eventually
 from vitals.clock import ClinicalClock
+from vitals.quality import Quality
 from vitals.reading import Acquisition
 from vitals.signals import SIGNAL_BY_CODE, Signal
 
@@ -301,6 +302,48 @@ async def test_a_memory_fetched_at_every_link_is_accepted_once_whatever_its_cloc
         assert (account.accepted, account.repeated) == (100, 100 * (2 * life + 1))
         assert rig.intake.counts.accepted == (100 if life == 0 else 0)
         assert rig.urgent == ([False] if life == 0 else [])  # nothing new: nobody is woken
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await door.close()
+
+
+def glucose_without_time(number: int) -> Notification:
+    """A record of a meter whose clock was never set."""
+    return notification(f"06{number.to_bytes(2, 'little').hex()}{'00' * 7}37c011", "2a18")
+
+
+def spot_check_without_time(number: int) -> Notification:
+    """An oximeter's stored SpO2 (70 to 99 %) and pulse, without a timestamp."""
+    return notification(f"02{70 + number:02x}004800{FROM_STORAGE}", "2a5e")
+
+
+def spot_check_of_an_unset_clock(number: int) -> Notification:
+    """The same with a timestamp of which the oximeter says that it is none."""
+    return notification(f"13{70 + number:02x}004800e8070101000000{FROM_STORAGE}", "2a5e")
+
+
+@pytest.mark.parametrize(
+    ("record", "rows_each"),
+    [(glucose_without_time, 1), (spot_check_without_time, 2), (spot_check_of_an_unset_clock, 2)],
+)
+async def test_a_memory_without_any_time_is_accepted_once_and_told(
+    tmp_path: Path, record: Callable[[int], Notification], rows_each: int
+) -> None:
+    for life in range(2):
+        door = await OutboxDoor.opened(tmp_path / "outbox.sqlite", bytes_max=1 << 30, undecoded_max=10)
+        rig = Rig(door)
+        task = asyncio.create_task(rig.intake.run())
+        for link in range(3):
+            for number in range(30):
+                at_ms = 600_000 * (3 * life + link) + number
+                stamp = replace(AT_NOW, wall=NOW + timedelta(milliseconds=at_ms), mono_ms=at_ms)
+                rig.intake.take(replace(record(number), stamp=stamp))
+            await rig.intake.drained()
+        account = await door.account()
+        assert (account.accepted, account.repeated) == (30 * rows_each, 30 * (3 * life + 2))
+        excerpt = await door.read(RowRange(1, ROW_END), limit=1000)
+        kept = {(excerpt.sources[row[1]].acquisition, Quality(row[6])) for row in excerpt.rows}
+        assert kept == {(Acquisition.STORED, Quality.INVALID)}
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await door.close()

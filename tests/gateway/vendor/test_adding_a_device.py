@@ -18,7 +18,7 @@ PAGE_PATH = Path("docs") / "adding-a-device.md"
 PAGE = (REPOSITORY / PAGE_PATH).read_text()
 PACKAGES = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["importlinter"]["root_packages"]
 VECTORS = Path("tests") / "gateway" / "vendor"
-DEVICES_PAGE, DEVICES_TEST = Path("docs") / "devices.md", Path("tests") / "gateway" / "test_devices_page.py"
+DEVICES_PAGE, DEVICES_TEST = Path("docs") / "devices.md", Path("tests") / "gateway" / "vendor" / "test_devices_page.py"
 
 FILE = re.compile(r"^`(?P<path>[\w/]+\.py)`[^\n]*:\n\n```python\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 ROW = re.compile(r"^(?P<path>[\w./-]+), [^\n]+\n(?P<row>[ |][^\n]+\n)", re.MULTILINE)

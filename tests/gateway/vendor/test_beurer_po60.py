@@ -52,7 +52,7 @@ def test_a_record_without_values() -> None:
 
 def test_a_record_of_a_clock_that_was_never_set_is_not_placed() -> None:
     outcome = decoded(DRIVER, record(byte_9=0))
-    assert (outcome.device_time, outcome.from_storage) == (None, False)
+    assert (outcome.device_time, outcome.from_storage) == (None, True)
     assert trust(outcome) == (Quality.INVALID, Reason.UNKNOWN)
 
 

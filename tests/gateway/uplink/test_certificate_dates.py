@@ -12,7 +12,7 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.identity.certificate_dates import CertificateError, not_after
+from gateway.uplink.certificate_dates import CertificateError, not_after
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 

@@ -4,11 +4,14 @@ import ssl
 from datetime import datetime
 from pathlib import Path
 
-from gateway.identity.certificate_dates import CertificateError, not_after
+from gateway.uplink.certificate_dates import CertificateError, not_after
 
 
-class TlsFileError(ValueError):
-    """A file that TLS needs is missing, unreadable or wrong; the message names it."""
+class TlsFileError(OSError):
+    """A file that TLS needs is missing, unreadable or wrong; the message names it.
+
+    An OSError, as whatever else a connection fails of: who tries again then tries again with the file as it is by then.
+    """
 
 
 def certificate_expiry(path: Path) -> datetime:
@@ -41,10 +44,9 @@ def client_context(ca_file: Path, certificate_file: Path | None, key_file: Path 
     for name, file in (("broker_certificate_file", certificate_file), ("broker_key_file", key_file)):
         _check_readable(name, file)
     try:
-        context.load_cert_chain(certificate_file, key_file)
+        context.load_cert_chain(certificate_file, key_file, password="")  # else OpenSSL would ask the terminal
     except ssl.SSLError as exc:
-        files = f"broker_certificate_file {certificate_file} and broker_key_file {key_file}"
-        raise TlsFileError(f"{files}: {_why(exc)}") from exc
+        raise TlsFileError(_which(certificate_file, key_file, exc)) from exc
     return context
 
 
@@ -58,16 +60,29 @@ def _check_readable(name: str, file: Path | None) -> None:
         raise TlsFileError(f"{name} {file}: {_why(exc)}") from exc
 
 
+def _which(certificate_file: Path, key_file: Path | None, error: ssl.SSLError) -> str:
+    """Name the wrong one of two that can both be read, or both: OpenSSL does not say which."""
+    certificate, key = f"broker_certificate_file {certificate_file}", f"broker_key_file {key_file}"
+    if error.reason == "KEY_VALUES_MISMATCH":
+        return f"{certificate} and {key}: {_why(error)}"
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(certificate_file)
+    except (OSError, ssl.SSLError) as exc:
+        return f"{certificate}: {_why(exc)}"
+    return f"{key}: {_why(error)}, or encrypted"
+
+
+_DAMAGED = "damaged, or not PEM"
 _WORDS = {
     "KEY_VALUES_MISMATCH": "the certificate belongs to another key",
     "NO_CERTIFICATE_OR_CRL_FOUND": "no certificate in it",
-    "NO_START_LINE": "not PEM",
+    "NO_START_LINE": _DAMAGED,
 }
 
 
 def _why(error: Exception) -> str:
     if isinstance(error, ssl.SSLError):
-        return _WORDS.get(error.reason or "", error.reason or str(error))
+        return _WORDS.get(error.reason or "", error.reason or _DAMAGED)
     if isinstance(error, OSError):
         return error.strerror or str(error)
     return str(error)

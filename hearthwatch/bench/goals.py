@@ -1,0 +1,39 @@
+"""What a benchmark is asked to show, beside what it measured: each goal is met or missed, and one missed is enough."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """One line of a verdict; the unit ends `goal`. A `measured` of None is what could not be measured: missed."""
+
+    goal: str
+    asked: str
+    measured: float | None
+    met: bool
+
+
+def at_most(goal: str, limit: float, measured: float | None) -> Goal:
+    """Ask for no more than a limit."""
+    return Goal(goal=goal, asked=f"<= {limit:g}", measured=measured, met=measured is not None and measured <= limit)
+
+
+def at_least(goal: str, limit: float, measured: float | None) -> Goal:
+    """Ask for no less than a limit."""
+    return Goal(goal=goal, asked=f">= {limit:g}", measured=measured, met=measured is not None and measured >= limit)
+
+
+def exactly(goal: str, wanted: float, measured: float | None) -> Goal:
+    """Ask for a number, most often none."""
+    return Goal(goal=goal, asked=f"{wanted:g}", measured=measured, met=measured == wanted)
+
+
+def verdict(goals: Sequence[Goal]) -> dict[str, object]:
+    """Give the goals as they stand in a document, and whether all are met."""
+    return {"goals": [asdict(goal) for goal in goals], "well": all(goal.met for goal in goals)}
+
+
+def in_words(goals: Iterable[dict[str, object]]) -> list[str]:
+    """Say one line for each goal of a document."""
+    return [f"{'met   ' if g['met'] else 'MISSED'} {g['goal']}: {g['measured']} (asked {g['asked']})" for g in goals]

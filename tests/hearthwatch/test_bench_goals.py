@@ -1,0 +1,60 @@
+"""Goals: what is asked stands beside what was measured, and a command whose goal is missed ends with 1."""
+
+import json
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from hearthwatch.bench.commands import app, conclude
+from hearthwatch.bench.goals import Goal, at_least, at_most, exactly, verdict
+
+
+@pytest.mark.parametrize(
+    ("goal", "met"),
+    [
+        (at_most("ms", 20, 20.0), True),
+        (at_most("ms", 20, 20.01), False),
+        (at_most("ms", 20, None), False),
+        (at_least("a second", 1000, 1000), True),
+        (at_least("a second", 1000, 999.9), False),
+        (at_least("a second", 1000, None), False),
+        (exactly("lost", 0, 0), True),
+        (exactly("lost", 0, 1), False),
+        (exactly("lost", 0, -1), False),
+        (exactly("lost", 0, None), False),
+    ],
+)
+def test_a_goal_is_met_up_to_its_limit_and_missed_where_nothing_was_measured(goal: Goal, met: bool) -> None:
+    assert goal.met is met
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_command_prints_its_verdict_and_ends_with_1_where_a_goal_is_missed(
+    capsys: pytest.CaptureFixture[str], lost: int
+) -> None:
+    document: dict[str, Any] = verdict([at_most("delay, ms", 50, 3.5), exactly("lost", 0, lost)])
+    if lost:
+        with pytest.raises(typer.Exit) as ended:
+            conclude(lambda _: document, as_json=True)
+        assert ended.value.exit_code == 1
+    else:
+        conclude(lambda _: document, as_json=True)
+    said = capsys.readouterr()
+    (line,) = said.out.splitlines()
+    assert json.loads(line) == {
+        "goals": [
+            {"goal": "delay, ms", "asked": "<= 50", "measured": 3.5, "met": True},
+            {"goal": "lost", "asked": "0", "measured": lost, "met": not lost},
+        ],
+        "well": not lost,
+    }
+    assert ("MISSED lost: 1 (asked 0)" in said.err) is bool(lost)
+
+
+@pytest.mark.parametrize("rates", ["fast", "100,0", "1.5"])
+def test_a_rate_that_is_none_is_named_before_anything_starts(rates: str) -> None:
+    done = CliRunner().invoke(app, ["gateway", "--rates", rates])
+    assert done.exit_code == 2
+    assert repr(rates) in done.output
