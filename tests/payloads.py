@@ -21,7 +21,7 @@ FULL: dict[str, str] = {
     "2a08": TIME,
 }
 
-# By driver; tests/gateway/vendor names the source of each. A driver without a line is fuzzed from FULL or from nothing.
+# By driver; tests/gateway/drivers names the sources. A driver without a line is fuzzed from FULL or from nothing.
 RECORDED: dict[str, tuple[str, ...]] = {
     "jumper": ("81386344", "81ff7f00"),
     "berrymed": ("84320548618430044861c42e034961842b024961",),

@@ -9,8 +9,8 @@ from bleak.backends.scanner import AdvertisementData
 
 from gateway.bluetooth.adapter import Adapter, Bluetooth
 from gateway.bluetooth.stack import Stack
+from gateway.drivers.driver import Seen
 from gateway.gatt.decoders import short_uuid
-from gateway.vendor.driver import Seen
 
 SIGHTINGS_MAX = 256
 MARKS_MAX = 64

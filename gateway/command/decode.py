@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from gateway.command.end import fail
+from gateway.drivers.driver import Driver
+from gateway.drivers.framing import Stream
+from gateway.drivers.table import BLUETOOTH_SIG, DRIVER_BY_NAME
 from gateway.gatt.decoded import Decoded, DecodeError
 from gateway.gatt.decoders import short_uuid
-from gateway.vendor.driver import Driver
-from gateway.vendor.framing import Stream
-from gateway.vendor.table import BLUETOOTH_SIG, DRIVER_BY_NAME
 from vitals.reading import unscaled
 from vitals.signals import SIGNALS
 

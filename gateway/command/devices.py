@@ -11,9 +11,9 @@ from gateway.claims.book import BookUnavailable, ClaimBook, book_path
 from gateway.claims.claims import Book, ClaimError, all_claims, parse_address, with_claim, without_claim
 from gateway.claims.device_list import document_of, listed, text_of
 from gateway.command.end import fail
+from gateway.drivers.table import DRIVER_BY_NAME
 from gateway.report.status_file import StatusFile, status_path
 from gateway.settings import GatewaySettings, SettingsError, load_settings
-from gateway.vendor.table import DRIVER_BY_NAME
 
 devices_app = typer.Typer(help="What this gateway reads and what is near: list, claim, release.")
 

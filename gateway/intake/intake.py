@@ -17,6 +17,7 @@ import structlog
 
 from gateway.box.health import Progress
 from gateway.clocks.placing import Place, Stamp, Stamped, as_heard, place
+from gateway.drivers.table import DRIVER_BY_NAME
 from gateway.gatt.decoded import Decoded, DecodeError
 from gateway.intake.instants import Instants
 from gateway.intake.repeats import Repeats
@@ -25,7 +26,6 @@ from gateway.outbox.door import OutboxDoor
 from gateway.outbox.floor import Floor
 from gateway.outbox.outbox import OutboxFull, Undecoded
 from gateway.outbox.rows import Record
-from gateway.vendor.table import DRIVER_BY_NAME
 from vitals.reading import Acquisition, unscaled
 from vitals.signals import Signal
 

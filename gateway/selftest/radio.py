@@ -16,10 +16,10 @@ from dbus_fast.message import Message
 
 from gateway.bluetooth.adapter import RADIO_ERRORS
 from gateway.bluetooth.patience import within
+from gateway.drivers.driver import Seen, driver_for
+from gateway.drivers.table import DRIVERS
 from gateway.gatt.decoders import short_uuid
 from gateway.selftest.radio_findings import AdapterSeen, HealthDevice
-from gateway.vendor.driver import Seen, driver_for
-from gateway.vendor.table import DRIVERS
 
 ANSWER_S_MAX = 5.0
 _DAEMONS = tuple(

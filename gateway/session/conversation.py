@@ -10,13 +10,13 @@ from collections.abc import Callable
 import structlog
 
 from gateway.bluetooth.link import Link, LinkError, LinkGone, Refused
+from gateway.drivers.driver import Driver
 from gateway.gatt.battery import LEVEL_UUID
 from gateway.gatt.decoded import DecodeError
 from gateway.gatt.device_information import read_string
 from gateway.gatt.write import Write
 from gateway.session.hearing import Frame, Hearing
 from gateway.session.known_device import DeviceInformation
-from gateway.vendor.driver import Driver
 
 ANSWERS_WAITING_MAX = 64
 _INFORMATION = {"manufacturer": "2a29", "model": "2a24", "firmware": "2a26"}

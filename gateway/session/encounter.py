@@ -11,6 +11,7 @@ import structlog
 from gateway.bluetooth.adapter import Adapter
 from gateway.bluetooth.link import Link, LinkError, LinkGone, MustBond
 from gateway.bluetooth.radio import FRESH_S_MAX
+from gateway.drivers.table import BLUETOOTH_SIG
 from gateway.gatt.battery import LEVEL_UUID
 from gateway.intake.intake import Notification
 from gateway.session.conversation import Conversation
@@ -18,7 +19,6 @@ from gateway.session.device_time import read_offset_s, set_clock
 from gateway.session.known_device import KnownDevice
 from gateway.session.states import Event
 from gateway.session.surroundings import Surroundings
-from gateway.vendor.table import BLUETOOTH_SIG
 
 log = structlog.get_logger()
 

@@ -10,14 +10,14 @@ from bleak.backends.scanner import AdvertisementData
 from gateway.bluetooth.radio import Sighting
 from gateway.bluetooth.stack import Linked
 from gateway.claims.claims import Claim, ClaimedBy
+from gateway.drivers.driver import Driver, Seen, driver_for
+from gateway.drivers.table import DRIVER_BY_NAME, DRIVERS, kind_seen, streams_seen
 from gateway.gatt.decoders import short_uuid
 from gateway.going_on import going_on
 from gateway.session.known_device import KnownDevice
 from gateway.session.nearby import Nearby, Neighbour
 from gateway.session.session import Session
 from gateway.session.surroundings import Surroundings
-from gateway.vendor.driver import Driver, Seen, driver_for
-from gateway.vendor.table import DRIVER_BY_NAME, DRIVERS, kind_seen, streams_seen
 
 STRANGERS_MAX = 256
 

@@ -9,8 +9,8 @@ pieces are never taken for echoes: thinning gives whole frames once.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from gateway.drivers.driver import Driver, WholePayload
 from gateway.gatt.decoded import DecodeError
-from gateway.vendor.driver import Driver, WholePayload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

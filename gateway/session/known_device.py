@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway.claims.claims import Claim
-from gateway.vendor.driver import Driver, Kind, Seen, driver_for
-from gateway.vendor.table import DRIVER_BY_NAME, DRIVERS, kind_seen
+from gateway.drivers.driver import Driver, Kind, Seen, driver_for
+from gateway.drivers.table import DRIVER_BY_NAME, DRIVERS, kind_seen
 
 _STREAMING_KINDS = frozenset({Kind.OXIMETER, Kind.WEARABLE})
 

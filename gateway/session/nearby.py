@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gateway.vendor.driver import Kind
+from gateway.drivers.driver import Kind
 
 KEPT_MAX = 32
 KEPT_S = 600.0

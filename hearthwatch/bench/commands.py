@@ -33,7 +33,7 @@ def gateway(
     seconds: Annotated[float, typer.Option(help="how long each speaks once a second", min=1)] = 60,
     rates: Annotated[
         str, typer.Option(help="then so many notifications a second in all, three readings each")
-    ] = "100,200,400,800",
+    ] = "100,400,1600,3200",
     backlog: Annotated[int, typer.Option(help="readings to drain at the end", min=1000)] = 500_000,
     as_json: AsJson = False,
 ) -> None:

@@ -34,7 +34,7 @@ class Plan:
 
     devices: int = 8
     seconds: float = 60.0
-    rates: tuple[int, ...] = (100, 200, 400, 800)
+    rates: tuple[int, ...] = (100, 400, 1600, 3200)
     rate_seconds: float = 15.0
     backlog: int = 500_000
 

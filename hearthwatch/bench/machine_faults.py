@@ -147,7 +147,7 @@ MACHINE_FAULTS = (
         end=_restart_gateway,
         shows=_is_put_aside,
         expected_restarts=1,
-        note="the damage is found when the file is opened anew: the gateway is killed and started by hand",
+        note="found when the file is opened anew: the gateway is killed before it looks, and started by hand",
     ),
     Fault(
         name="outbox_overwritten",  # nobody waits for the answer: what is read goes out meanwhile

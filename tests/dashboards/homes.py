@@ -68,7 +68,7 @@ def hear(db: psycopg.Connection[Any], gateway_id: str, document: dict[str, Any],
     db.commit()
 
 
-def settle(db: psycopg.Connection[Any]) -> None:
+def settle(db: psycopg.Connection[Any], *, now: datetime | None = None) -> None:
     """Enter the gateways; one is well, with devices near and read, one silent, one gone, one never heard of."""
     with db.cursor() as cursor:
         cursor.executemany("INSERT INTO gateway (gateway_id, organisation_id, place) VALUES (%s, %s, %s)", GATEWAYS)
@@ -78,7 +78,7 @@ def settle(db: psycopg.Connection[Any]) -> None:
     db.commit()
     prepare(db)
     db.commit()
-    now = datetime.now(UTC)
+    now = now or datetime.now(UTC)
     nearby = [
         near(OXIMETER, "My Oximeter", "oximeter"),
         near(THERMOMETER, "", "thermometer", rssi=-84, age_s=11.0),

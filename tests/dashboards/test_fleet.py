@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 from tests.dashboards import county, homes
 from tests.dashboards.conftest import PHONE, Console, OpenPage, api, enter
 from tests.dashboards.homes import AWAY, CUFF, ELSEWHERE, FOREIGN, HOME, NEW, OXIMETER, THERMOMETER, WARD, WORN
+from vitals.clock import ClinicalClock
 
 pytestmark = pytest.mark.long
 
@@ -121,14 +122,14 @@ def test_strength_stands_as_bars_and_what_was_not_heard_lately_has_none(settled:
 
 def test_a_signal_goes_by_itself_when_it_is_no_news_any_more(database: str, open_page: OpenPage) -> None:
     county.fill(database)
-    origin = datetime.now(UTC)
-    fast = Console(database, clock_origin=origin.isoformat(), clock_speed=30.0)
+    clock = ClinicalClock(origin=datetime.now(UTC), speed=10.0)
+    fast = Console(database, clock_origin=clock.origin.isoformat(), clock_speed=clock.speed)
     fast.start()
     try:
-        with fast.rows() as db:
-            homes.settle(db)
         page = open_page()
         enter(page, fast)
+        with fast.rows() as db:
+            homes.settle(db, now=clock.at(datetime.now(UTC)))  # some 11 s of ours before it is no news any more
         page.goto(f"{fast.url}/fleet")
         expect(device(page, HOME, OXIMETER).locator(".signal")).to_be_visible()
     finally:

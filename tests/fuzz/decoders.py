@@ -22,11 +22,11 @@ from typing import NoReturn
 import atheris
 
 with atheris.instrument_imports(include=["gateway", "vitals"]):
+    from gateway.drivers.driver import Driver
+    from gateway.drivers.table import DRIVERS
     from gateway.gatt.decoded import Decoded, DecodeError
     from gateway.gatt.decoders import DECODERS, decode
     from gateway.gatt.write import Write
-    from gateway.vendor.driver import Driver
-    from gateway.vendor.table import DRIVERS
     from vitals.quality import Quality
     from vitals.reading import is_plausible
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.drivers.table import DRIVERS
 from gateway.gatt.decoders import DECODERS
-from gateway.vendor.table import DRIVERS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RUNS = 20_000

@@ -8,7 +8,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from gateway.commands import app
-from gateway.vendor.table import DRIVER_BY_NAME
+from gateway.drivers.table import DRIVER_BY_NAME
 
 
 def decode(*arguments: str) -> Result:

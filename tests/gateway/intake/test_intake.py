@@ -13,14 +13,14 @@ from gateway.alarm.local_alarm import LocalAlarm
 from gateway.alarm.settings import LocalAlarmSettings
 from gateway.box.machine import ClockTrust, LinuxMachine, Timekeeper
 from gateway.clocks.placing import Place, Stamp, Stamped
+from gateway.drivers import viatom
+from gateway.drivers.checksums import crc8
+from gateway.drivers.table import BLUETOOTH_SIG, DRIVER_BY_NAME
 from gateway.gatt.decoded import Decoded
 from gateway.intake.intake import BATCH_MAX, WAITING_MAX, Intake, Memory, Notification, taken_apart
 from gateway.outbox.door import OutboxDoor
 from gateway.outbox.floor import Floor
 from gateway.outbox.rows import ROW_END, RowRange
-from gateway.vendor import viatom
-from gateway.vendor.checksums import crc8
-from gateway.vendor.table import BLUETOOTH_SIG, DRIVER_BY_NAME
 from tests.gateway.waiting import eventually
 from vitals.clock import ClinicalClock
 from vitals.quality import Quality

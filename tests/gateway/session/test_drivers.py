@@ -16,10 +16,10 @@ from firmware_stubs.memory import History, Memory
 from firmware_stubs.peripheral import Identity
 from firmware_stubs.scripted import Script, ScriptedDevice
 from firmware_stubs.spot_oximeter import SpotOximeter
+from gateway.drivers import contec, viatom
+from gateway.drivers.checksums import crc8
 from gateway.gatt.decoders import decode
 from gateway.session.states import State
-from gateway.vendor import contec, viatom
-from gateway.vendor.checksums import crc8
 from tests.gateway.fleet_rig import FIRST, ORIGIN, SPEED, FleetRig, claim, impatient, session_of
 from tests.gateway.waiting import eventually
 

@@ -4,11 +4,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from gateway.drivers import bthome
+from gateway.drivers.driver import Driver, Kind, Recognition
+from gateway.drivers.table import BLUETOOTH_SIG
 from gateway.gatt.decoded import Decoded, DecodeError, Mode, measure
 from gateway.session.hearing import Frame, Hearing, Overheard
-from gateway.vendor import bthome
-from gateway.vendor.driver import Driver, Kind, Recognition
-from gateway.vendor.table import BLUETOOTH_SIG
 from vitals.signals import Signal
 
 

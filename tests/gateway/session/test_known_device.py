@@ -3,8 +3,8 @@
 import pytest
 
 from gateway.claims.claims import Claim, ClaimedBy
+from gateway.drivers.driver import Kind, Seen
 from gateway.session.known_device import KnownDevice
-from gateway.vendor.driver import Kind, Seen
 
 
 def known(driver: str | None = None) -> KnownDevice:

@@ -2,9 +2,9 @@
 
 import pytest
 
+from gateway.drivers.driver import Kind
+from gateway.drivers.table import DRIVER_BY_NAME, streams_seen
 from gateway.session.nearby import KEPT_MAX, KEPT_S, NEWS_S, Nearby, Neighbour
-from gateway.vendor.driver import Kind
-from gateway.vendor.table import DRIVER_BY_NAME, streams_seen
 
 
 def neighbour(address: str, *, heard_s: float = 0.0, rssi: int = -60) -> Neighbour:
