@@ -35,6 +35,16 @@ def merged(ranges: Iterable[Range]) -> list[Range]:
     return joined
 
 
+def of_numbers(numbers: Iterable[int]) -> list[Range]:
+    """Gather row numbers to ranges."""
+    return merged((number, number + 1) for number in numbers)
+
+
+def holds(ranges: Sequence[Range], number: int) -> bool:
+    """Say whether a row lies in the ranges (ascending, not overlapping)."""
+    return outside((number, number + 1), ranges) == []
+
+
 def missing(taken: Sequence[Range]) -> list[Range]:
     """Give the holes between row 0 and the last row taken: sent later, lost, or thinned by the gateway."""
     edges = [0, *(edge for pair in taken for edge in pair)]

@@ -7,14 +7,16 @@ from typing import Annotated, Any
 import typer
 
 from care.sql import load_queries
+from ingest import rejected_commands
 from ingest.account import count, missing
 from ingest.command_line import database, errors_in_one_line, settings_or_exit
 from ingest.http import commands as token_commands
-from ingest.rejection import EXPLANATION, Rejection
 from ingest.tending_status import JobStatus, standing
 
 app = typer.Typer(no_args_is_help=True, help="Take readings from the broker, or over HTTP, and store them.")
 app.add_typer(token_commands.app, name="token")
+app.command()(rejected_commands.rejected)
+app.command()(rejected_commands.replay)
 
 _QUERIES = load_queries("ingest")
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
@@ -34,28 +36,6 @@ def serve() -> None:
     from ingest.http.server import serve as serve_http
 
     serve_http(settings_or_exit())
-
-
-@app.command()
-def rejected(
-    reason: Annotated[Rejection | None, typer.Option(help="Only this reason.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 20,
-    as_json: AsJson = False,
-) -> None:
-    """Browse what was not taken, newest first, with the reason in words."""
-    lines = _rows("rejected_newest", {"reason": reason and reason.value, "limit": limit})
-    for line in lines:
-        if as_json:
-            typer.echo(json.dumps(line, default=str, ensure_ascii=False))
-            continue
-        zh, en = EXPLANATION[Rejection(line["reason"])]
-        again = f"  {line['times']} times, last {line['last_received_at']:%F %T}" if line["times"] > 1 else ""
-        typer.echo(
-            f"{line['received_at']:%F %T}  {line['source']}  {line['reason']}  {line['readings']} readings{again}\n"
-            f"    {line['detail']}\n    {zh} {en}"
-        )
-    if not lines and not as_json:
-        typer.echo("nothing was refused")
 
 
 @app.command()

@@ -31,6 +31,19 @@ def read_letter(topic: str, payload: bytes, *, received_ms: int, retained: bool)
     return unread(payload, Refused(reason, detail), source=source, received_ms=received_ms)
 
 
+def reread(source: str, reason: Rejection, payload: bytes, *, received_ms: int) -> Incoming | None:
+    """Read a message of readings that was put aside whole once more; None where it still can not be, or is none."""
+    if reason is Rejection.BAD_TOPIC:  # its source is the topic
+        letter = read_letter(source, payload, received_ms=received_ms, retained=False)
+        return letter if isinstance(letter, Incoming) else None
+    for read in (read_packed, read_json):
+        try:
+            return Incoming(gateway_id=source, received_ms=received_ms, decoded=read(payload))
+        except Refused:
+            continue
+    return None
+
+
 def unread(payload: bytes, why: Refused, *, source: str, received_ms: int) -> Refusal:
     """Make the refusal of a message that could not be read."""
     return Refusal(

@@ -45,7 +45,7 @@ def take_fresh(
 ) -> Rows:
     """Lock the accounts, give the rows not taken before (each once), and enter them as taken."""
     account_of = [(message.decoded.header.outbox_id, message.gateway_id) for message in messages]
-    accounts = sorted(set(account_of), key=lambda key: (key[0].int, key[1]))  # as the database sorts them
+    accounts = _accounts_of(messages)
     connection.execute(_QUERIES["open_accounts"], {**_keys(accounts), "received_at": received_at})
     taken = {
         (outbox, gateway): account.parsed(ranges)
@@ -72,11 +72,22 @@ def take_fresh(
     return readings if is_fresh.all() else readings[is_fresh]
 
 
+def lock_accounts(connection: psycopg.Connection[Any], messages: Sequence[Incoming]) -> None:
+    """Lock the accounts of these messages, which are there, in the order of all writers."""
+    connection.execute(_QUERIES["lock_accounts"], _keys(_accounts_of(messages)))
+
+
 def count_repeated(connection: psycopg.Connection[Any], messages: Sequence[Incoming], message: Iterable[int]) -> None:
     """Enter rows of take_fresh that equal what is stored, each given by the number of its message."""
     repeated = Counter((messages[at].decoded.header.outbox_id, messages[at].gateway_id) for at in message)
     if repeated:
         connection.execute(_QUERIES["add_repeated"], {**_keys(repeated), "repeated": list(repeated.values())})
+
+
+def _accounts_of(messages: Iterable[Incoming]) -> list[_Account]:
+    """Give each account once, as the database sorts them."""
+    accounts = {(message.decoded.header.outbox_id, message.gateway_id) for message in messages}
+    return sorted(accounts, key=lambda key: (key[0].int, key[1]))
 
 
 def _keys(accounts: Iterable[_Account]) -> dict[str, Any]:

@@ -159,7 +159,7 @@ SELECT patient_id, device_id, signal, acquisition, value, quality, reason, measu
 -- name: copy_rejected
 -- Put aside what was not taken, with its reason.
 COPY rejected (received_at, source, reason, detail, device, measured_at, outbox_id, first_row, last_row, readings,
-    payload, last_received_at) FROM STDIN;
+    payload, last_received_at, earliest_at, latest_at, own_rows, judged_version) FROM STDIN;
 
 -- name: put_unread
 -- Put a message aside that could not be read, or count it where it lies since less than a day. A row that another
@@ -203,14 +203,6 @@ WITH locked AS (
     RETURNING partition, batch_id
 )
 SELECT count(*), pg_notify('intake', string_agg(partition::text, ',' ORDER BY partition)) FROM appended;
-
--- name: rejected_newest
--- Browse what was not taken, newest first.
-SELECT rejected_id, received_at, source, reason, detail, device, measured_at, outbox_id, first_row, last_row,
-       readings, octet_length(payload) AS payload_bytes, times, last_received_at
-  FROM rejected
- WHERE %(reason)s::text IS NULL OR reason = %(reason)s
- ORDER BY received_at DESC, rejected_id DESC LIMIT %(limit)s;
 
 -- name: accounts
 -- List what each outbox has delivered.
@@ -261,7 +253,7 @@ SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean;
 
 -- name: is_schema_right
 -- Name each table and column that storing needs: one that is missing is an error.
-SELECT s.measured_at, s.quality, a.taken, a.repeated, w.gateway_id, r.times, l.first_received_at, i.batch_id, p.head,
+SELECT s.measured_at, s.quality, a.taken, a.repeated, w.gateway_id, r.times, r.judged_version, l.first_received_at, i.batch_id, p.head,
        t.sha256, v.version
   FROM sample s, outbox_account a, outbox_owner w, rejected r, latest l, intake_log i, partition p, intake_token t,
        care_registry_version v

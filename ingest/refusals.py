@@ -8,6 +8,7 @@ from uuid import UUID
 
 import numpy as np
 
+from ingest.account import Range
 from ingest.feed import Rows
 from ingest.rejection import ROW_REJECTIONS, Rejection
 from ingest.screening import Incoming
@@ -24,10 +25,13 @@ REFUSED_DTYPE = np.dtype(
         ("quality", "u1"),
         ("reason", "u1"),
         ("acquisition", "u1"),
-        ("padding", "<u2"),
+        ("flags", "<u2"),
     ]
 )
 """A refused reading in `rejected.payload`: as it came, with its row number and the time it was mapped to."""
+
+SYNCHRONISED, MOVED = 1, 2
+"""Flags: a synchronised clock vouched for its time; it was ahead and moved back. (Rows of before have none.)"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +49,10 @@ class Refusal:
     outbox_id: UUID | None = None
     first_row: int | None = None
     last_row: int | None = None
+    earliest_ms: int | None = None
+    latest_ms: int | None = None
+    own_rows: tuple[Range, ...] | None = None
+    """Of a message refused whole: the rows that it stands for; the others were taken before."""
 
 
 def refusals_of(messages: Sequence[Incoming], rows: Rows, owners: Mapping[UUID, str]) -> Iterator[Refusal]:
@@ -62,40 +70,8 @@ def refusals_of(messages: Sequence[Incoming], rows: Rows, owners: Mapping[UUID, 
         yield _refusal(messages, devices, owners, refused[first:end])
 
 
-def instant(unix_ms: int) -> datetime | None:
-    """Give a time as UTC, None where no calendar holds it."""
-    try:
-        return datetime.fromtimestamp(unix_ms // 1000, UTC).replace(microsecond=unix_ms % 1000 * 1000)
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
-def _refusal(messages: Sequence[Incoming], devices: Sequence[str], owners: Mapping[UUID, str], group: Rows) -> Refusal:
-    first = group[0]
-    message = messages[int(first["message"])]
-    reason = ROW_REJECTIONS[int(first["rejection"])]
-    device = devices[int(first["slot"])] if first["slot"] >= 0 else None
-    payload = np.zeros(len(group), REFUSED_DTYPE)
-    for name in REFUSED_DTYPE.names or ():
-        if name != "padding":
-            payload[name] = group[name]
-    return Refusal(
-        received_ms=message.received_ms,
-        source=message.gateway_id,
-        reason=reason,
-        detail=_detail(reason, message, owners.get(message.decoded.header.outbox_id), device, first),
-        readings=len(group),
-        payload=payload.tobytes(),
-        device=device,
-        measured_ms=int(first["measured_ms"]),
-        outbox_id=message.decoded.header.outbox_id,
-        first_row=int(group["row_no"].min()),
-        last_row=int(group["row_no"].max()),
-    )
-
-
-def _detail(reason: Rejection, message: Incoming, owner: str | None, device: str | None, row: np.void) -> str:
-    """Name the offending value of the group's first row."""
+def detail_of(message: Incoming, owner: str | None, device: str | None, row: np.void) -> str:
+    """Name the offending value of a refused row (SCREENED_DTYPE)."""
     measured = instant(int(row["measured_ms"])) or f"{int(row['measured_ms'])} ms"
     received = instant(message.received_ms)
     signal = int(row["signal"])
@@ -113,4 +89,39 @@ def _detail(reason: Rejection, message: Incoming, owner: str | None, device: str
         Rejection.UNBOUND_DEVICE: f"device {device!r} had no patient at {measured}",
         Rejection.AMBIGUOUS: f"device {device!r} changed its patient between {measured} and {received}",
         Rejection.CONFLICT: f"signal code {signal}: {int(row['value'])} at {measured} differs from what is stored",
-    }[reason]
+    }[ROW_REJECTIONS[int(row["rejection"])]]
+
+
+def instant(unix_ms: int) -> datetime | None:
+    """Give a time as UTC, None where no calendar holds it."""
+    try:
+        return datetime.fromtimestamp(unix_ms // 1000, UTC).replace(microsecond=unix_ms % 1000 * 1000)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _refusal(messages: Sequence[Incoming], devices: Sequence[str], owners: Mapping[UUID, str], group: Rows) -> Refusal:
+    first = group[0]
+    message = messages[int(first["message"])]
+    reason = ROW_REJECTIONS[int(first["rejection"])]
+    device = devices[int(first["slot"])] if first["slot"] >= 0 else None
+    payload = np.zeros(len(group), REFUSED_DTYPE)
+    for name in REFUSED_DTYPE.names or ():
+        if name != "flags":
+            payload[name] = group[name]
+    payload["flags"] = message.decoded.header.synchronised * SYNCHRONISED + group["moved"] * MOVED
+    return Refusal(
+        received_ms=message.received_ms,
+        source=message.gateway_id,
+        reason=reason,
+        detail=detail_of(message, owners.get(message.decoded.header.outbox_id), device, first),
+        readings=len(group),
+        payload=payload.tobytes(),
+        device=device,
+        measured_ms=int(first["measured_ms"]),
+        outbox_id=message.decoded.header.outbox_id,
+        first_row=int(group["row_no"].min()),
+        last_row=int(group["row_no"].max()),
+        earliest_ms=int(group["measured_ms"].min()),
+        latest_ms=int(group["measured_ms"].max()),
+    )

@@ -33,9 +33,10 @@ SCREENED_DTYPE = np.dtype(
         ("message", np.dtype("<i4")),
         ("slot", np.dtype("<i4")),
         ("rejection", np.dtype("u1")),
+        ("moved", np.dtype("u1")),
     ]
 )
-"""A feed row, whence it came, and its place in ROW_REJECTIONS (TAKEN where it was taken).
+"""A feed row, whence it came, its place in ROW_REJECTIONS (TAKEN where it was taken), whether it was ahead and moved.
 
 A refused row keeps value, quality and reason as they came; patient is NOBODY where none was found."""
 
@@ -82,6 +83,7 @@ def screen(
     rows["received_ms"] = _per_message(messages, readings, [m.received_ms for m in messages])
     rows["device"], rows["acquisition"] = _devices(messages, readings, bindings)
     rows["measured_ms"], ahead = _measured(messages, readings, rows)
+    rows["moved"] = ahead
     at_receipt = bindings.wearer(rows["device"], rows["received_ms"])
     wearer = bindings.wearer(rows["device"], rows["measured_ms"])
     rows["patient"] = wearer

@@ -16,6 +16,7 @@ import numpy as np
 import psycopg
 
 from care.sql import load_queries
+from ingest import account
 from ingest.decode import gather
 from ingest.feed import Rows, payloads
 from ingest.identity import Outcome
@@ -31,7 +32,6 @@ from ingest.screening import (
     SCREENED_DTYPE,
     TAKEN,
     Incoming,
-    Screened,
     rejection_code,
     screen,
 )
@@ -94,17 +94,15 @@ def store(
             owners = owners_of(connection, batch.messages, bindings.gateways)
             readings = take_fresh(connection, batch.messages, readings, instant(batch.now_ms))
         screened = screen(batch.messages, readings, bindings, owners=owners, retention_days=retention_days)
-        _store_taken(connection, screened, way or Way())
-        repeated = screened.rows[screened.rows["rejection"] == REPEATED]
-        count_repeated(connection, batch.messages, repeated["message"].tolist())
+        repeated = keep(connection, batch.messages, screened.rows, way or Way())
         refusals = [*batch.refusals, *refusals_of(batch.messages, screened.rows, owners)]
-        _put_aside(connection, refusals)
+        put_aside(connection, refusals, judged_version=bindings.version)
         is_taken = screened.rows["rejection"] == TAKEN
         taken = screened.rows if is_taken.all() else screened.rows[is_taken]
-        _append_to_log(connection, taken, batch.now_ms)
+        append_to_log(connection, taken, batch.now_ms)
     return Stored(
         readings=len(taken),
-        duplicates=sent - len(readings) + len(repeated),
+        duplicates=sent - len(readings) + repeated,
         refused=_counted(refusals),
         implausible=screened.implausible,
         clock_ahead=screened.clock_ahead,
@@ -122,64 +120,25 @@ def quarantine(connection: Connection, refusal: Refusal, message: Incoming | Non
     with connection.transaction():
         if message is not None:
             fresh = take_fresh(connection, [message], gather([message.decoded]), instant(now_ms))
-            refusal = replace(refusal, readings=len(fresh))
+            refusal = replace(
+                refusal, readings=len(fresh), own_rows=tuple(account.of_numbers(fresh["row_no"].tolist()))
+            )
             judged = np.zeros(len(fresh), SCREENED_DTYPE)
             judged["row_no"] = fresh["row_no"]
             judged["rejection"] = QUARANTINED
-        _put_aside(connection, [refusal])
+        put_aside(connection, [refusal], judged_version=None)
     return Stored(refused=_counted([refusal]), judged=judged, refusals=[refusal])
 
 
-def _store_taken(connection: Connection, screened: Screened, way: Way) -> None:
-    """Store what screening took; mark what turns out to repeat or to contradict what is stored."""
-    rows = screened.rows
-    taken = (rows["rejection"] == TAKEN).nonzero()[0]
-    if not len(taken):
-        return
-    chosen = rows if len(taken) == len(rows) else rows[taken]
-    outcome = store_samples(connection, chosen, way)
-    is_new = outcome == Outcome.STORED
-    rows["rejection"][taken[outcome == Outcome.DUPLICATE]] = REPEATED
-    rows["rejection"][taken[outcome == Outcome.CONFLICT]] = rejection_code(Rejection.CONFLICT)
-    new = chosen if is_new.all() else chosen[is_new]
-    if len(new):
-        with connection.cursor() as cursor, cursor.copy(_QUERIES["stage_latest"]) as copy:
-            copy.write(latest_stream(newest_of(new)))
-        connection.execute(_QUERIES["upsert_latest"])
+def keep(connection: Connection, messages: Sequence[Incoming], rows: Rows, way: Way) -> int:
+    """Store what screening took; mark what turns out to repeat or to contradict what is stored; count what repeats."""
+    _store_taken(connection, rows, way)
+    repeated = rows[rows["rejection"] == REPEATED]
+    count_repeated(connection, messages, repeated["message"].tolist())
+    return len(repeated)
 
 
-def _append_to_log(connection: Connection, rows: Rows, now_ms: int) -> None:
-    parts = payloads(rows)
-    if parts:
-        connection.execute(
-            _QUERIES["append_to_log"],
-            {
-                "partitions": [partition for partition, _ in parts],
-                "payloads": [payload for _, payload in parts],
-                "received_at": instant(now_ms),
-            },
-        )
-
-
-def _put_statuses(connection: Connection, statuses: Iterable[Status], gateways: frozenset[str]) -> int:
-    """Keep what registered gateways say of themselves; count the words of others."""
-    unknown = 0
-    for status in statuses:
-        if status.gateway_id not in gateways:
-            unknown += 1
-            continue
-        values = {
-            "gateway_id": status.gateway_id,
-            "online": status.online,
-            "received_at": instant(status.received_ms),
-            "status": status.body,
-            "retained": status.retained,
-        }
-        connection.execute(_QUERIES["put_status"], values)
-    return unknown
-
-
-def _put_aside(connection: Connection, refusals: Sequence[Refusal]) -> None:
+def put_aside(connection: Connection, refusals: Sequence[Refusal], *, judged_version: int | None) -> None:
     """Put readings aside, each once, and messages that could not be read, counted where they lie already."""
     unread = [
         {
@@ -214,8 +173,60 @@ def _put_aside(connection: Connection, refusals: Sequence[Refusal]) -> None:
                     refusal.readings,
                     refusal.payload,
                     instant(refusal.received_ms),
+                    None if refusal.earliest_ms is None else instant(refusal.earliest_ms),
+                    None if refusal.latest_ms is None else instant(refusal.latest_ms),
+                    None if refusal.own_rows is None else account.literal(refusal.own_rows),
+                    judged_version,
                 )
             )
+
+
+def append_to_log(connection: Connection, rows: Rows, now_ms: int) -> None:
+    """Hand newly stored rows to the readers of the log; the last statement before the commit."""
+    parts = payloads(rows)
+    if parts:
+        connection.execute(
+            _QUERIES["append_to_log"],
+            {
+                "partitions": [partition for partition, _ in parts],
+                "payloads": [payload for _, payload in parts],
+                "received_at": instant(now_ms),
+            },
+        )
+
+
+def _store_taken(connection: Connection, rows: Rows, way: Way) -> None:
+    taken = (rows["rejection"] == TAKEN).nonzero()[0]
+    if not len(taken):
+        return
+    chosen = rows if len(taken) == len(rows) else rows[taken]
+    outcome = store_samples(connection, chosen, way)
+    is_new = outcome == Outcome.STORED
+    rows["rejection"][taken[outcome == Outcome.DUPLICATE]] = REPEATED
+    rows["rejection"][taken[outcome == Outcome.CONFLICT]] = rejection_code(Rejection.CONFLICT)
+    new = chosen if is_new.all() else chosen[is_new]
+    if len(new):
+        with connection.cursor() as cursor, cursor.copy(_QUERIES["stage_latest"]) as copy:
+            copy.write(latest_stream(newest_of(new)))
+        connection.execute(_QUERIES["upsert_latest"])
+
+
+def _put_statuses(connection: Connection, statuses: Iterable[Status], gateways: frozenset[str]) -> int:
+    """Keep what registered gateways say of themselves; count the words of others."""
+    unknown = 0
+    for status in statuses:
+        if status.gateway_id not in gateways:
+            unknown += 1
+            continue
+        values = {
+            "gateway_id": status.gateway_id,
+            "online": status.online,
+            "received_at": instant(status.received_ms),
+            "status": status.body,
+            "retained": status.retained,
+        }
+        connection.execute(_QUERIES["put_status"], values)
+    return unknown
 
 
 def _counted(refusals: Iterable[Refusal]) -> Counter[Rejection]:

@@ -9,6 +9,7 @@ from functools import partial
 from prometheus_client import start_http_server
 
 from ingest.columnstore import compress
+from ingest.lift_waiting import LiftWaiting
 from ingest.retention import drop_rollups, drop_samples, forget_rejected, trim_log
 from ingest.rollups import roll_hours, roll_minutes
 from ingest.settings import IngestSettings
@@ -28,10 +29,12 @@ def jobs(settings: IngestSettings) -> dict[str, Job]:
     )
     minutes = partial(drop_rollups, whole="minute_rollup", kept=days(settings.ingest_minute_rollup_days))
     hours = partial(drop_rollups, whole="hour_rollup", kept=days(settings.ingest_hour_rollup_days))
+    waiting = LiftWaiting(retention_days=settings.ingest_retention_days)
     rejected = partial(forget_rejected, kept=days(settings.ingest_rejected_days))
     return {
         "minute_rollups": Job(every_s=settings.ingest_tend_minutes_every_s, turn=roll_minutes),
         "hour_rollups": Job(every_s=settings.ingest_tend_hours_every_s, turn=roll_hours),
+        "waiting": Job(every_s=settings.ingest_tend_waiting_every_s, turn=waiting),
         "intake_log": Job(every_s=60.0, turn=partial(trim_log, kept=days(settings.ingest_log_days))),
         "rejected": Job(every_s=hourly_s, turn=rejected),
         "raw_samples": Job(every_s=hourly_s, turn=raw),

@@ -15,7 +15,7 @@ import psycopg
 import structlog
 
 from care.sql import load_queries
-from ingest import rollups
+from ingest import rollups, storing
 from ingest.due import Schedule
 from ingest.tending_metrics import TendingMetrics
 from ingest.turn import Turn
@@ -81,6 +81,7 @@ class Tender:
         self._said.clear()
         log.info("time-driven work begins", jobs=list(self._jobs))
         rollups.prepare(connection)
+        storing.prepare(connection)
         self._schedule.failures.update(dict(connection.execute(_QUERIES["failures"]).fetchall()))
         self._metrics.working.set(1)
         while not self._stopping.is_set():

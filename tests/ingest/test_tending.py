@@ -21,7 +21,7 @@ from ingest.commands import app
 from ingest.due import RETRY_MOST_S, Schedule, retry_after_s
 from ingest.settings import IngestSettings
 from ingest.tend_app import jobs
-from tests.ingest.county import NOW_MS, REGISTRY, SPO2, Home, connect, put
+from tests.ingest.county import NOW_MS, REGISTRY, SPO2, UNBOUND, Home, connect, put, rows_of
 from tests.ingest.rollup_oracle import expected, found
 from tests.ingest.service import metrics_of, wait_until
 from tests.ingest.test_rollups import Traffic
@@ -36,7 +36,12 @@ class Tend(AbstractContextManager["Tend"]):
     def __init__(self, dsn: str, folder: Path, name: str) -> None:
         self.port = free_port()
         self._log = folder / f"{name}.log"
-        own = {"MINUTES_EVERY_S": "0.05", "HOURS_EVERY_S": "0.05", "METRICS_PORT": str(self.port)}
+        own = {
+            "MINUTES_EVERY_S": "0.05",
+            "HOURS_EVERY_S": "0.05",
+            "WAITING_EVERY_S": "0.05",
+            "METRICS_PORT": str(self.port),
+        }
         environment = {
             "HEARTHWATCH_DATABASE_DSN": dsn,
             "PATH": os.environ["PATH"],
@@ -119,6 +124,18 @@ def test_kills_at_random_instants_of_the_whole_process(site: psycopg.Connection[
         wait_until(lambda: worker.works() and rolled_up(site), "it has caught up")
     assert found(site, "minute_rollup") == expected(site, 60_000)
     assert found(site, "hour_rollup") == expected(site, 3_600_000)
+
+
+def test_a_binding_added_later_lifts_what_waited_for_it(site: psycopg.Connection[Any], tmp_path: Path) -> None:
+    now_ms = int(datetime.now(UTC).timestamp() * 1000)
+    put(site, Home().message([(0, SPO2, 9500)], devices=[UNBOUND], t0_ms=now_ms), received_ms=now_ms)
+    with Tend(dsn_of(site), tmp_path, "only") as worker:
+        wait_until(worker.works, "it works")
+        site.execute("INSERT INTO binding (device_id, patient_id, valid) VALUES (19, 1, '[2020-01-01,)')")
+        site.execute("UPDATE registry_version SET version = version + 1")
+        done = 'hearthwatch_tend_work_total{job="waiting"}'
+        wait_until(lambda: worker.metrics().get(done) == 1, "it has lifted the reading")
+    assert rows_of(site, "SELECT patient_id, spo2 FROM sample") == [(1, 9500)]
 
 
 def test_a_job_that_fails_is_named_and_the_others_go_on(
