@@ -13,7 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
-from dashboards.console import acts, api, fleet, fleet_api, inbox, patient, sign_in
+from dashboards.console import accounts, acts, api, fleet, fleet_api, inbox, patient, sign_in
 from dashboards.database import connect
 from dashboards.headers import SecurityHeaders
 from dashboards.settings import Settings
@@ -38,7 +38,15 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(NotSignedIn, _to_sign_in)
     app.add_exception_handler(psycopg.OperationalError, _no_database)
     app.mount("/static", StaticFiles(directory=str(files("dashboards") / "static")), name="static")
-    for router in (sign_in.router, inbox.router, patient.router, acts.router, fleet.router, wall.router):
+    for router in (
+        sign_in.router,
+        inbox.router,
+        patient.router,
+        acts.router,
+        fleet.router,
+        accounts.router,
+        wall.router,
+    ):
         app.include_router(router, include_in_schema=False)
     app.include_router(api.router)
     app.include_router(fleet_api.router)

@@ -219,3 +219,37 @@ SELECT p.key, p.name, p.initials, p.bed, p.organisation_name, p.organisation_nam
    AND strpos(lower(concat_ws(' ', p.name, p.initials, p.bed, p.key)), lower(%(wanted)s)) > 0
  ORDER BY p.organisation_id <> %(organisation_id)s, p.bed, p.key
  LIMIT %(most)s;
+
+-- name: accounts
+-- What became of the readings of each gateway in scope, those with losses first; every outbox it ever had is in it.
+SELECT g.gateway_id, g.place, g.organisation_name, g.organisation_name_en, o.time_zone,
+       coalesce(s.accepted, 0)::bigint AS accepted, coalesce(s.stored, 0)::bigint AS stored,
+       coalesce(s.repeated, 0)::bigint AS repeated, coalesce(s.rejected, 0)::bigint AS rejected,
+       coalesce(s.thinned, 0)::bigint AS thinned, coalesce(s.on_the_way, 0)::bigint AS on_the_way,
+       coalesce(s.lost, 0)::bigint AS lost, coalesce(s.unexplained, 0)::bigint AS unexplained, s.said_at,
+       (SELECT min(n.since) FROM outbox_noticed n WHERE n.gateway_id = g.gateway_id AND n.kind = 'lost') AS lost_since,
+       (SELECT min(n.since) FROM outbox_noticed n WHERE n.gateway_id = g.gateway_id AND n.kind = 'on_the_way')
+           AS waiting_since,
+       coalesce((SELECT jsonb_object_agg(r.reason, r.readings)
+                   FROM (SELECT reason, sum(readings) AS readings FROM rejected
+                          WHERE source = g.gateway_id AND outbox_id IS NOT NULL AND readings > 0
+                          GROUP BY reason) r), '{}') AS reasons
+  FROM care_gateway g JOIN care_organisation o USING (organisation_id)
+  LEFT JOIN LATERAL (
+    SELECT sum(accepted) AS accepted, sum(taken - rejected - repeated) AS stored, sum(repeated) AS repeated,
+           sum(rejected) AS rejected, sum(thinned) AS thinned, sum(on_the_way) AS on_the_way, sum(lost) AS lost,
+           sum(unexplained) AS unexplained, max(said_at) AS said_at
+      FROM outbox_standing WHERE outbox_standing.gateway_id = g.gateway_id) s ON true
+ WHERE g.organisation_id = ANY (%(organisations)s)
+ ORDER BY coalesce(s.lost, 0) DESC, coalesce(s.unexplained, 0) DESC, g.place, g.gateway_id
+ LIMIT %(most)s;
+
+-- name: accounts_total
+-- The same of all gateways in scope together.
+SELECT coalesce(sum(s.accepted), 0)::bigint AS accepted,
+       coalesce(sum(s.taken - s.rejected - s.repeated), 0)::bigint AS stored,
+       coalesce(sum(s.repeated), 0)::bigint AS repeated, coalesce(sum(s.rejected), 0)::bigint AS rejected,
+       coalesce(sum(s.thinned), 0)::bigint AS thinned, coalesce(sum(s.on_the_way), 0)::bigint AS on_the_way,
+       coalesce(sum(s.lost), 0)::bigint AS lost, coalesce(sum(s.unexplained), 0)::bigint AS unexplained
+  FROM outbox_standing s JOIN care_gateway g USING (gateway_id)
+ WHERE g.organisation_id = ANY (%(organisations)s);

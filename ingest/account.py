@@ -2,9 +2,31 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from enum import StrEnum
 
 Range = tuple[int, int]
 """First row and the one past the last."""
+
+BOOT_GAP = 100_000
+"""So many numbers a gateway leaves out at each boot (docs/outbox.md)."""
+
+
+class Why(StrEnum):
+    """Why the numbers of a hole may be missing, as far as can be told from where they are."""
+
+    NEVER_GIVEN = "never_given"
+    BOOT = "boot"
+    THINNED = "thinned"
+    UNKNOWN = "unknown"
+
+
+def why_missing(hole: Range, *, thinned: Sequence[Range], is_told: bool) -> Why:
+    """Say what explains a hole in an outbox; `is_told`: a gateway's, whose numbers begin at 1 and leap at a boot."""
+    if is_told and hole == (0, 1):
+        return Why.NEVER_GIVEN
+    if any(first < hole[1] and hole[0] < end for first, end in thinned):
+        return Why.THINNED
+    return Why.BOOT if is_told and hole[1] - hole[0] >= BOOT_GAP else Why.UNKNOWN
 
 
 def outside(part: Range, ranges: Sequence[Range]) -> list[Range]:

@@ -1,6 +1,7 @@
 """`hearthwatch ingest`: run the services and their time-driven work, see what was refused and what was delivered."""
 
 import json
+from collections import Counter
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -8,7 +9,7 @@ import typer
 
 from care.sql import load_queries
 from ingest import rejected_commands
-from ingest.account import count, missing
+from ingest.account import Why, missing, why_missing
 from ingest.command_line import database, errors_in_one_line, settings_or_exit
 from ingest.http import commands as token_commands
 from ingest.tending_status import JobStatus, standing
@@ -19,6 +20,7 @@ app.command()(rejected_commands.rejected)
 app.command()(rejected_commands.replay)
 
 _QUERIES = load_queries("ingest")
+KINDS = ("thinned", "on_the_way", "lost", "unexplained")
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 
 
@@ -42,27 +44,23 @@ def serve() -> None:
 def account(
     gateway: Annotated[str | None, typer.Option(help="Only this gateway.")] = None, as_json: AsJson = False
 ) -> None:
-    """Show for each outbox which rows are taken and which are missing in between."""
+    """Show for each outbox what was accepted, what is here, and what is missing, where and since when."""
+    total: Counter[str] = Counter()
     for line in _rows("accounts", {"gateway_id": gateway}):
-        taken = [(part.lower, part.upper) for part in line["taken"]]
-        holes = missing(taken)
-        shown = {
-            "gateway_id": line["gateway_id"],
-            "outbox_id": str(line["outbox_id"]),
-            "taken": count(taken),
-            "taken_ranges": taken,
-            "repeated": line["repeated"],
-            "missing": count(holes),
-            "missing_ranges": holes,
-            "received_at": line["received_at"].isoformat(),
-        }
+        shown = _account(line)
+        total.update({kind: shown[kind] for kind in KINDS})
         if as_json:
-            typer.echo(json.dumps(shown))
-        else:
-            typer.echo(
-                f"{shown['gateway_id']}  {shown['outbox_id']}  taken {shown['taken']}  missing {shown['missing']}"
-                + (f"  {holes[:10]}" if holes else "")
-            )
+            typer.echo(json.dumps(shown, default=str))
+            continue
+        parts = "".join(f", {kind.replace('_', ' ')} {shown[kind]}" for kind in KINDS if shown[kind])
+        since = f" since {shown['since']['lost']}" if "lost" in shown["since"] else ""
+        copy = "  (a copy of another gateway's)" if shown["is_copy"] else ""
+        typer.echo(
+            f"{shown['gateway_id']}  {shown['outbox_id']}  taken {shown['taken']}  missing {shown['missing']}"
+            f"{parts}{since}{copy}" + "".join(f"\n    {hole}" for hole in shown["holes"][:10])
+        )
+    if not as_json:
+        typer.echo("in all: " + ", ".join(f"{kind.replace('_', ' ')} {total[kind]}" for kind in KINDS))
 
 
 @app.command()
@@ -88,6 +86,26 @@ def tend(
     for job in found.jobs:
         typer.echo(_job_line(job))
     return None
+
+
+def _account(line: dict[str, Any]) -> dict[str, Any]:
+    taken = [(part.lower, part.upper) for part in line["taken_ranges"] or ()]
+    thinned = [(part.lower, part.upper) for part in line["thinned_rows"] or ()]
+    holes = missing(taken)
+    why = {hole: why_missing(hole, thinned=thinned, is_told=line["is_told"]) for hole in holes}
+    copied = ("is_copy", "accepted", "taken", "stored", "repeated", "rejected", *KINDS)
+    return {
+        "gateway_id": line["gateway_id"],
+        "outbox_id": str(line["outbox_id"]),
+        **{name: line[name] for name in copied},
+        "taken_ranges": taken,
+        "missing": sum(line[kind] for kind in KINDS),
+        "missing_ranges": [hole for hole in holes if why[hole] in (Why.THINNED, Why.UNKNOWN)],
+        "holes": [[*hole, why[hole].value] for hole in holes],
+        "since": {kind: since.isoformat() for kind, since in zip(line["kinds"], line["since"], strict=True)},
+        "said_at": line["said_at"] and line["said_at"].isoformat(),
+        "received_at": line["received_at"] and line["received_at"].isoformat(),
+    }
 
 
 def _job_line(job: JobStatus) -> str:

@@ -188,6 +188,17 @@ VALUES (%(gateway_id)s, %(online)s, %(received_at)s, %(status)s::jsonb, CASE WHE
        heartbeat = COALESCE(excluded.heartbeat, g.heartbeat),
        heartbeat_at = COALESCE(excluded.heartbeat_at, g.heartbeat_at);
 
+-- name: put_outbox_word
+-- Keep a gateway's newest word on its outbox; an older one (retained, or out of order) changes nothing.
+INSERT INTO outbox_word AS w (outbox_id, gateway_id, accepted, thinned, depth, salvaged, thinned_rows, first_said_at,
+    said_at)
+VALUES (%(outbox_id)s, %(gateway_id)s, %(accepted)s, %(thinned)s, %(depth)s, %(salvaged)s,
+        %(thinned_rows)s::int8multirange, %(received_at)s, %(received_at)s)
+    ON CONFLICT (outbox_id, gateway_id) DO UPDATE SET accepted = excluded.accepted, thinned = excluded.thinned,
+       depth = excluded.depth, salvaged = excluded.salvaged, thinned_rows = excluded.thinned_rows,
+       said_at = CASE WHEN %(retained)s THEN w.said_at ELSE excluded.said_at END
+ WHERE excluded.accepted >= w.accepted;
+
 -- name: append_to_log
 -- The last statement before the commit: number the batch in each partition it touches, append it, tell alerting.
 WITH locked AS (
@@ -205,8 +216,13 @@ WITH locked AS (
 SELECT count(*), pg_notify('intake', string_agg(partition::text, ',' ORDER BY partition)) FROM appended;
 
 -- name: accounts
--- List what each outbox has delivered.
-SELECT outbox_id, gateway_id, taken, repeated, received_at FROM outbox_account
+-- List how each outbox stands, and since when something of a kind is missing.
+SELECT s.*, s.taken - s.rejected - s.repeated AS stored,
+       ARRAY(SELECT n.kind FROM outbox_noticed n WHERE (n.outbox_id, n.gateway_id) = (s.outbox_id, s.gateway_id)
+              ORDER BY n.kind) AS kinds,
+       ARRAY(SELECT n.since FROM outbox_noticed n WHERE (n.outbox_id, n.gateway_id) = (s.outbox_id, s.gateway_id)
+              ORDER BY n.kind) AS since
+  FROM outbox_standing s
  WHERE %(gateway_id)s::text IS NULL OR gateway_id = %(gateway_id)s
  ORDER BY gateway_id, outbox_id;
 
@@ -254,7 +270,7 @@ SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean;
 -- name: is_schema_right
 -- Name each table and column that storing needs: one that is missing is an error.
 SELECT s.measured_at, s.quality, a.taken, a.repeated, w.gateway_id, r.times, r.judged_version, l.first_received_at, i.batch_id, p.head,
-       t.sha256, v.version
+       t.sha256, v.version, n.kind, o.thinned_rows
   FROM sample s, outbox_account a, outbox_owner w, rejected r, latest l, intake_log i, partition p, intake_token t,
-       care_registry_version v
+       care_registry_version v, outbox_noticed n, outbox_word o
  LIMIT 0;

@@ -101,6 +101,8 @@ class IngestSettings(BaseSettings):
     """How often minutes that changed are rolled up to hours."""
     ingest_tend_waiting_every_s: float = Field(default=10.0, gt=0)
     """How often it is looked whether the registry has changed, and readings that waited for it can be lifted."""
+    ingest_tend_accounts_every_s: float = Field(default=60.0, gt=0)
+    """How often outboxes are added up: what is missing of each, and since when."""
     ingest_tend_retention_every_s: float = Field(default=3_600.0, gt=0)
     """How often it is looked for what is past its time."""
     ingest_tend_metrics_port: int = Field(default=0, ge=0, le=65535)

@@ -1,12 +1,29 @@
 """What a gateway says of itself on its status topic: kept as it came, with the one thing ingest needs read out."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
 
+from ingest.account import Range, merged
 from ingest.decode import Refused
 from ingest.rejection import Rejection
 
 STATUS_BYTES_MAX = 64 * 1024
+_COUNT_MAX = 2**62
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxWord:
+    """What a gateway says of the outbox that it uses now: accepted = stored + thinned + depth."""
+
+    outbox_id: UUID
+    accepted: int
+    thinned: int
+    depth: int
+    salvaged: int
+    thinned_rows: tuple[Range, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +35,7 @@ class Status:
     received_ms: int
     body: str
     retained: bool
+    outbox: OutboxWord | None = None
 
 
 def read_status(payload: bytes, *, gateway_id: str, received_ms: int, retained: bool) -> Status:
@@ -36,4 +54,42 @@ def read_status(payload: bytes, *, gateway_id: str, received_ms: int, retained: 
         received_ms=received_ms,
         body=payload.decode(),
         retained=retained,
+        outbox=_outbox(document.get("outbox")),
     )
+
+
+def _outbox(word: object) -> OutboxWord | None:
+    """Read what is said of the outbox; None where it is not all there, as of another version."""
+    if not isinstance(word, dict):
+        return None
+    counts = {name: _count(word, name) for name in ("accepted", "thinned", "depth")}
+    try:
+        outbox_id = UUID(word["id"])
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return None
+    accepted, thinned, depth = counts["accepted"], counts["thinned"], counts["depth"]
+    if accepted is None or thinned is None or depth is None or thinned + depth > accepted:
+        return None
+    return OutboxWord(
+        outbox_id=outbox_id,
+        accepted=accepted,
+        thinned=thinned,
+        depth=depth,
+        salvaged=_count(word, "salvaged") or 0,
+        thinned_rows=_ranges(word.get("thinned_rows")),
+    )
+
+
+def _ranges(entries: object) -> tuple[Range, ...]:
+    """Read [first, end, rows] entries; where they are is coarse anyway, so what is malformed is passed over."""
+    found = [tuple(entry[:2]) for entry in entries if isinstance(entry, list)] if isinstance(entries, list) else []
+    return tuple(merged((first, end) for first, end in filter(_is_range, found)))
+
+
+def _is_range(pair: tuple[Any, ...]) -> bool:
+    return len(pair) == 2 and all(type(each) is int for each in pair) and 0 <= pair[0] < pair[1] <= _COUNT_MAX
+
+
+def _count(word: Mapping[str, Any], name: str) -> int | None:
+    value = word.get(name)
+    return value if type(value) is int and 0 <= value <= _COUNT_MAX else None

@@ -226,6 +226,17 @@ def _put_statuses(connection: Connection, statuses: Iterable[Status], gateways: 
             "retained": status.retained,
         }
         connection.execute(_QUERIES["put_status"], values)
+        if status.outbox is not None:
+            word = status.outbox
+            said = {
+                "outbox_id": word.outbox_id,
+                "accepted": word.accepted,
+                "thinned": word.thinned,
+                "depth": word.depth,
+                "salvaged": word.salvaged,
+                "thinned_rows": account.literal(word.thinned_rows),
+            }
+            connection.execute(_QUERIES["put_outbox_word"], {**values, **said})
     return unknown
 
 

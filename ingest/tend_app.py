@@ -8,6 +8,7 @@ from functools import partial
 
 from prometheus_client import start_http_server
 
+from ingest.adding_up import add_up
 from ingest.columnstore import compress
 from ingest.lift_waiting import LiftWaiting
 from ingest.retention import drop_rollups, drop_samples, forget_rejected, trim_log
@@ -18,7 +19,7 @@ from ingest.tending_metrics import TendingMetrics
 from vitals.clock import ClinicalClock
 
 
-def jobs(settings: IngestSettings) -> dict[str, Job]:
+def jobs(settings: IngestSettings, metrics: TendingMetrics) -> dict[str, Job]:
     """List the jobs, the most urgent first: after a long time away roll-ups come before retention."""
     days = _days
     hourly_s = float(settings.ingest_tend_retention_every_s)
@@ -35,6 +36,7 @@ def jobs(settings: IngestSettings) -> dict[str, Job]:
         "minute_rollups": Job(every_s=settings.ingest_tend_minutes_every_s, turn=roll_minutes),
         "hour_rollups": Job(every_s=settings.ingest_tend_hours_every_s, turn=roll_hours),
         "waiting": Job(every_s=settings.ingest_tend_waiting_every_s, turn=waiting),
+        "accounts": Job(every_s=settings.ingest_tend_accounts_every_s, turn=partial(add_up, metrics=metrics)),
         "intake_log": Job(every_s=60.0, turn=partial(trim_log, kept=days(settings.ingest_log_days))),
         "rejected": Job(every_s=hourly_s, turn=rejected),
         "raw_samples": Job(every_s=hourly_s, turn=raw),
@@ -54,7 +56,7 @@ def run(settings: IngestSettings) -> None:
     metrics = TendingMetrics()
     if settings.ingest_tend_metrics_port:
         start_http_server(settings.ingest_tend_metrics_port, settings.ingest_metrics_host, metrics.registry)
-    Tender(settings.database_dsn, jobs(settings), metrics, now=_clock(settings), stopping=stopping).run()
+    Tender(settings.database_dsn, jobs(settings, metrics), metrics, now=_clock(settings), stopping=stopping).run()
 
 
 def _clock(settings: IngestSettings) -> Callable[[], datetime]:

@@ -237,3 +237,20 @@ SELECT job, failures FROM tending;
 -- What is known of every job.
 SELECT job, every_s, last_run, last_success, duration_ms, failures, detail, work_left, work_per_s
   FROM tending ORDER BY job;
+
+-- name: notice_missing
+-- Note since when something of a kind is missing; forget what is missing no more.
+WITH missing AS MATERIALIZED (
+    SELECT outbox_id, gateway_id, kind, count
+      FROM outbox_standing
+     CROSS JOIN LATERAL (VALUES ('thinned', thinned), ('on_the_way', on_the_way), ('lost', lost),
+                                ('unexplained', unexplained)) AS v (kind, count)
+), forgotten AS (
+    DELETE FROM outbox_noticed n USING missing m
+     WHERE (m.outbox_id, m.gateway_id, m.kind) = (n.outbox_id, n.gateway_id, n.kind) AND m.count = 0
+), noticed AS (
+    INSERT INTO outbox_noticed (outbox_id, gateway_id, kind, since)
+    SELECT outbox_id, gateway_id, kind, %(now)s FROM missing WHERE count > 0
+        ON CONFLICT (outbox_id, gateway_id, kind) DO NOTHING
+)
+SELECT kind, sum(count)::bigint FROM missing GROUP BY kind;

@@ -18,6 +18,12 @@ class TendingMetrics:
         self._failures = self._gauge("failures", "How often a job failed in a row")
         self._left = self._gauge("work_left", "What a job has left, as far as it can be told")
         self._behind = self._gauge("behind_seconds", "How long the oldest of it has waited")
+        self.missing = Gauge(
+            "hearthwatch_ingest_missing_readings",
+            "Readings that gateways accepted and that are not here, by what is known of them",
+            ["kind"],
+            registry=self.registry,
+        )
         self._done = Counter("hearthwatch_tend_work", "What a job has done", ["job"], registry=self.registry)
 
     def went_well(self, job: str, turn: Turn, *, at_s: float, duration_s: float) -> None:

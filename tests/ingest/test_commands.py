@@ -31,8 +31,11 @@ def test_what_was_refused_and_what_is_missing_can_be_browsed(
     assert (account["gateway_id"], account["outbox_id"]) == ("gw-1", str(home.outbox_id))
     assert (account["taken"], account["taken_ranges"]) == (2, [[0, 1], [5, 6]])
     assert (account["missing"], account["missing_ranges"], account["repeated"]) == (4, [[1, 5]], 0)
-    assert "taken 2  missing 4  [(1, 5)]" in run(app, ["account", "--gateway", "gw-1"]).stdout
-    assert run(app, ["account", "--gateway", "gw-2"]).stdout == ""
+    assert (
+        "taken 2  missing 4, unexplained 4\n    [1, 5, 'unknown']" in run(app, ["account", "--gateway", "gw-1"]).stdout
+    )
+    nothing = "in all: thinned 0, on the way 0, lost 0, unexplained 0\n"
+    assert run(app, ["account", "--gateway", "gw-2"]).stdout == nothing
 
 
 def test_a_missing_database_and_a_wrong_setting_are_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ from ingest.commands import app
 from ingest.due import RETRY_MOST_S, Schedule, retry_after_s
 from ingest.settings import IngestSettings
 from ingest.tend_app import jobs
+from ingest.tending_metrics import TendingMetrics
 from tests.ingest.county import NOW_MS, REGISTRY, SPO2, UNBOUND, Home, connect, put, rows_of
 from tests.ingest.rollup_oracle import expected, found
 from tests.ingest.service import metrics_of, wait_until
@@ -40,6 +41,7 @@ class Tend(AbstractContextManager["Tend"]):
             "MINUTES_EVERY_S": "0.05",
             "HOURS_EVERY_S": "0.05",
             "WAITING_EVERY_S": "0.05",
+            "ACCOUNTS_EVERY_S": "0.05",
             "METRICS_PORT": str(self.port),
         }
         environment = {
@@ -164,7 +166,7 @@ def test_a_job_that_fails_is_named_and_the_others_go_on(
         assert "the roll-ups have 0 batches before them" in said
         lines = CliRunner().invoke(app, ["tend", "--status", "--json"]).stdout.splitlines()
         told = {line["job"]: line for line in map(json.loads, lines)}
-        assert set(told) == set(jobs(IngestSettings()))
+        assert set(told) == set(jobs(IngestSettings(), TendingMetrics()))
         assert told["minute_rollups"]["left_s"] == 0
     assert tending(dsn, now + timedelta(days=1)).verdict is Verdict.BROKEN
     wait_until(lambda: "nobody is at work" in CliRunner().invoke(app, ["tend", "--status"]).stdout, "its lock is gone")
