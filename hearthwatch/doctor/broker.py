@@ -1,10 +1,14 @@
 """Checks of the broker: a real MQTT 5 connection, a real message there and back, and its settings file."""
 
 import contextlib
+import os
+import shutil
 import socket
+import subprocess
 import threading
 import time
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,10 +21,11 @@ from gateway.selftest.uplink_findings import Connection, Step
 from gateway.selftest.uplink_findings import broker as judged
 from gateway.uplink.tls import TlsFileError, client_context
 from hearthwatch.doctor import mosquitto_settings
-from vitals.finding import Finding, Words, broken, fine, warning
+from vitals.finding import Finding, Verdict, Words, broken, fine, warning
 
 PATIENCE_S = 5.0
 SETTINGS = "HEARTHWATCH_BROKER"
+VERSION_TOPIC = "$SYS/broker/version"
 
 
 def listens(host: str, port: int, *, settings: str = SETTINGS) -> Finding:
@@ -81,10 +86,13 @@ def broker(host: str, port: int, patience_s: float = PATIENCE_S, *, settings: st
                 zh="若访问控制已允许 hearthwatch/doctor/#，则代理过载：请查看其日志",
             ),
         )
+    if trial.version is not None and (old := mosquitto_settings.judge_version(trial.version)).verdict is Verdict.BROKEN:
+        return replace(old, check="broker")
+    named = f" ({trial.version})" if trial.version else ""
     return fine(
         "broker",
-        en=f"{address} speaks MQTT 5; a message came back after {milliseconds} ms",
-        zh=f"{address} 支持 MQTT 5；测试消息 {milliseconds} 毫秒后返回",
+        en=f"{address} speaks MQTT 5{named}; a message came back after {milliseconds} ms",
+        zh=f"{address} 支持 MQTT 5{named}；测试消息 {milliseconds} 毫秒后返回",
     )
 
 
@@ -103,12 +111,22 @@ def broker_settings(file: Path) -> list[Finding]:
         ]
 
 
+def installed_version(program: str = "mosquitto") -> list[Finding]:
+    """Judge the Mosquitto that is installed on this machine, if one is."""
+    path = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    if path is None:
+        return []
+    done = subprocess.run([path, "-h"], capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+    return [mosquitto_settings.judge_version((done.stdout + done.stderr).partition("\n")[0])]
+
+
 class _Trial:
     """One client that connects, subscribes to a topic nobody else uses, and publishes to it."""
 
     def __init__(self) -> None:
         self.connected, self.returned, self._done = threading.Event(), threading.Event(), threading.Event()
         self.refused: str | None = None
+        self.version: str | None = None
         self._name = f"doctor-{uuid.uuid4().hex[:12]}"
         self._topic = f"hearthwatch/doctor/{self._name}"
         self._client = mqtt.Client(
@@ -133,12 +151,15 @@ class _Trial:
             self._end(str(reason))
         else:
             self.connected.set()
-            self._client.subscribe(self._topic, qos=1)
+            self._client.subscribe([(VERSION_TOPIC, 0), (self._topic, 1)])
 
     def _on_subscribe(self, *_: object) -> None:
         self._client.publish(self._topic, b"?", qos=1)
 
-    def _on_message(self, *_: object) -> None:
+    def _on_message(self, _client: object, _data: object, message: mqtt.MQTTMessage) -> None:
+        if message.topic == VERSION_TOPIC:  # retained: it comes before what is published after the subscription
+            self.version = message.payload.decode(errors="replace")[:80]
+            return
         self.returned.set()
         self._done.set()
 

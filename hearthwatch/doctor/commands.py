@@ -87,9 +87,9 @@ def _broker(settings: Settings) -> list[Finding]:
 
 
 def _mosquitto(file: Path | None) -> list[Finding]:
-    from hearthwatch.doctor.broker import broker_settings
+    from hearthwatch.doctor.broker import broker_settings, installed_version
 
-    return [] if file is None else broker_settings(file)
+    return [] if file is None else [*installed_version(), *broker_settings(file)]
 
 
 def _server(settings: Settings, before: list[Finding]) -> list[Finding]:

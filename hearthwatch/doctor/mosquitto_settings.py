@@ -1,5 +1,6 @@
 """The settings with which Mosquitto loses messages silently, read from its configuration's text (core)."""
 
+import re
 from collections.abc import Mapping
 
 from vitals.finding import Finding, Words, broken, fine, warning
@@ -20,8 +21,18 @@ DEFAULTS: Mapping[str, str] = {
     "crlfile": "",
     "acl_file": "",
     "plugin": "",
+    "retain_available": "true",
+    "persistent_client_expiration": "",
+    "use_identity_as_username": "false",
+    "use_subject_as_username": "false",
 }
+VERSION_CHECK = "broker version"
+VERSION_MIN = (2, 0, 21)
+"""Older ones ignore MQTT 5's receive maximum: they send ingest more than it can hold, and drop the rest."""
 _AUTOSAVE_INTERVAL_MAX_S = 60
+_QUEUED_BYTES_MIN = 16 * 1024 * 1024
+_EXPIRATION_HOURS_MIN = 24
+_HOURS = {"h": 1, "d": 24, "w": 7 * 24, "m": 30 * 24, "y": 365 * 24}
 _MESSAGE_BYTES_MAX = 256 * 1024  # docs/wire-format.md; MQTT's own header comes on top
 _HEADER_BYTES_MAX = 1024
 
@@ -46,8 +57,38 @@ def judge(text: str) -> list[Finding]:
         *_size(settings["max_packet_size"], settings["message_size_limit"]),
         *_identity(settings["allow_anonymous"], settings["use_username_as_clientid"]),
         *_access(settings),
+        *_memory(settings["retain_available"], settings["persistent_client_expiration"]),
     ]
     return findings or [fine(CHECK, en="nothing that loses messages silently", zh="没有会悄悄丢失消息的设置")]
+
+
+def judge_version(said: str) -> Finding:
+    """Judge what the broker calls itself, such as "mosquitto version 2.0.21"."""
+    found = re.search(r"version (\d+)\.(\d+)\.(\d+)", said)
+    least = ".".join(map(str, VERSION_MIN))
+    if not found:
+        return warning(
+            VERSION_CHECK,
+            en=f"{said[:80]!r} names no version of Mosquitto",
+            zh=f"{said[:80]!r} 不是 Mosquitto 的版本号",
+            way_out=_newer(least),
+        )
+    version = ".".join(found.groups())
+    if tuple(map(int, found.groups())) < VERSION_MIN:
+        return broken(
+            VERSION_CHECK,
+            en=f"Mosquitto {version}: before {least} it ignores how much a reader can take, and drops what is beyond",
+            zh=f"Mosquitto {version}：{least} 之前的版本忽略接收上限，超出的消息会被丢弃",
+            way_out=_newer(least),
+        )
+    return fine(VERSION_CHECK, en=f"Mosquitto {version}", zh=f"Mosquitto {version}")
+
+
+def _newer(least: str) -> Words:
+    return Words(
+        en=f"install Mosquitto {least} or newer: Debian 13's, or Debian 12's backports",
+        zh=f"请安装 Mosquitto {least} 或更高版本：Debian 13 自带，或 Debian 12 的 backports",
+    )
 
 
 def _queue(messages: str, bytes_: str) -> list[Finding]:
@@ -67,6 +108,15 @@ def _queue(messages: str, bytes_: str) -> list[Finding]:
                 CHECK,
                 en="max_queued_bytes is not set: an absent reader's queue may fill the memory",
                 zh="未设置 max_queued_bytes：离线客户端的队列可能占满内存",
+                way_out=_set("max_queued_bytes 268435456"),
+            )
+        )
+    elif int(bytes_) < _QUEUED_BYTES_MIN:
+        findings.append(
+            broken(
+                CHECK,
+                en=f"max_queued_bytes is {bytes_}: while ingest is away readings are soon refused, at every gateway",
+                zh=f"max_queued_bytes 为 {bytes_}：接收端离线时，各网关的数据很快会被拒收",
                 way_out=_set("max_queued_bytes 268435456"),
             )
         )
@@ -170,6 +220,18 @@ def _access(settings: Mapping[str, str]) -> list[Finding]:
                 way_out=_copy(),
             )
         )
+    elif settings["require_certificate"] == "true" and "true" not in (
+        settings["use_identity_as_username"],
+        settings["use_subject_as_username"],
+    ):
+        findings.append(
+            broken(
+                CHECK,
+                en="use_identity_as_username is off: a gateway's certificate does not say who it is to the access list",
+                zh="未开启 use_identity_as_username：访问控制无法从证书识别网关",
+                way_out=_set("use_identity_as_username true"),
+            )
+        )
     elif settings["require_certificate"] == "true" and not settings["crlfile"]:
         findings.append(
             warning(
@@ -177,6 +239,31 @@ def _access(settings: Mapping[str, str]) -> list[Finding]:
                 en="no crlfile: a stolen gateway can not be shut out",
                 zh="未设置 crlfile：被盗的网关无法被禁止接入",
                 way_out=_set("crlfile /etc/hearthwatch-site/broker/crl.pem"),
+            )
+        )
+    return findings
+
+
+def _memory(retain: str, expiration: str) -> list[Finding]:
+    """Judge what the broker forgets: retained words, and the queues of those who are away."""
+    findings = []
+    if retain != "true":
+        findings.append(
+            broken(
+                CHECK,
+                en="retain_available is off: a gateway that starts anew does not hear which devices it shall read",
+                zh="未开启 retain_available：重启的网关收不到应读取哪些设备",
+                way_out=_set("retain_available true"),
+            )
+        )
+    found = re.fullmatch(r"(\d+)([hdwmy])", expiration)
+    if expiration and (not found or int(found[1]) * _HOURS[found[2]] < _EXPIRATION_HOURS_MIN):
+        findings.append(
+            broken(
+                CHECK,
+                en=f"persistent_client_expiration is {expiration}: away for longer, ingest loses its queue",
+                zh=f"persistent_client_expiration 为 {expiration}：接收端离线超过此时间，其队列会被丢弃",
+                way_out=_set("persistent_client_expiration 7d"),
             )
         )
     return findings

@@ -7,18 +7,25 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
 import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from gateway.outbox.outbox import Outbox
 from hearthwatch.doctor import broker, database, machine, mosquitto_settings, registry
 from hearthwatch.doctor.adapter import adapter
+from hearthwatch.services import mosquitto
 from hearthwatch.services.mosquitto import Mosquitto
 from hearthwatch.services.ports import LOOPBACK, free_port
 from hearthwatch.services.postgres import Postgres
+from tests.ingest.service import wait_until
 from vitals.finding import Finding, Language, Verdict, as_text
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -81,6 +88,16 @@ def test_the_site_configuration_we_ship_is_fine() -> None:
     [
         ("max_queued_messages 0", "", Verdict.BROKEN),
         ("max_queued_bytes 268435456", "", Verdict.WARNING),
+        ("max_queued_messages 0", "max_queued_messages 5000", Verdict.BROKEN),
+        ("max_queued_bytes 268435456", "max_queued_bytes 16777215", Verdict.BROKEN),
+        ("max_inflight_messages 0", "", Verdict.WARNING),
+        ("max_inflight_messages 0", "max_inflight_messages 20", Verdict.WARNING),
+        ("use_identity_as_username true", "", Verdict.BROKEN),
+        ("persistence true", "persistence false", Verdict.BROKEN),
+        ("allow_anonymous false", "allow_anonymous true", Verdict.WARNING),
+        ("persistent_client_expiration 7d", "persistent_client_expiration 23h", Verdict.BROKEN),
+        ("persistent_client_expiration 7d", "persistent_client_expiration soon", Verdict.BROKEN),
+        ("persistent_client_expiration 7d", "retain_available false", Verdict.BROKEN),
         ("max_packet_size 524288", "max_packet_size 262144", Verdict.BROKEN),
         ("max_packet_size 524288", "message_size_limit 1000", Verdict.BROKEN),
         ("persistence true", "", Verdict.BROKEN),
@@ -98,9 +115,75 @@ def test_each_setting_that_is_taken_out_of_it_is_named(line: str, instead: str, 
     assert (instead or line).split()[0] in finding.found.en
 
 
+WRONG = """
+listener {port} 127.0.0.1
+allow_anonymous true
+persistence false
+autosave_interval 0
+max_queued_messages 5
+max_inflight_messages 20
+message_size_limit 1000
+retain_available false
+persistent_client_expiration 1h
+"""
+
+
+def test_a_real_broker_runs_with_what_the_doctor_names_and_drops_silently() -> None:
+    """The names are Mosquitto's own (it starts with no other), and what is said of the worst of them is true."""
+    wrong = mosquitto.Mosquitto(config=lambda port, _: WRONG.format(port=port))
+    try:
+        wrong.start()
+        said = " ".join(each.found.en for each in broker.broker_settings(wrong.directory / "mosquitto.conf"))
+        for setting in ("allow_anonymous", "persistence", "max_queued_messages", "max_inflight_messages",
+                        "message_size_limit", "retain_available", "persistent_client_expiration"):  # fmt: skip
+            assert setting in said
+        heard: list[bytes] = []
+        with client(wrong, heard) as reader:
+            reader.subscribe("readings", qos=1)
+            wait_until(lambda: publish(wrong, b"first") == {"Success"} and heard, "it has subscribed")
+        assert publish(wrong, *(b"%d" % number for number in range(60))) == {"Success"}
+        with client(wrong, heard):
+            publish(wrong, b"last")
+            wait_until(lambda: b"last" in heard, "all that the broker kept has come")
+        assert len({each for each in heard if each.isdigit()}) < 60
+    finally:
+        wrong.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict"),
+    [
+        ("mosquitto version 2.0.21", Verdict.FINE),
+        ("mosquitto version 2.1.2", Verdict.FINE),
+        ("mosquitto version 2.0.20", Verdict.BROKEN),
+        ("mosquitto version 1.6.12", Verdict.BROKEN),
+        ("another broker", Verdict.WARNING),
+        ("", Verdict.WARNING),
+    ],
+)
+def test_a_broker_that_is_too_old_is_broken(said: str, verdict: Verdict) -> None:
+    assert mosquitto_settings.judge_version(said).verdict is verdict
+
+
+def test_the_least_version_is_that_of_our_own_servers() -> None:
+    assert mosquitto_settings.VERSION_MIN == mosquitto.VERSION_MIN
+
+
+def test_the_version_of_an_installed_program_is_judged(tmp_path: Path) -> None:
+    program = tmp_path / "mosquitto-of-the-test"
+    program.write_text("#!/bin/sh\necho 'mosquitto version 2.0.11'\n")
+    program.chmod(0o755)
+    assert [each.verdict for each in broker.installed_version(str(program))] == [Verdict.BROKEN]
+    assert broker.installed_version("no-such-mosquitto") == []
+
+
+def test_a_living_broker_says_its_version(broker_server: Mosquitto) -> None:
+    assert "(mosquitto version 2." in broker.broker(LOOPBACK, broker_server.port).found.en
+
+
 def test_the_settings_of_an_included_folder_count(tmp_path: Path) -> None:
     (tmp_path / "conf.d").mkdir()
-    (tmp_path / "conf.d" / "site.conf").write_text("max_queued_messages 0\nmax_queued_bytes 1000\n")
+    (tmp_path / "conf.d" / "site.conf").write_text("max_queued_messages 0\nmax_queued_bytes 268435456\n")
     main = tmp_path / "mosquitto.conf"
     main.write_text(f"persistence true\nautosave_interval 60\ninclude_dir {tmp_path}/conf.d\n")
     assert not [each for each in broker.broker_settings(main) if "queued" in each.found.en]
@@ -194,6 +277,37 @@ def test_a_scaled_clock_is_a_warning_and_a_wrong_one_broken() -> None:
     assert machine.clinical_clock("2026-01-01T00:00:00Z", 20).verdict is Verdict.WARNING
     assert machine.clinical_clock("yesterday", 20).verdict is Verdict.BROKEN
     assert machine.clinical_clock("", 20).verdict is Verdict.BROKEN
+
+
+@contextmanager
+def client(server: Mosquitto, heard: list[bytes]) -> Iterator[Client]:
+    """A reader whose session outlives its connection."""
+    made = Client(CallbackAPIVersion.VERSION2, client_id="reader", protocol=MQTTProtocolVersion.MQTTv5)
+    made.on_message = lambda _client, _data, message: heard.append(bytes(message.payload))
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties.SessionExpiryInterval = 600
+    made.connect(LOOPBACK, server.port, clean_start=False, properties=properties)
+    made.loop_start()
+    wait_until(made.is_connected, "the reader is connected")
+    yield made
+    made.disconnect()
+    made.loop_stop()
+
+
+def publish(server: Mosquitto, *payloads: bytes) -> set[str]:
+    """Publish with QoS 1 and give what the broker answered."""
+    answers: dict[int, str] = {}
+    made = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+    made.on_publish = lambda _c, _d, mid, reason, _p: answers.update({mid: str(reason)})
+    made.connect(LOOPBACK, server.port)
+    made.loop_start()
+    wait_until(made.is_connected, "the publisher is connected")
+    for payload in payloads:
+        made.publish("readings", payload, qos=1)
+    wait_until(lambda: len(answers) == len(payloads), "every message is answered")
+    made.disconnect()
+    made.loop_stop()
+    return {"Success" if answer == "No matching subscribers" else answer for answer in answers.values()}
 
 
 BUS_CONFIG = """<busconfig>
