@@ -92,8 +92,10 @@ class Intake:
             self._metrics.ready.set(self._mailbox.subscribed)
             self._beside()
             received = self._collect()
+            self._metrics.waiting.set(len(received) + self._mailbox.waiting)
             if received:
                 self._settle(received)
+                self._metrics.waiting.set(self._mailbox.waiting)
         self._mailbox.close()
         self._database.close()
 

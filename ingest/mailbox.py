@@ -88,6 +88,11 @@ class Mailbox:
         return self._client.is_connected()
 
     @property
+    def waiting(self) -> int:
+        """How many messages have been delivered and not been fetched."""
+        return len(self._waiting)
+
+    @property
     def connection(self) -> int:
         """A number that is another for every connection."""
         return self._connection

@@ -6,6 +6,7 @@ from ingest.rejection import Rejection
 from ingest.storing import Stored
 
 AGE_BUCKETS_S = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 600, 3600, 86_400)
+STEP_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 ROW_BUCKETS = (1, 10, 100, 1_000, 10_000, 100_000)
 
 
@@ -41,6 +42,20 @@ class Metrics:
             buckets=AGE_BUCKETS_S,
             registry=self.registry,
         )
+        self._copy = self._step(
+            "copy", "Taking a batch's readings to sample and latest, COPY and what it falls back to"
+        )
+        self._commit = self._step("commit", "The COMMIT of a batch")
+        self._last_commit = Gauge(
+            "hearthwatch_ingest_last_commit_timestamp_seconds",
+            "When the last batch was committed (the machine's time), 0 before the first: the dead-man signal",
+            registry=self.registry,
+        )
+        self.waiting = Gauge(
+            "hearthwatch_ingest_waiting_messages",
+            "Messages that the broker has handed over and that are not yet stored",
+            registry=self.registry,
+        )
         self.ready = Gauge(
             "hearthwatch_ingest_ready", "1 while readings arrive and can be stored", registry=self.registry
         )
@@ -58,11 +73,19 @@ class Metrics:
         self._batch.observe(rows)
         for age_s in stored.ages_s:
             self._age.observe(age_s)
+        if stored.copy_s is not None:
+            self._copy.observe(stored.copy_s)
+        if stored.commit_s is not None:
+            self._commit.observe(stored.commit_s)
+        self._last_commit.set_to_current_time()
 
     def failed(self, trouble: str) -> None:
         """Count an attempt that failed."""
         self._trouble.labels(trouble).inc()
         self.ready.set(0)
+
+    def _step(self, name: str, says: str) -> Histogram:
+        return Histogram(f"hearthwatch_ingest_{name}_seconds", says, buckets=STEP_BUCKETS_S, registry=self.registry)
 
     def _counter(self, name: str, says: str) -> Counter:
         return Counter(f"hearthwatch_ingest_{name}", says, registry=self.registry)

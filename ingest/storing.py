@@ -6,6 +6,7 @@ the numbers in `intake_log` are in the order of the commits, and a reader's curs
 later.
 """
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -56,6 +57,7 @@ class Batch:
 class Stored:
     """What a committed batch came to. Every row of its messages is now stored, was before, or lies in `rejected`.
 
+    `copy_s` is what taking readings to `sample` and `latest` took, `commit_s` the COMMIT alone.
     `foreign` names the outboxes from which a gateway sent that are another's. `judged` are the rows that had not been
     taken before, with what became of each (SCREENED_DTYPE), and `refusals` what was put aside of them.
     """
@@ -68,6 +70,8 @@ class Stored:
     unknown_gateways: int = 0
     foreign: frozenset[str] = frozenset()
     ages_s: Sequence[float] = ()
+    copy_s: float | None = field(default=None, compare=False)
+    commit_s: float | None = field(default=None, compare=False)
     judged: Rows | None = field(default=None, compare=False, repr=False)
     refusals: Sequence[Refusal] = field(default=(), compare=False, repr=False)
 
@@ -94,13 +98,18 @@ def store(
             owners = owners_of(connection, batch.messages, bindings.gateways)
             readings = take_fresh(connection, batch.messages, readings, instant(batch.now_ms))
         screened = screen(batch.messages, readings, bindings, owners=owners, retention_days=retention_days)
+        began_s = time.perf_counter()
         repeated = keep(connection, batch.messages, screened.rows, way or Way())
+        copy_s = time.perf_counter() - began_s
         refusals = [*batch.refusals, *refusals_of(batch.messages, screened.rows, owners)]
         put_aside(connection, refusals, judged_version=bindings.version)
         is_taken = screened.rows["rejection"] == TAKEN
         taken = screened.rows if is_taken.all() else screened.rows[is_taken]
         append_to_log(connection, taken, batch.now_ms)
+        began_s = time.perf_counter()
     return Stored(
+        copy_s=copy_s if len(readings) else None,
+        commit_s=time.perf_counter() - began_s,
         readings=len(taken),
         duplicates=sent - len(readings) + repeated,
         refused=_counted(refusals),

@@ -209,6 +209,8 @@ def test_a_gateways_readings_are_stored_over_tls_by_the_real_processes(
         assert rows_of(county, "SELECT gateway_id FROM outbox_owner") == [("gw-1",)]
         gateway.terminate()
         assert gateway.wait(20) == 0
+        standing = "SELECT s.accepted, taken, depth, lost FROM outbox_standing s JOIN outbox_word USING (outbox_id)"
+        wait_until(lambda: rows_of(county, standing) == [(3, 3, 0, 0)], "its last word: nothing is missing")
 
 
 @contextmanager

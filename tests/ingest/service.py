@@ -36,7 +36,7 @@ def wait_until(true: Callable[[], object], what: str, within_s: float = WITHIN_S
 class Service:
     """Ingest as a process of its own: started, killed and started again by its own pid."""
 
-    def __init__(self, dsn: str, broker: Mosquitto, folder: Path, **settings: str) -> None:
+    def __init__(self, dsn: str, broker: Mosquitto, folder: Path, *, log_level: str = "INFO", **settings: str) -> None:
         self.metrics_port = free_port()
         self._log = folder / "ingest.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -44,6 +44,7 @@ class Service:
         self._environment = {
             "HEARTHWATCH_DATABASE_DSN": dsn,
             "HEARTHWATCH_BROKER_PORT": str(broker.port),
+            "HEARTHWATCH_LOG_LEVEL": log_level,
             "PATH": os.environ["PATH"],
             **{f"HEARTHWATCH_INGEST_{name.upper()}": value for name, value in own.items()},
         }
@@ -97,6 +98,10 @@ class Service:
     def events(self) -> list[dict[str, Any]]:
         """Read what it has logged."""
         return [json.loads(line) for line in self._log.read_text().splitlines()]
+
+    def log(self) -> str:
+        """Give all that it has logged, as it stands there."""
+        return self._log.read_text()
 
     def said(self, part: str) -> bool:
         """Say whether it has logged an event with this in its text."""

@@ -59,7 +59,8 @@ def test_a_message_is_stored_and_the_gateway_is_told_as_often_as_it_asks(
     with connect(any_database) as county, Service(any_database, own_broker, tmp_path) as service:
         county.execute(REGISTRY)
         with Publisher(own_broker, "gw-1") as gateway:
-            message = home.message([(0, SPO2, 9700), (0, PULSE, 7000)], t0_ms=now_ms())
+            home_sent_ms = now_ms()
+            message = home.message([(0, SPO2, 9700), (0, PULSE, 7000)], t0_ms=home_sent_ms)
             gateway.keep((0, 2), message)
             wait_until(lambda: gateway.unstored == 0, "the gateway was told")
             gateway.send(message)
@@ -68,6 +69,11 @@ def test_a_message_is_stored_and_the_gateway_is_told_as_often_as_it_asks(
         assert rows_of(county, "SELECT spo2, pulse FROM sample") == [(9700, 7000)]
         wait_until(lambda: service.counted("duplicates") == 2, "duplicates are counted")
         assert service.counted("readings") == 2
+        told = service.metrics()
+        steps = [told[f"hearthwatch_ingest_{step}_seconds_count"] for step in ("copy", "commit")]
+        assert steps == [1, 2], "what was taken before is not copied again"
+        assert told["hearthwatch_ingest_last_commit_timestamp_seconds"] * 1000 > home_sent_ms
+        assert told["hearthwatch_ingest_waiting_messages"] == 0
         assert service.stop() == 0
         assert service.said("ingest has stopped")
 
