@@ -46,11 +46,13 @@ def notification(payload: str, characteristic: str = "2a5f") -> Notification:
 class Rig:
     """An intake at work on a real outbox."""
 
-    def __init__(self, door: OutboxDoor) -> None:
+    def __init__(self, door: OutboxDoor, **bounds: float) -> None:
         self.door = door
         self.urgent: list[bool] = []
         self.read: list[Stamped] = []
-        self.intake = Intake(door, where=WHERE, floor=FLOOR, on_accepted=self.urgent.append, on_read=self.read.extend)
+        self.intake = Intake(
+            door, where=WHERE, floor=FLOOR, on_accepted=self.urgent.append, on_read=self.read.extend, **bounds
+        )
 
 
 @pytest.fixture
