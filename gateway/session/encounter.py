@@ -144,17 +144,25 @@ class Encounter:
         try:
             await self.conversation.ask()
         except LinkError as exc:
-            return self.ended.result() if self.ended.done() else self._failed(exc)
+            if self.ended.done():
+                return self.ended.result()
+            if not isinstance(exc, MustBond):
+                return self._failed(exc)
+            await self._hush()  # once paired, another conversation begins
+            return self._wants_bond(str(exc))
         return None
 
     async def part(self, *, goodbye: bool) -> None:
         """Leave no link behind; say goodbye first where it is we who go. Never raises."""
-        if self._background is not None:
-            self._background.cancel()
-            await asyncio.wait({self._background})
+        await self._hush()
         if self._link is not None:
             driver = self._device.driver
             await self._link.hang_up(driver.end if driver and goodbye else ())
+
+    async def _hush(self) -> None:
+        if self._background is not None:
+            self._background.cancel()
+            await asyncio.wait({self._background})
 
     async def _converse(self, conversation: Conversation) -> None:
         """Answer for as long as the link stands, and meanwhile ask what is not urgent."""
@@ -165,6 +173,10 @@ class Encounter:
         except* LinkGone as gone:
             log.info("the link is gone", device=self._device.address, error=str(gone.exceptions[0]))
             self.end(Event.LINK_LOST)
+        except* Exception:  # the outermost loop of a conversation: a silent link would be waited for in vain
+            self._around.crashes["session"] += 1
+            log.exception("a conversation crashed and begins anew", device=self._device.address)
+            self.end(Event.FAILED)
 
     async def _be_polite(self, conversation: Conversation) -> None:
         """Ask for the battery on every link, and once who it is."""

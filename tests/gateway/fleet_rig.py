@@ -58,6 +58,7 @@ class FleetRig:
         self.backends: list[Backend] = [backend(self.air) for _ in range(adapters)]
         self.devices = AsyncExitStack()
         self.taken: list[Notification] = []
+        self.crashes: Counter[str] = Counter()
         self.radio: Radio
         self.slots: Slots
 
@@ -90,8 +91,7 @@ class FleetRig:
     ) -> AsyncIterator[Fleet]:
         """Run scanners and sessions; without claims every health device is read."""
         timekeeper = Timekeeper(ClinicalClock(origin=ORIGIN, speed=SPEED), LinuxMachine(ClockTrust.SYNCHRONISED))
-        crashes: Counter[str] = Counter()
-        fleet = Fleet(claim_all=claims is None, devices_max=devices_max, crashes=crashes)
+        fleet = Fleet(claim_all=claims is None, devices_max=devices_max, crashes=self.crashes)
         radios = [
             Bluetooth(adapter=f"hci{number}", scanner_class=each.scanner, client_class=each.client)
             for number, each in enumerate(self.backends)
@@ -107,6 +107,7 @@ class FleetRig:
                 timekeeper=timekeeper,
                 take=self.taken.append,
                 plan=plan,
+                crashes=self.crashes,
             )
         )
         fleet.apply(claims or ())
@@ -117,7 +118,7 @@ class FleetRig:
             await fleet.close()
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            assert not crashes
+            assert not self.crashes
 
     async def close(self) -> None:
         """Switch everything off."""
