@@ -118,8 +118,9 @@ class Encounter:
         keeper, zone = self._around.timekeeper, self._around.plan.zone
         try:
             self.clock_offset_s = self._device.clock_offset_s = await read_offset_s(self.link, keeper, zone)
-            if self._device.driver is not None and self._device.driver.sets_clock:
-                await set_clock(self.link, keeper, zone)
+            driver = self._device.driver
+            if driver is not None and driver.sets_clock:
+                await set_clock(self.link, keeper, zone, is_needed=driver.needs_clock)
         except MustBond as exc:
             return self._wants_bond(str(exc))
         except LinkError as exc:
