@@ -9,6 +9,7 @@ time, at the next link or after a restart, is the outbox's to know: such frames 
 """
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,7 @@ from gateway.outbox.door import OutboxDoor
 from gateway.outbox.floor import Floor
 from gateway.outbox.outbox import OutboxFull, Undecoded
 from gateway.outbox.rows import Record, RowRange
+from gateway.rarely import Rarely
 from vitals.reading import Acquisition, unscaled
 from vitals.signals import Signal
 
@@ -35,6 +37,8 @@ BATCH_MAX = 2_000
 RETRY_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 DISK_S_MAX = 10.0
 """A commit that takes longer is waited for beside reading; up to here what comes waits and makes larger groups."""
+_NUMBER = re.compile(r"(?:0x)?\d[0-9a-f]*")
+"""Two refusals that differ in a byte's value are one to the log; each frame is kept in the outbox anyway."""
 
 log = structlog.get_logger()
 
@@ -117,6 +121,7 @@ class Intake:
     ) -> None:
         self.counts = IntakeCounts()
         self.waits = Waits()
+        self._undecoded = Rarely()
         self._now_s = asyncio.get_running_loop().time
         self._oldest_s = 0.0
         self._door = door
@@ -168,7 +173,10 @@ class Intake:
 
     async def _accept(self, batch: Batch) -> None:
         for note in batch.undecoded:
-            log.warning("undecoded", device=note.device, characteristic=note.characteristic, error=note.error)
+            what = f"{note.device} {_NUMBER.sub('#', note.error)}"
+            if times := self._undecoded.heard(what, self._now_s()):
+                said = {"device": note.device, "characteristic": note.characteristic, "error": note.error}
+                log.warning("undecoded", **said, times=times)
         for attempt in range(2**31):
             try:
                 numbers = await self._on_disk(batch)

@@ -13,6 +13,7 @@ from gateway.bluetooth.link import Link, LinkError, LinkGone, MustBond
 from gateway.bluetooth.radio import FRESH_S_MAX
 from gateway.drivers.table import BLUETOOTH_SIG
 from gateway.gatt.battery import LEVEL_UUID
+from gateway.going_on import kind_of
 from gateway.intake.intake import Notification
 from gateway.session.conversation import Conversation
 from gateway.session.device_time import read_offset_s, set_clock
@@ -174,9 +175,10 @@ class Encounter:
         except* LinkGone as gone:
             log.info("the link is gone", device=self._device.address, error=str(gone.exceptions[0]))
             self.end(Event.LINK_LOST)
-        except* Exception:  # the outermost loop of a conversation: a silent link would be waited for in vain
+        except* Exception as crash:  # the outermost loop of a conversation: a silent link would be waited for in vain
             self._around.crashes["session"] += 1
-            log.exception("a conversation crashed and begins anew", device=self._device.address)
+            if times := self._device.crashes.heard(kind_of(crash), asyncio.get_running_loop().time()):
+                log.exception("a conversation crashed and begins anew", device=self._device.address, times=times)
             self.end(Event.FAILED)
 
     async def _be_polite(self, conversation: Conversation) -> None:
