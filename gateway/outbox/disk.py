@@ -10,7 +10,7 @@ import fcntl
 import os
 import sqlite3
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
@@ -124,19 +124,22 @@ def opened(path: Path, begin: Callable[[sqlite3.Connection], None]) -> sqlite3.C
     return db
 
 
-def put_aside(path: Path, *, bytes_max: int) -> Path:
-    """Rename a broken file and its log; keep SET_ASIDE_MAX of them within the bytes (the newest always).
-
-    Raises OSError; then nothing is renamed, as far as the disk allows that.
-    """
+def put_aside(path: Path) -> Path:
+    """Rename a broken file and its log. Raises OSError; then nothing is renamed, as far as the disk allows that."""
     earlier = files_aside(path)
     aside = path.with_name(f"{path.name}.unreadable-{_number(earlier[-1]) + 1 if earlier else 1}")
     _rename(path, aside)
-    kept = [*earlier, aside]
-    with suppress(OSError):  # another time, then
-        while len(kept) > 1 and (len(kept) > SET_ASIDE_MAX or sum(map(_bytes, kept)) > bytes_max):
-            remove(kept.pop(0))
     return aside
+
+
+def remove_aside(path: Path, *, bytes_max: int, waiting: Collection[str]) -> None:
+    """Keep SET_ASIDE_MAX files put aside, within the bytes (the newest always); but none that is waited for goes."""
+    kept = files_aside(path)
+    done_with = [file for file in kept[:-1] if file.name not in waiting]
+    with suppress(OSError):  # another time, then
+        while done_with and (len(kept) > SET_ASIDE_MAX or sum(map(_bytes, kept)) > bytes_max):
+            kept.remove(done_with[0])
+            remove(done_with.pop(0))
 
 
 def remove(path: Path) -> None:

@@ -56,7 +56,7 @@ class Looking:
         took_s = self._now_s() - began_s
         self._due_s = max(self._due_s, began_s + _SHARE * took_s)
 
-    def put_back(self, db: sqlite3.Connection, *, bytes_max: int) -> None:
+    def put_back(self, db: sqlite3.Connection) -> None:
         """Write what is open to its place once more; a stranger there is put aside. Close `db` then, and open anew.
 
         Raises sqlite3.Error, OSError; then what is open stays so.
@@ -68,7 +68,7 @@ class Looking:
             db.backup(copy)
         _sync(again)
         if _identity(self._path) not in (None, self._open[""]):
-            put_aside(self._path, bytes_max=bytes_max)
+            put_aside(self._path)
         for suffix in ("-wal", "-shm"):
             beside(self._path, suffix).unlink(missing_ok=True)
         again.rename(self._path)

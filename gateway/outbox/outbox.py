@@ -3,7 +3,7 @@
 `accept` returns after the commit's fsync, never before. The used pages of the file stay within `bytes_max`: at the
 bound rows are thinned in the order of `gateway.outbox.thinning`, counted and recorded. A file that breaks, at the start
 or while running, is put aside, a new one begun (with a new id) and what can be read moved over.
-Account: accepted = stored + thinned + depth, at every instant, across every crash. docs/outbox.md says it all.
+Account: accepted = stored + thinned + given up + depth, at every instant, across every crash. See docs/outbox.md.
 """
 
 import os
@@ -38,7 +38,7 @@ from gateway.outbox.disk import (
 from gateway.outbox.floor import Floor
 from gateway.outbox.looking import Looking
 from gateway.outbox.rows import Excerpt, Record, RowRange
-from gateway.outbox.salvage import Salvage, begin_beside
+from gateway.outbox.salvage import Salvage, begin_beside, give_up_oldest, keep_within
 
 __all__ = [
     "SET_ASIDE_MAX",
@@ -175,6 +175,8 @@ class Outbox:
                 self._salvage = Salvage(self.path.parent)
             moved = self._salvage.move(book)
             book.make_room(self._bytes_max, keep_from=book.end, now_s=now_s)
+        if not self.is_salvaging:
+            keep_within(self.path, self._book().db, bytes_max=self._bytes_max)
         return moved
 
     @_healed
@@ -193,6 +195,8 @@ class Outbox:
         if self._opened is None:
             db = opened(self.path, self._begin)
             try:
+                give_up_oldest(self.path, db)
+                keep_within(self.path, db, bytes_max=self._bytes_max)
                 self._opened = Book(db, floor=self._floor, now_s=self._now_s())
             except BaseException:
                 db.close()
@@ -213,7 +217,7 @@ class Outbox:
             self._looking.read()
             return
         log.error("the open outbox does not lie in its place, writing it there again", missing=missing)
-        self._looking.put_back(db, bytes_max=self._bytes_max)
+        self._looking.put_back(db)
         self._close_file()
 
     def _begin(self, db: sqlite3.Connection) -> None:
@@ -231,7 +235,7 @@ class Outbox:
             self._end = self._opened.end
         self._close_file()
         try:
-            self.set_aside = self._broken = put_aside(self.path, bytes_max=self._bytes_max)
+            self.set_aside = self._broken = put_aside(self.path)
         except OSError as exc:
             raise OutboxFull(f"{self.path} is broken ({why}) and can not be put aside: {exc}") from exc
         log.error("outbox is broken, put aside", file=str(self.set_aside), error=why)

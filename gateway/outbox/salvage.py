@@ -15,7 +15,7 @@ import structlog
 
 from gateway.outbox import schema as sql
 from gateway.outbox.book import BOOT_GAP, Book, Kept
-from gateway.outbox.disk import Damaged, is_damage
+from gateway.outbox.disk import SET_ASIDE_MAX, Damaged, files_aside, is_damage, remove, remove_aside
 from gateway.outbox.evidence import Span
 from gateway.outbox.rows import RowRange, Source
 
@@ -35,17 +35,46 @@ log = structlog.get_logger()
 def begin_beside(broken: Path, db: sqlite3.Connection, *, known_end: int) -> None:
     """Begin a new file beside a broken one: its numbers far behind, its evidence taken over, its rows to be moved."""
     end = None
+    given_up = 0
     with suppress(Damaged, sqlite3.IntegrityError), closing(BrokenFile(broken)) as old:
         end = old.end()
         if end is not None:
             db.execute(sql.INSERT_SALVAGE, (broken.name, 0, end))
         db.executemany(sql.INSERT_SALVAGE, old.tasks())
         db.executemany(sql.INSERT_BOOT, old.boots())
+        given_up = old.given_up()
         for span in old.evidence():
             db.execute(sql.INSERT_EVIDENCE, (span.device, span.first_ms, span.end_ms))
     first = max(known_end, end or 0) + BOOT_GAP if known_end or end else FAR
     db.execute(sql.COUNT, ("end_row", first))
-    db.execute(sql.COUNT, ("passed_over", first - 1))
+    db.execute(sql.COUNT, ("passed_over", first - 1 - given_up))
+    db.execute(sql.COUNT, ("given_up", given_up))
+
+
+def give_up_oldest(path: Path, db: sqlite3.Connection) -> None:
+    """Where more than SET_ASIDE_MAX broken files wait, give up the oldest: count their rows, and remove them."""
+    waiting = waiting_files(db)
+    for file in [file for file in files_aside(path) if file.name in waiting][:-SET_ASIDE_MAX]:
+        next_row, end = waiting[file.name]
+        rows = _count(file, next_row, end)
+        db.execute("BEGIN IMMEDIATE")
+        db.execute(sql.END_SALVAGE, (file.name,))
+        db.execute(sql.COUNT, ("given_up", rows))
+        db.execute(sql.COUNT, ("passed_over", -rows))
+        db.execute("COMMIT")
+        log.error("too many broken outboxes wait, the oldest is given up", file=file.name, rows=rows)
+        with suppress(OSError):  # it goes with the next
+            remove(file)
+
+
+def keep_within(path: Path, db: sqlite3.Connection, *, bytes_max: int) -> None:
+    """Remove the oldest broken files whose rows are moved over."""
+    remove_aside(path, bytes_max=bytes_max, waiting=waiting_files(db))
+
+
+def waiting_files(db: sqlite3.Connection) -> dict[str, tuple[int, int]]:
+    """Name the broken files whose rows are still to be moved over, and from which number on to which."""
+    return {name: (next_row, end) for name, next_row, end in db.execute(sql.SELECT_SALVAGE)}
 
 
 class Salvage:
@@ -127,6 +156,10 @@ class BrokenFile:
                 return found + 1
         first = self._one(sql.SELECT_FIRST)
         return None if first is None else first + self._pages * sql.PAGE_BYTES // _ROW_BYTES_MIN
+
+    def given_up(self) -> int:
+        """Give how many rows of files before it were given up; none where that can not be read."""
+        return self._one("SELECT value FROM counter WHERE name = 'given_up'") or 0
 
     def sources(self) -> dict[int, Source]:
         """Give the sources, from their table or from its index, which says the same on other pages."""
@@ -215,6 +248,16 @@ class BrokenFile:
             if is_damage(exc):
                 raise Damaged(str(exc)) from exc
             raise
+
+
+def _count(broken: Path, first: int, end: int) -> int:
+    """Count the rows that can still be read; none of a file that is gone."""
+    count = 0
+    with suppress(Damaged), closing(BrokenFile(broken)) as old:
+        while first < end:
+            rows, first = old.rows(first, end, limit=SALVAGE_ROWS)
+            count += len(rows)
+    return count
 
 
 def _are_numbers(columns: Sequence[object]) -> bool:
