@@ -6,6 +6,7 @@ Everything that writes runs within the caller's transaction; after one that fail
 import sqlite3
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -144,6 +145,16 @@ class Book:
         self.db.execute(sql.COUNT, ("passed_over", -len(rows)))
         self._passed_over -= len(rows)
         self.db.execute(sql.LOWER_THINNING, (rows[0][0],))
+
+    def take_in(self, rows: Sequence[Kept]) -> None:
+        """Insert rows of a stranger, their sources known here, under the next numbers, each boot's apart."""
+        for key, run in groupby(rows, key=lambda row: row[1]):
+            self._begin_boot(self.sources[key].boot_id)
+            renumbered = [(number, *row[1:]) for number, row in enumerate(run, self.end)]
+            self.db.executemany(sql.INSERT_READING, renumbered)
+            self.end += len(renumbered)
+        if rows:
+            self.db.execute(sql.COUNT, ("salvaged", len(rows)))
 
     def count(self, name: str) -> None:
         """Add one to a counter."""

@@ -10,14 +10,13 @@ import fcntl
 import os
 import sqlite3
 import struct
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
 from gateway.outbox import schema as sql
 
-SET_ASIDE_MAX = 5
 CHECK_BYTES_MAX = 32 * 1024 * 1024
 """A file up to this size is checked whole when it is opened; of a larger one the damage is found when it is met."""
 
@@ -124,41 +123,12 @@ def opened(path: Path, begin: Callable[[sqlite3.Connection], None]) -> sqlite3.C
     return db
 
 
-def put_aside(path: Path) -> Path:
-    """Rename a broken file and its log. Raises OSError; then nothing is renamed, as far as the disk allows that."""
-    earlier = files_aside(path)
-    aside = path.with_name(f"{path.name}.unreadable-{_number(earlier[-1]) + 1 if earlier else 1}")
-    _rename(path, aside)
-    return aside
-
-
-def remove_aside(path: Path, *, bytes_max: int, waiting: Collection[str]) -> None:
-    """Keep SET_ASIDE_MAX files put aside, within the bytes (the newest always); but none that is waited for goes."""
-    kept = files_aside(path)
-    done_with = [file for file in kept[:-1] if file.name not in waiting]
-    with suppress(OSError):  # another time, then
-        while done_with and (len(kept) > SET_ASIDE_MAX or sum(map(_bytes, kept)) > bytes_max):
-            kept.remove(done_with[0])
-            remove(done_with.pop(0))
-
-
 def remove(path: Path) -> None:
     """Delete a closed outbox file and what lies beside it."""
-    for suffix in ("", "-wal", "-shm", ".lock"):
-        beside(path, suffix).unlink(missing_ok=True)
-
-
-def files_aside(path: Path) -> list[Path]:
-    """Name the broken files kept beside an outbox, the oldest first."""
-    return sorted(path.parent.glob(f"{path.name}.unreadable-*[0-9]"), key=_number)
-
-
-def set_aside_count(path: Path) -> int:
-    """Count the broken files kept beside an outbox; none where the disk does not let us look."""
-    try:
-        return len(files_aside(path))
-    except OSError:
-        return 0
+    for copy in ("", ".again", ".whole"):
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            beside(path, copy + suffix).unlink(missing_ok=True)
+    beside(path, ".lock").unlink(missing_ok=True)
 
 
 def check_pages(db: sqlite3.Connection) -> None:
@@ -258,26 +228,3 @@ def _fill_log(log: Path) -> None:
             os.fsync(file.fileno())
             # Else the kernel keeps the zeros as one large piece, and counts (some file systems write) it all each time.
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-
-
-def _rename(path: Path, aside: Path) -> None:
-    """Rename a file and what lies beside it, all or nothing: without its log it would be another, and look sound."""
-    renamed: list[str] = []
-    try:
-        for suffix in ("-wal", "-shm", ""):
-            with suppress(FileNotFoundError):
-                beside(path, suffix).rename(beside(aside, suffix))
-                renamed.append(suffix)
-    except OSError:
-        for suffix in renamed:
-            with suppress(OSError):
-                beside(aside, suffix).rename(beside(path, suffix))
-        raise
-
-
-def _number(aside: Path) -> int:
-    return int(aside.name.rpartition("-")[2])
-
-
-def _bytes(aside: Path) -> int:
-    return sum(beside(aside, s).stat().st_size for s in ("", "-wal") if beside(aside, s).exists())

@@ -20,20 +20,18 @@ import structlog
 
 from gateway.clocks.placing import Stamped
 from gateway.outbox.account import Account, Undecoded, account_of, notes, read_account
+from gateway.outbox.again import adopt
+from gateway.outbox.aside import BROKEN, SET_ASIDE_MAX, files_aside, put_aside, set_aside_count
 from gateway.outbox.book import Book
 from gateway.outbox.disk import (
     FILE_TROUBLE,
     REFUSALS,
-    SET_ASIDE_MAX,
     OutboxBusy,
     OutboxError,
     OutboxFull,
-    files_aside,
     is_damage,
     locked,
     opened,
-    put_aside,
-    set_aside_count,
 )
 from gateway.outbox.floor import Floor
 from gateway.outbox.looking import Looking
@@ -116,6 +114,7 @@ class Outbox:
             kind = OutboxFull if exc.errno in REFUSALS else OutboxError
             raise kind(f"{path}: {exc}") from exc
         try:
+            self._adopt()
             self.account()
         except BaseException:
             self.close()
@@ -190,6 +189,10 @@ class Outbox:
         self._close_file()
         os.close(self._lock)
 
+    @_healed
+    def _adopt(self) -> None:
+        adopt(self.path)
+
     def _book(self) -> Book:
         """Give the open file, opened first if need be."""
         if self._opened is None:
@@ -225,7 +228,7 @@ class Outbox:
 
         That one may be of a life before this, which put it aside and then had no disk to begin the new one on.
         """
-        broken = self._broken or next(reversed(files_aside(self.path)), None)
+        broken = self._broken or next(reversed(files_aside(self.path, BROKEN)), None)
         if broken is not None:
             begin_beside(broken, db, known_end=self._end)
 

@@ -14,8 +14,9 @@ from typing import Any
 import structlog
 
 from gateway.outbox import schema as sql
+from gateway.outbox.aside import SET_ASIDE_MAX, files_aside, is_stranger, remove_aside
 from gateway.outbox.book import BOOT_GAP, Book, Kept
-from gateway.outbox.disk import SET_ASIDE_MAX, Damaged, files_aside, is_damage, remove, remove_aside
+from gateway.outbox.disk import Damaged, is_damage, remove
 from gateway.outbox.evidence import Span
 from gateway.outbox.rows import RowRange, Source
 
@@ -93,18 +94,21 @@ class Salvage:
             book.is_salvaging = False
             return None
         name, next_row, end = task
-        rows, next_row = self._rows(name, next_row, end)
+        rows, next_row, end = self._rows(name, next_row, end)
         known: list[Kept] = [
             (row[0], book.source_key(self._sources[row[1]]), *row[2:]) for row in rows if row[1] in self._sources
         ]
-        book.take_over(known)
+        if is_stranger(name):
+            book.take_in(known)  # behind the last row: they go the way of all new rows
+        else:
+            book.take_over(known)
         self._moved += len(known)
         book.db.execute(sql.MOVE_SALVAGE, (next_row, name))
         if next_row >= end:
-            log.warning("moved over what can be read of a broken outbox", file=name, rows=self._moved)
+            log.warning("moved over what can be read of a file put aside", file=name, rows=self._moved)
             book.db.execute(sql.END_SALVAGE, (name,))
             self.close()
-        return RowRange(known[0][0], known[-1][0] + 1) if known else None
+        return RowRange(known[0][0], known[-1][0] + 1) if known and not is_stranger(name) else None
 
     def close(self) -> None:
         """Close the broken file."""
@@ -113,17 +117,19 @@ class Salvage:
         self._file = None
         self._moved = 0
 
-    def _rows(self, name: str, next_row: int, end: int) -> "tuple[list[Kept], int]":
+    def _rows(self, name: str, next_row: int, end: int) -> "tuple[list[Kept], int, int]":
+        """Give the next rows, the number to go on from, and the end, which a stranger knows itself (0 till then)."""
         if self._file is None:
             try:
                 self._file = BrokenFile(self._folder / name)
                 self._sources = self._file.sources()
             except Damaged:
-                return [], end
+                return [], end, end
             except BaseException:
                 self.close()
                 raise
-        return self._file.rows(next_row, end, limit=SALVAGE_ROWS)
+        end = end or self._file.end() or 0
+        return *self._file.rows(next_row, end, limit=SALVAGE_ROWS), end
 
 
 class BrokenFile:
@@ -254,6 +260,7 @@ def _count(broken: Path, first: int, end: int) -> int:
     """Count the rows that can still be read; none of a file that is gone."""
     count = 0
     with suppress(Damaged), closing(BrokenFile(broken)) as old:
+        end = end or old.end() or 0
         while first < end:
             rows, first = old.rows(first, end, limit=SALVAGE_ROWS)
             count += len(rows)

@@ -84,6 +84,25 @@ def test_a_stranger_in_its_place_is_put_aside(running: Running) -> None:
         assert numbers(found) == list(range(1, 501))
 
 
+def test_of_a_stranger_that_is_a_sound_outbox_the_rows_are_taken_in_under_numbers_of_ours(running: Running) -> None:
+    stranger = opened(running.path.with_name("stranger.sqlite"))
+    stranger.accept(readings(7, value=9_100))
+    stranger.close()
+    os.replace(stranger.path, running.path)
+    running.outbox.accept(readings(5, first=500))
+    running.later()
+    assert set_aside_count(running.path) == 1
+    running.outbox.account()
+    assert running.outbox.is_salvaging
+    assert salvaged(running.outbox) == []  # they are new rows, to be sent as such
+    found = rows(running.outbox)
+    assert [row[5] for row in found] == [9_700] * 505 + [9_100] * 7
+    assert len({row[0] for row in found}) == 512
+    account = running.outbox.account()
+    assert (account.accepted, account.depth, account.salvaged) == (512, 512, 7)
+    assert running.outbox.accept(readings(1)) == RowRange(found[-1][0] + 1, found[-1][0] + 2)
+
+
 def test_a_folder_that_is_deleted_is_made_again(running: Running) -> None:
     shutil.rmtree(running.path.parent)
     running.later()

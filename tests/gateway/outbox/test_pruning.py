@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.outbox.disk import SET_ASIDE_MAX
+from gateway.outbox.aside import SET_ASIDE_MAX
 from gateway.outbox.outbox import Outbox, set_aside_count
 from tests.gateway.outbox.test_damage import filled, garble, salvaged
 from tests.gateway.outbox_rows import numbers, opened, readings
