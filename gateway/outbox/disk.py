@@ -90,14 +90,29 @@ def sound() -> Iterator[None]:
 
 
 def locked(path: Path) -> int:
-    """Lock an outbox for this process; give the handle to close. Raises OutboxBusy."""
-    handle = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """Lock an outbox for this process; give the handle to close. Raises OutboxBusy, OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        handle = os.open(beside(path, ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if is_locked(path, handle):
+                return handle
+        except BlockingIOError as exc:
+            os.close(handle)
+            raise OutboxBusy(f"{path} is in use by another gateway process") from exc
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)  # deleted meanwhile: the next one to come would lock another
+
+
+def is_locked(path: Path, handle: int) -> bool:
+    """Say whether a lock still keeps others out: they lock what lies in its place."""
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as exc:
-        os.close(handle)
-        raise OutboxBusy(f"{path} is in use by another gateway process") from exc
-    return handle
+        return os.path.samestat(os.fstat(handle), beside(path, ".lock").stat())
+    except FileNotFoundError:
+        return False
 
 
 def opened(path: Path, begin: Callable[[sqlite3.Connection], None]) -> sqlite3.Connection:

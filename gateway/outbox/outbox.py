@@ -30,6 +30,7 @@ from gateway.outbox.disk import (
     OutboxError,
     OutboxFull,
     is_damage,
+    is_locked,
     locked,
     opened,
 )
@@ -106,9 +107,9 @@ class Outbox:
         self._looking: Looking | None = None
         self._salvage: Salvage | None = None
         self._broken: Path | None = None
+        self._lost: str | None = None
         self._end = 0
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = locked(path)
         except OSError as exc:
             kind = OutboxFull if exc.errno in REFUSALS else OutboxError
@@ -195,6 +196,8 @@ class Outbox:
 
     def _book(self) -> Book:
         """Give the open file, opened first if need be."""
+        if self._lost is not None:
+            raise OutboxBusy(self._lost)
         if self._opened is None:
             db = opened(self.path, self._begin)
             try:
@@ -215,6 +218,7 @@ class Outbox:
         assert self._looking is not None, "made with the book"
         if not self._looking.is_due():
             return
+        self._keep_lock()
         missing = self._looking.displaced()
         if not missing:
             self._looking.read()
@@ -222,6 +226,19 @@ class Outbox:
         log.error("the open outbox does not lie in its place, writing it there again", missing=missing)
         self._looking.put_back(db)
         self._close_file()
+
+    def _keep_lock(self) -> None:
+        """Lock anew where the lock's file was deleted. Raises OutboxBusy, ever after, where another was quicker."""
+        if is_locked(self.path, self._lock):
+            return
+        log.error("the lock of the outbox does not lie in its place, locking anew", file=str(self.path))
+        try:
+            anew = locked(self.path)
+        except OutboxBusy as exc:
+            self._lost = f"{exc}, which came in as the lock's file was deleted: this one stops"
+            raise OutboxBusy(self._lost) from exc
+        os.close(self._lock)
+        self._lock = anew
 
     def _begin(self, db: sqlite3.Connection) -> None:
         """Begin a new file: with number 1, or far behind all numbers of the broken one it follows.
@@ -233,7 +250,11 @@ class Outbox:
             begin_beside(broken, db, known_end=self._end)
 
     def _put_aside(self, why: str) -> None:
-        """Put the broken file aside. Raises OutboxFull where the disk refuses that, too."""
+        """Put the broken file aside. Raises OutboxFull where the disk refuses that, too; OutboxBusy."""
+        try:
+            self._keep_lock()
+        except OSError as exc:
+            raise OutboxFull(f"{self.path} is broken ({why}) and its lock can not be seen: {exc}") from exc
         if self._opened is not None:
             self._end = self._opened.end
         self._close_file()
