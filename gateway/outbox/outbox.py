@@ -36,7 +36,7 @@ from gateway.outbox.disk import (
 )
 from gateway.outbox.floor import Floor
 from gateway.outbox.looking import Looking
-from gateway.outbox.rows import Excerpt, Record, RowRange
+from gateway.outbox.rows import Excerpt, Record, RowRange, unreadable
 from gateway.outbox.salvage import Salvage, begin_beside, give_up_oldest, keep_within
 
 __all__ = [
@@ -152,8 +152,14 @@ class Outbox:
 
     @_healed
     def read(self, rows: RowRange, *, limit: int) -> Excerpt:
-        """Give the rows of a range that are still here, oldest first."""
-        return self._book().read(rows, limit=limit)
+        """Give the rows of a range that are still here, oldest first; what this version can not read is given up."""
+        excerpt = self._book().read(rows, limit=limit)
+        while strange := unreadable(excerpt):
+            log.error("rows of what this version does not know are given up", rows=len(strange), first=strange[0])
+            with self._transaction() as book:
+                book.give_up(strange)
+            excerpt = self._book().read(rows, limit=limit)
+        return excerpt
 
     @_healed
     def undecoded(self, *, limit: int) -> list[Undecoded]:
