@@ -32,7 +32,8 @@ class Account:
 
     `given_up`: rows of broken files that were removed before these could be moved over.
 
-    `salvaged` of the accepted came out of a broken file; `repeated` records of a device's memory were passed over.
+    `salvaged` of the accepted came out of files put aside; `to_salvage`: row numbers not looked at there yet;
+    `repeated` records of a device's memory were passed over.
     `is_durable` is false while what comes in lies in the machine's memory only, as the disk refuses; `trouble`: why.
     `hours_left`: what comes in still fits for so long if nothing goes out, None while the rate is unknown or nil.
     """
@@ -45,6 +46,7 @@ class Account:
     depth: int
     undecoded: int
     salvaged: int
+    to_salvage: int
     repeated: int
     first_row: int | None
     end_row: int
@@ -81,6 +83,7 @@ def _account_of(db: sqlite3.Connection, bytes_max: int, depth: int | None) -> Ac
         depth=depth,
         undecoded=counters.get("undecoded", 0),
         salvaged=counters.get("salvaged", 0),
+        to_salvage=sum(max(0, end - next_row) for _, next_row, end in db.execute(sql.SELECT_SALVAGE)),
         repeated=counters.get("repeated", 0),
         first_row=db.execute(sql.SELECT_FIRST).fetchone()[0],
         end_row=end_row,

@@ -143,6 +143,7 @@ def account_entry(account: Account) -> dict[str, object]:
         "bytes_max": account.bytes_max,
         "hours_left": account.hours_left,
         "salvaged": account.salvaged,
+        "to_salvage": account.to_salvage,
         "repeated": account.repeated,
     }
 
