@@ -87,7 +87,7 @@ async def live(gateway: Gateway, stop: asyncio.Event) -> None:
         _kept(gateway, "recovery", gateway.recovery.run),
         _kept(gateway, "bell", gateway.bell.run),
         _kept(gateway, "claims", lambda: gateway.claims.run(gateway.claimed, gateway.on_changed)),
-        asyncio.create_task(gateway.courier.run(), name="courier"),
+        _kept(gateway, "courier", gateway.courier.run),
         _kept(gateway, "heartbeat", lambda: gateway.heartbeat.run(gateway.uplink)),
         asyncio.create_task(gateway.watchdog.run(), name="watchdog"),
         _kept(
