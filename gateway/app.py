@@ -26,6 +26,7 @@ from vitals.topics import Leaf
 
 DRAIN_S_MAX = 5.0
 LAST_WORDS_S_MAX = 3.0
+SETTLED_S_MAX = 1.0
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -86,7 +87,7 @@ async def live(gateway: Gateway, stop: asyncio.Event) -> None:
         _kept(gateway, "recovery", gateway.recovery.run),
         _kept(gateway, "bell", gateway.bell.run),
         _kept(gateway, "claims", lambda: gateway.claims.run(gateway.claimed, gateway.on_changed)),
-        asyncio.create_task(gateway.courier.run(), name="courier"),
+        _kept(gateway, "courier", gateway.courier.run),
         _kept(gateway, "heartbeat", lambda: gateway.heartbeat.run(gateway.uplink)),
         asyncio.create_task(gateway.watchdog.run(), name="watchdog"),
         _kept(
@@ -124,7 +125,7 @@ async def _take_down(
     await _ended(intake, *others)
     await _tried("not all is sent and stored, it waits in the outbox", _sent(gateway))
     gateway.uplink.publish(Leaf.STATUS, OFFLINE, retain=True)
-    await gateway.uplink.settled(timeout_s=1.0)
+    await gateway.uplink.settled(timeout_s=SETTLED_S_MAX)
     await gateway.uplink.stop()
     word = await _tried("the last facts are not told", gateway.heartbeat.payload())
     await _tried("no last word is left", gateway.status_file.end(offline(word) if word else OFFLINE))

@@ -123,6 +123,7 @@ class Gateway:
                 timekeeper=self._timekeeper,
                 take=self.intake.take,
                 plan=session_plan(settings, self._timekeeper.clock, is_bluez=is_bluez),
+                crashes=self.crashes,
             )
         )
         self.recovery_log = RecoveryLog(recovery_path(settings.outbox_path))

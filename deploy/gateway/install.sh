@@ -223,6 +223,7 @@ uninstall() {
         ! runs_systemd || systemctl stop "$unit" 2> /dev/null || true
     fi
     waiting=$(count_waiting)    # after the last that it could send, and while there is a program that can count
+    in_memory=$(count_in_memory)
     printf '%s\n%s\n%s\n' "$files" "$files_reboot" "$files_alarm" | while read -r _ place; do rm -f "$place"; done
     rmdir "/etc/systemd/system/$unit.d" 2> /dev/null || true
     rm -rf "$program" "$command"
@@ -233,10 +234,12 @@ uninstall() {
         ! id hearthwatch > /dev/null 2>&1 || userdel hearthwatch
         say "removed: key and settings ($settings), the user hearthwatch"
         say "removed: the outbox ($state), with $waiting readings that the centre had not stored"
+        [ -z "$in_memory" ] || say "removed: $in_memory more that were in memory only ($runtime): the disk refused them"
         say "at the site: hearthwatch site revoke NAME"
     else
         say "kept: key and settings ($settings), the user hearthwatch"
         say "kept: the outbox ($state), with $waiting readings that the centre has not stored"
+        [ -z "$in_memory" ] || say "in memory only ($runtime): $in_memory more, lost when the box is switched off"
         say "--uninstall --purge removes these too"
     fi
 }
@@ -246,6 +249,20 @@ count_waiting() {
     "$command" gateway status 2> /dev/null \
         | "$program/venv/bin/python" -c 'import json, sys; print(json.load(sys.stdin)["outbox"]["depth"])' 2> /dev/null \
         || echo 'an unknown number of'
+}
+
+# What the gateway took while the disk refused (docs/outbox.md); nothing is printed where there is none.
+count_in_memory() {
+    for outbox in "$runtime"/hearthwatch-*/outbox.sqlite; do
+        [ -e "$outbox" ] || continue
+        "$program/venv/bin/python" - "$outbox" 2> /dev/null << 'END' || echo 'an unknown number of readings'
+import sqlite3, sys
+from pathlib import Path
+rows = sqlite3.connect(f"{Path(sys.argv[1]).as_uri()}?mode=ro", uri=True).execute("SELECT count(*) FROM reading")
+count = rows.fetchone()[0]
+print(f"{count} readings" if count else "", end="")
+END
+    done
 }
 
 main "$@"

@@ -25,6 +25,7 @@ from firmware_stubs.bluez.security import Security
 
 DEVICE = "org.bluez.Device1"
 BATTERY = "org.bluez.Battery1"
+LOOK_S = 0.2
 BATTERY_LEVEL = core.UUID.from_16_bits(0x2A19)
 
 
@@ -52,6 +53,7 @@ class DeviceLink:
         """Connect: answer when the link is up, before the services are known."""
         if self._linking is not None:
             raise failed("Operation already in progress")
+        self._bury()
         if self._link is None:
             await self._link_up()
 
@@ -62,6 +64,7 @@ class DeviceLink:
             raise bluez_error("AlreadyExists", "Already Exists")
         if self._linking is not None or self.security.is_busy:
             raise bluez_error("InProgress", "In Progress")
+        self._bury()
         link = self._link or await self._link_up()
         await self.security.pair(link, client=call.sender)
 
@@ -69,6 +72,7 @@ class DeviceLink:
         """Disconnect: give up a pending Connect, or end the link; harmless without either."""
         await self._ground.faults.meet(Member.DISCONNECT)
         self.give_up()
+        self._bury()
         if self._link is not None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._is_down.wait(), self._ground.timings.disconnect_s)
@@ -119,7 +123,15 @@ class DeviceLink:
     async def _cut(self) -> None:
         if self._link is not None:
             await self._link.cut()
-            await self._is_down.wait()
+            while not self._is_down.is_set():
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._is_down.wait(), LOOK_S)
+                self._bury()
+
+    def _bury(self) -> None:
+        """See a link off whose end the radio did not tell: bluetoothd hears of it from the kernel, always."""
+        if self._link is not None and not self._link.is_up:
+            self._end(0)
 
     async def _resolve(self, link: Link) -> None:
         try:

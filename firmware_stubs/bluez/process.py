@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -25,6 +26,7 @@ class BluezProcess:
             self._command += ["--hci", transport]
         self._process: asyncio.subprocess.Process | None = None
         self._until_reboot: list[Fault] = []
+        self._changing = asyncio.Lock()
 
     @property
     def pid(self) -> int | None:
@@ -32,34 +34,25 @@ class BluezProcess:
         return None if self._process is None else self._process.pid
 
     async def start(self) -> None:
-        """Start it; return when it is org.bluez and its adapters are there."""
-        self._process = await asyncio.create_subprocess_exec(
-            *self._command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-        )
-        await self._line("ready")
-        for fault in self._until_reboot:
-            await self._send(fault)
+        """Start it; return when it is org.bluez and its adapters are there. Harmless if it runs."""
+        async with self._changing:
+            await self._start()
 
     async def kill(self) -> None:
         """Kill it as `kill -9` does; return when it is dead. Harmless if it does not run."""
-        if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-            await self._process.communicate()
-            self._process = None
+        async with self._changing:
+            await self._end(signal.SIGKILL)
 
     async def terminate(self) -> None:
         """End it in good order, as `systemctl stop` does; harmless if it does not run."""
-        if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.terminate()
-            await self._process.communicate()
-            self._process = None
+        async with self._changing:
+            await self._end(signal.SIGTERM)
 
     async def restart(self) -> None:
         """End it in good order and start it again."""
-        await self.terminate()
-        await self.start()
+        async with self._changing:
+            await self._end(signal.SIGTERM)
+            await self._start()
 
     async def reboot(self) -> None:
         """Restart it and end every fault, as a reboot of the machine does."""
@@ -71,6 +64,23 @@ class BluezProcess:
         if isinstance(fault, Deafness) and fault.cure is Cure.REBOOT and fault.seconds is None:
             self._until_reboot.append(fault)
         await self._send(fault)
+
+    async def _start(self) -> None:
+        if self._process is not None:
+            return
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        )
+        await self._line("ready")
+        for fault in self._until_reboot:
+            await self._send(fault)
+
+    async def _end(self, sign: signal.Signals) -> None:
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(sign)
+            await self._process.communicate()
+            self._process = None
 
     async def _send(self, fault: Fault) -> None:
         assert self._process is not None

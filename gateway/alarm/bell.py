@@ -1,7 +1,8 @@
 """Rings at home: joins who is in danger, whether the centre is there, and who asked for quiet, and shows what is due.
 
 Readings reach it before the disk does: a full outbox must not keep a house asleep. A tick looks at what time decides.
-The account of alarms is on the disk soon after each change; where that fails the alarm goes on, and says so.
+The account of alarms is on the disk soon after each change; where that fails the alarm goes on, and says so. No disk
+is waited for longer than `DISK_S_MAX`: one that hangs must not keep a house asleep either.
 """
 
 import asyncio
@@ -11,8 +12,9 @@ from datetime import timedelta
 
 import structlog
 
-from gateway.alarm.centre import Centre, Facts, observed
+from gateway.alarm.centre import Centre, Facts, observed, unobserved
 from gateway.alarm.files import AlarmFiles
+from gateway.alarm.held_up import HeldUp
 from gateway.alarm.local_alarm import LocalAlarm
 from gateway.alarm.log import AlarmLog, EndedBy, Moment, conditions_of, described, followed, last_sounded_at
 from gateway.alarm.quiet import Quiet
@@ -26,6 +28,7 @@ from gateway.outbox.outbox import OutboxError
 TICK_S_MAX = 1.0
 TICK_S_MIN = 0.05
 CENTRE_S_MAX = 5.0
+DISK_S_MAX = 10.0
 CENTRE_LOOKS = 20
 """So often the centre is looked at within its patience, and every 5 s at least."""
 
@@ -46,6 +49,7 @@ class Bell:
         files: AlarmFiles,
         facts: Callable[[], Awaitable[Facts]],
         on_change: Callable[[], None],
+        disk_s_max: float = DISK_S_MAX,
     ) -> None:
         self._settings = settings
         self._timekeeper = timekeeper
@@ -60,6 +64,10 @@ class Bell:
         self._kept = self._account
         self._unkept = 0
         self._quiet_until_ms = 0
+        self._seeing = HeldUp[Facts](disk_s_max)
+        self._seen_ms: int | None = None
+        self._asking_quiet = HeldUp[Quiet | None](disk_s_max)
+        self._keeping = HeldUp[AlarmLog](disk_s_max)
         self._wake = asyncio.Event()
         self._now_s = asyncio.get_running_loop().time
         self._next_facts_s = float("-inf")
@@ -91,7 +99,7 @@ class Bell:
                 tasks.create_task(self._sounder.run())
                 tasks.create_task(self._watch())
         finally:
-            if self._account is not self._kept:
+            if self._account is not self._kept and not self._keeping.is_late:
                 self._files.keep(self._account)
 
     def report(self, now: Stamp) -> dict[str, object]:
@@ -123,27 +131,45 @@ class Bell:
             self._wake.clear()
 
     async def _look(self) -> None:
-        quiet = await asyncio.to_thread(self._files.take_quiet)
-        facts = await self._centre_facts()
+        quiet = await self._asked_quiet()
+        await self._see_centre()
         now = self._timekeeper.stamp()
         now_ms = self._timekeeper.elapsed_ms(now.mono_ms)
-        if facts is not None:
-            self._centre = _said(self._centre, observed(self._centre, facts, now_ms))
         if quiet is not None:
             self._pause(quiet, now_ms)
         self._alarm.pass_time(now_ms)
         self._show(now)
 
-    async def _centre_facts(self) -> Facts | None:
-        """Look at the centre where it is time to; None for no news, which is not the centre's absence."""
-        if self._now_s() < self._next_facts_s:
-            return None
-        self._next_facts_s = self._now_s() + self._facts_s
+    async def _asked_quiet(self) -> Quiet | None:
         try:
-            return await self._facts()
+            return await self._asking_quiet.done(lambda: asyncio.to_thread(self._files.take_quiet))
+        except TimeoutError:
+            return None  # said where the centre is looked at
+
+    async def _see_centre(self) -> None:
+        """Look at the centre where it is time to. What a full disk does not tell is not the centre's absence."""
+        if self._now_s() < self._next_facts_s:
+            return
+        self._next_facts_s = self._now_s() + self._facts_s
+        began_ms = self._elapsed_ms()
+        try:
+            facts = await self._seeing.done(self._ask_facts)
         except OutboxError as exc:  # the outbox says itself what it lacks
             log.warning("nothing known of what is stored", error=str(exc))
-            return None
+            self._seen_ms = self._elapsed_ms()
+        except TimeoutError:
+            self._seen_ms = began_ms if self._seen_ms is None else self._seen_ms
+            unseen = unobserved(self._centre, self._elapsed_ms(), since_ms=self._seen_ms)
+            self._centre = _said(self._centre, unseen)
+        else:
+            self._seen_ms = self._elapsed_ms()
+            self._centre = _said(self._centre, observed(self._centre, facts, self._seen_ms))
+
+    async def _ask_facts(self) -> Facts:
+        return await self._facts()
+
+    def _elapsed_ms(self) -> int:
+        return self._timekeeper.elapsed_ms(self._timekeeper.stamp().mono_ms)
 
     def _show(self, now: Stamp, *, gone: EndedBy = EndedBy.WELL) -> None:
         moment, conditions = self._moment(now), self._alarm.conditions
@@ -171,13 +197,17 @@ class Bell:
         account = self._account
         if account is self._kept:
             return
+        was_late = self._keeping.is_late
         try:
-            await asyncio.to_thread(self._files.keep, account)
-        except OSError as exc:
-            self._unkept += 1
-            log.error("the account of alarms is not on the disk", error=str(exc))
-            return
-        self._kept = account
+            self._kept = await self._keeping.done(lambda: self._keep_on_disk(account))
+        except OSError as exc:  # a TimeoutError is one: a disk that hangs
+            if not was_late:
+                self._unkept += 1
+                log.error("the account of alarms is not on the disk", error=str(exc))
+
+    async def _keep_on_disk(self, account: AlarmLog) -> AlarmLog:
+        await asyncio.to_thread(self._files.keep, account)
+        return account
 
     def _take_up(self, account: AlarmLog) -> None:
         """Go on with an earlier account: an alarm that sounds still has nobody else to tell."""

@@ -1,7 +1,8 @@
 """Whether the centre is there: what it has stored of late, and whether there is a broker (ARCHITECTURE section 9).
 
 The centre counts as out of reach once, for a patience of 3 min, readings waited without one *stored*, or there was no
-broker. It is back at the first *stored*; where nothing waits, a broker is enough. Times are clinical milliseconds that
+broker. Where nobody can tell, because the disk does not answer, the patience runs from what was last known. It is back
+at the first *stored*; where nothing waits, a broker is enough. Times are clinical milliseconds that
 only ever go forward (`Timekeeper.elapsed_ms`): a clock that jumps can neither hide an outage nor make one.
 """
 
@@ -65,8 +66,20 @@ def observed(centre: Centre, facts: Facts, now_ms: int) -> Centre:
     )
     if not centre.is_reachable:
         return replace(seen, unreachable_since_ms=None, reachable_again_ms=now_ms) if is_answering else seen
-    doubts = [since_ms for since_ms in (unheard_since_ms, no_broker_since_ms) if since_ms is not None]
-    if not heard and doubts and now_ms - min(doubts) >= centre.patience_ms:
+    return seen if heard else _doubted(seen, now_ms)
+
+
+def unobserved(centre: Centre, now_ms: int, *, since_ms: int) -> Centre:
+    """Take in that nothing could be seen since then: a disk that does not answer gives the centre no reading either."""
+    began_ms = since_ms if centre.unheard_since_ms is None else min(centre.unheard_since_ms, since_ms)
+    seen = replace(centre, unheard_since_ms=began_ms)
+    return _doubted(seen, now_ms) if centre.is_reachable else seen
+
+
+def _doubted(seen: Centre, now_ms: int) -> Centre:
+    """Give it up where what speaks against it has held for its patience."""
+    doubts = [since_ms for since_ms in (seen.unheard_since_ms, seen.no_broker_since_ms) if since_ms is not None]
+    if doubts and now_ms - min(doubts) >= seen.patience_ms:
         return replace(seen, unreachable_since_ms=min(doubts))
     return seen
 

@@ -117,6 +117,12 @@ class Timekeeper:
         self._machine = machine
         self._asked_ms: int | None = None
         self._synchronised = False
+        self._jumps_when_right: int | None = None
+
+    @property
+    def keeps_time(self) -> bool:
+        """Whether the wall clock is right, or was right once and has not been set since: it drifts 2 min a month."""
+        return self._jumps_when_right == self.watch.jumps
 
     @property
     def boot_id(self) -> int:
@@ -132,6 +138,8 @@ class Timekeeper:
             now, jumped = self._look()
             if jumped:
                 self._synchronised, self._asked_ms = False, None
+            if self._synchronised:
+                self._jumps_when_right = self.watch.jumps
         return Stamp(
             wall=self.clock.at(now.wall), mono_ms=now.mono_ms, boot_id=self.boot_id, synchronised=self._synchronised
         )

@@ -100,12 +100,13 @@ def _check_heard(driver: Driver, uuid: str) -> None:
 
 def _raw(text: str, number: int, *, of: int) -> bytes:
     digits = _SEPARATORS.sub("", text.removeprefix("0x").removeprefix("0X"))
-    strange = next((character for character in digits if character not in string.hexdigits), None)
     where = _nth("payload", number, of=of, alone="payload")
-    if strange is not None:
-        fail(f"{where}{strange!r} in {text!r} is no hexadecimal digit (0-9, a-f)")
+    pairs = [digits[at : at + 2] for at in range(0, len(digits), 2)]
+    for place, pair in enumerate(pairs):
+        if not set(pair) <= set(string.hexdigits):
+            fail(f"{where}byte {place} is {pair!r}: no hexadecimal (0-9, a-f)")
     if len(digits) % 2:
-        fail(f"{where}{text!r} has {len(digits)} hexadecimal digits; a byte has two")
+        fail(f"{where}byte {len(pairs) - 1} is only {pairs[-1]!r}: {len(digits)} hexadecimal digits, a byte has two")
     return bytes.fromhex(digits)
 
 

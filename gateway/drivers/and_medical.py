@@ -32,6 +32,7 @@ def _driver(name: str, product: str, kind: Kind, *, models: str, measurement: st
         begin=(_SEND_ALL,),
         end=(_HANG_UP,),
         bond=True,
+        needs_clock=True,
     )
 
 

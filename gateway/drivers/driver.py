@@ -91,6 +91,7 @@ class Driver:
     device is never connected to. `begin` is written after subscribing, `end` before the gateway hangs up itself.
     `keep_every_ms` thins a device that says the same thing many times a second. `bond`: pair before anything else.
     `sets_clock`: the device's clock is written at every connection (when ours is synchronised).
+    `needs_clock`: the device hangs up unless it is; it gets our time also while ours is only kept (docs/time.md).
     `decode(uuid, frame)` raises DecodeError and nothing else, on any bytes.
     """
 
@@ -110,6 +111,7 @@ class Driver:
     keep_every_ms: int = 0
     bond: bool = False
     sets_clock: bool = True
+    needs_clock: bool = False
     wellness: bool = False
     notes: str = field(default="", compare=False)
 

@@ -1,17 +1,19 @@
 """From notifications to accepted readings: what waited during one commit is decoded and committed by the next.
 
 Bound: at most `WAITING_MAX` notifications wait; at the bound the oldest is dropped and counted (never the newest).
-While the disk takes nothing, what comes is read all the same: whoever listens to readings (the alarm at home) must not
-be deaf because a disk is full.
+While the disk takes nothing, or does not answer (a dying card may hold up an fsync for ever), what comes is read all
+the same: whoever listens to readings (the alarm at home) must not be deaf because of a disk. What was given to the disk
+is given once, and waited for as long as it takes: nothing is accepted twice, or counted before it is there.
 A finished measurement that its device sends again is one row (`repeats`); what comes out of a device's memory a second
 time, at the next link or after a restart, is the outbox's to know: such frames go there as records.
 """
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import structlog
 
@@ -25,13 +27,18 @@ from gateway.intake.waits import Waits
 from gateway.outbox.door import OutboxDoor
 from gateway.outbox.floor import Floor
 from gateway.outbox.outbox import OutboxFull, Undecoded
-from gateway.outbox.rows import Record
+from gateway.outbox.rows import Record, RowRange
+from gateway.rarely import Rarely
 from vitals.reading import Acquisition, unscaled
 from vitals.signals import Signal
 
 WAITING_MAX = 20_000
 BATCH_MAX = 2_000
 RETRY_S = (0.5, 1.0, 2.0, 5.0, 10.0)
+DISK_S_MAX = 10.0
+"""A commit that takes longer is waited for beside reading; up to here what comes waits and makes larger groups."""
+_NUMBER = re.compile(r"(?:0x)?\d[0-9a-f]*")
+"""Two refusals that differ in a byte's value are one to the log; each frame is kept in the outbox anyway."""
 
 log = structlog.get_logger()
 
@@ -110,9 +117,11 @@ class Intake:
         floor: Floor,
         on_accepted: Callable[[bool], None],
         on_read: Callable[[Sequence[Stamped]], None] = lambda rows: None,  # noqa: ARG005
+        disk_s_max: float = DISK_S_MAX,
     ) -> None:
         self.counts = IntakeCounts()
         self.waits = Waits()
+        self._undecoded = Rarely()
         self._now_s = asyncio.get_running_loop().time
         self._oldest_s = 0.0
         self._door = door
@@ -121,6 +130,7 @@ class Intake:
         self._floor = floor
         self._on_accepted = on_accepted
         self._on_read = on_read
+        self._disk_s_max = disk_s_max
         self._waiting: deque[Notification] = deque(maxlen=WAITING_MAX)
         self._read: deque[Batch] = deque()
         self._wake = asyncio.Event()
@@ -163,16 +173,19 @@ class Intake:
 
     async def _accept(self, batch: Batch) -> None:
         for note in batch.undecoded:
-            log.warning("undecoded", device=note.device, characteristic=note.characteristic, error=note.error)
+            what = f"{note.device} {_NUMBER.sub('#', note.error)}"
+            if times := self._undecoded.heard(what, self._now_s()):
+                said = {"device": note.device, "characteristic": note.characteristic, "error": note.error}
+                log.warning("undecoded", **said, times=times)
         for attempt in range(2**31):
             try:
-                numbers = await self._door.accept(batch.rows, batch.undecoded, batch.records)
+                numbers = await self._on_disk(batch)
                 break
             except OutboxFull as exc:
                 self.counts.disk_full = True
                 delay_s = RETRY_S[min(attempt, len(RETRY_S) - 1)]
                 log.error("outbox takes nothing, readings wait in memory", error=str(exc), retry_s=delay_s)
-                await self._read_on(delay_s)
+                await self._read_while(asyncio.ensure_future(asyncio.sleep(delay_s)))
         self.counts.disk_full = False
         accepted = numbers.end - numbers.first if numbers else 0
         self.counts.accepted += accepted
@@ -184,21 +197,36 @@ class Intake:
             self.waits.note(1000 * (self._now_s() - batch.since_s))
             self._on_accepted(any(self._breaches(row) for row in (*batch.rows, *(r for n in new for r in n.rows))))
 
+    async def _on_disk(self, batch: Batch) -> RowRange | None:
+        """Have a batch written, however long that takes, and give its numbers. Raises OutboxFull."""
+        writing = asyncio.ensure_future(self._door.accept(batch.rows, batch.undecoded, batch.records))
+        try:
+            await asyncio.wait({writing}, timeout=self._disk_s_max)
+            if not writing.done():
+                log.error("the disk does not answer, readings wait in memory", waited_s=self._disk_s_max)
+                await self._read_while(writing)
+                log.warning("the disk answers again")
+            return await writing
+        finally:
+            writing.cancel()
+
     def _next_batch(self) -> Batch:
         group = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH_MAX))]
         batch = replace(taken_apart(group, self._place, self._memory), since_s=self._oldest_s)
         self._on_read(batch.telling)
         return batch
 
-    async def _read_on(self, seconds: float) -> None:
-        """Wait so long for the disk, and read what comes meanwhile."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while True:
-                    self._wake.clear()
-                    while self._waiting:
-                        self._keep_for_later(self._next_batch())
-                    await self._wake.wait()
+    async def _read_while(self, busy: asyncio.Future[Any]) -> None:
+        """Read what comes until this is done."""
+        busy.add_done_callback(lambda _: self._wake.set())
+        try:
+            while not busy.done():
+                self._wake.clear()
+                while self._waiting:
+                    self._keep_for_later(self._next_batch())
+                await self._wake.wait()
+        finally:
+            busy.cancel()
 
     def _keep_for_later(self, batch: Batch) -> None:
         """Put a batch behind those that are read and not accepted, in as few groups as may be."""

@@ -28,9 +28,12 @@ class Undecoded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """accepted = stored + thinned + depth, at every instant, across every crash.
+    """accepted = stored + thinned + given_up + depth, at every instant, across every crash.
 
-    `salvaged` of the accepted came out of a broken file; `repeated` records of a device's memory were passed over.
+    `given_up`: rows of broken files that were removed before these could be moved over.
+
+    `salvaged` of the accepted came out of files put aside; `to_salvage`: row numbers not looked at there yet;
+    `repeated` records of a device's memory were passed over.
     `is_durable` is false while what comes in lies in the machine's memory only, as the disk refuses; `trouble`: why.
     `hours_left`: what comes in still fits for so long if nothing goes out, None while the rate is unknown or nil.
     """
@@ -39,9 +42,11 @@ class Account:
     accepted: int
     stored: int
     thinned: int
+    given_up: int
     depth: int
     undecoded: int
     salvaged: int
+    to_salvage: int
     repeated: int
     first_row: int | None
     end_row: int
@@ -66,16 +71,19 @@ def _account_of(db: sqlite3.Connection, bytes_max: int, depth: int | None) -> Ac
     end_row = end_of(db, counters)
     accepted = end_row - 1 - counters.get("passed_over", 0)
     stored, thinned = counters.get("stored", 0), sum(kinds.values())
-    depth = accepted - stored - thinned if depth is None else depth
+    given_up = counters.get("given_up", 0)
+    depth = accepted - stored - thinned - given_up if depth is None else depth
     used = used_bytes(db)
     return Account(
         outbox_id=UUID(db.execute("SELECT id FROM outbox").fetchone()[0]),
         accepted=accepted,
         stored=stored,
         thinned=thinned,
+        given_up=given_up,
         depth=depth,
         undecoded=counters.get("undecoded", 0),
         salvaged=counters.get("salvaged", 0),
+        to_salvage=sum(max(0, end - next_row) for _, next_row, end in db.execute(sql.SELECT_SALVAGE)),
         repeated=counters.get("repeated", 0),
         first_row=db.execute(sql.SELECT_FIRST).fetchone()[0],
         end_row=end_row,

@@ -6,6 +6,7 @@ Everything that writes runs within the caller's transaction; after one that fail
 import sqlite3
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -16,8 +17,9 @@ from gateway.outbox.disk import Damaged, sound
 from gateway.outbox.evidence import AROUND_MS, Evidence, Span
 from gateway.outbox.floor import Floor
 from gateway.outbox.pace import Pace
-from gateway.outbox.room import Spared, make_room
-from gateway.outbox.rows import Excerpt, Record, RowRange, Source
+from gateway.outbox.room import Spared, make_room, note_thinned
+from gateway.outbox.rows import Excerpt, Record, Row, RowRange, Source
+from gateway.outbox.thinning import Kind, Thinned
 from vitals.quality import Quality
 from vitals.signals import SIGNALS
 
@@ -109,10 +111,17 @@ class Book:
     def read(self, rows: RowRange, *, limit: int) -> Excerpt:
         """Give the rows of a range, oldest first. Raises Damaged where one is not what was accepted."""
         found = self.db.execute(sql.SELECT_READINGS, (rows.first, rows.end, limit)).fetchall()
-        broken = next((row[0] for row in found if not row[-1]), None)
+        broken = next((row[0] for row in found if not row[-1] or row[1] not in self.sources), None)
         if broken is not None:
             raise Damaged(f"row {broken} is not what was accepted")
         return Excerpt(outbox_id=self.outbox_id, rows=found, sources=dict(self.sources))
+
+    def give_up(self, rows: Iterable[Row]) -> None:
+        """Delete rows that this version can not read; they are counted and recorded as thinned ones are."""
+        for row in rows:
+            self.db.execute(sql.DELETE_READINGS, (row[0], row[0] + 1))
+            note_thinned(self.db, Kind.UNREADABLE, Thinned(row[0], row[0] + 1, 1))
+        self.db.execute(sql.SET, ("end_row", self.end))
 
     def forget(self, ranges: Iterable[RowRange]) -> int:
         """Delete rows that are stored; say how many there were."""
@@ -144,6 +153,16 @@ class Book:
         self.db.execute(sql.COUNT, ("passed_over", -len(rows)))
         self._passed_over -= len(rows)
         self.db.execute(sql.LOWER_THINNING, (rows[0][0],))
+
+    def take_in(self, rows: Sequence[Kept]) -> None:
+        """Insert rows of a stranger, their sources known here, under the next numbers, each boot's apart."""
+        for key, run in groupby(rows, key=lambda row: row[1]):
+            self._begin_boot(self.sources[key].boot_id)
+            renumbered = [(number, *row[1:]) for number, row in enumerate(run, self.end)]
+            self.db.executemany(sql.INSERT_READING, renumbered)
+            self.end += len(renumbered)
+        if rows:
+            self.db.execute(sql.COUNT, ("salvaged", len(rows)))
 
     def count(self, name: str) -> None:
         """Add one to a counter."""

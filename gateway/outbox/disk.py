@@ -17,7 +17,6 @@ from uuid import uuid4
 
 from gateway.outbox import schema as sql
 
-SET_ASIDE_MAX = 5
 CHECK_BYTES_MAX = 32 * 1024 * 1024
 """A file up to this size is checked whole when it is opened; of a larger one the damage is found when it is met."""
 
@@ -91,14 +90,29 @@ def sound() -> Iterator[None]:
 
 
 def locked(path: Path) -> int:
-    """Lock an outbox for this process; give the handle to close. Raises OutboxBusy."""
-    handle = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """Lock an outbox for this process; give the handle to close. Raises OutboxBusy, OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        handle = os.open(beside(path, ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if is_locked(path, handle):
+                return handle
+        except BlockingIOError as exc:
+            os.close(handle)
+            raise OutboxBusy(f"{path} is in use by another gateway process") from exc
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)  # deleted meanwhile: the next one to come would lock another
+
+
+def is_locked(path: Path, handle: int) -> bool:
+    """Say whether a lock still keeps others out: they lock what lies in its place."""
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as exc:
-        os.close(handle)
-        raise OutboxBusy(f"{path} is in use by another gateway process") from exc
-    return handle
+        return os.path.samestat(os.fstat(handle), beside(path, ".lock").stat())
+    except FileNotFoundError:
+        return False
 
 
 def opened(path: Path, begin: Callable[[sqlite3.Connection], None]) -> sqlite3.Connection:
@@ -124,38 +138,12 @@ def opened(path: Path, begin: Callable[[sqlite3.Connection], None]) -> sqlite3.C
     return db
 
 
-def put_aside(path: Path, *, bytes_max: int) -> Path:
-    """Rename a broken file and its log; keep SET_ASIDE_MAX of them within the bytes (the newest always).
-
-    Raises OSError; then nothing is renamed, as far as the disk allows that.
-    """
-    earlier = files_aside(path)
-    aside = path.with_name(f"{path.name}.unreadable-{_number(earlier[-1]) + 1 if earlier else 1}")
-    _rename(path, aside)
-    kept = [*earlier, aside]
-    with suppress(OSError):  # another time, then
-        while len(kept) > 1 and (len(kept) > SET_ASIDE_MAX or sum(map(_bytes, kept)) > bytes_max):
-            remove(kept.pop(0))
-    return aside
-
-
 def remove(path: Path) -> None:
     """Delete a closed outbox file and what lies beside it."""
-    for suffix in ("", "-wal", "-shm", ".lock"):
-        beside(path, suffix).unlink(missing_ok=True)
-
-
-def files_aside(path: Path) -> list[Path]:
-    """Name the broken files kept beside an outbox, the oldest first."""
-    return sorted(path.parent.glob(f"{path.name}.unreadable-*[0-9]"), key=_number)
-
-
-def set_aside_count(path: Path) -> int:
-    """Count the broken files kept beside an outbox; none where the disk does not let us look."""
-    try:
-        return len(files_aside(path))
-    except OSError:
-        return 0
+    for copy in ("", ".again", ".whole"):
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            beside(path, copy + suffix).unlink(missing_ok=True)
+    beside(path, ".lock").unlink(missing_ok=True)
 
 
 def check_pages(db: sqlite3.Connection) -> None:
@@ -255,26 +243,3 @@ def _fill_log(log: Path) -> None:
             os.fsync(file.fileno())
             # Else the kernel keeps the zeros as one large piece, and counts (some file systems write) it all each time.
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-
-
-def _rename(path: Path, aside: Path) -> None:
-    """Rename a file and what lies beside it, all or nothing: without its log it would be another, and look sound."""
-    renamed: list[str] = []
-    try:
-        for suffix in ("-wal", "-shm", ""):
-            with suppress(FileNotFoundError):
-                beside(path, suffix).rename(beside(aside, suffix))
-                renamed.append(suffix)
-    except OSError:
-        for suffix in renamed:
-            with suppress(OSError):
-                beside(aside, suffix).rename(beside(path, suffix))
-        raise
-
-
-def _number(aside: Path) -> int:
-    return int(aside.name.rpartition("-")[2])
-
-
-def _bytes(aside: Path) -> int:
-    return sum(beside(aside, s).stat().st_size for s in ("", "-wal") if beside(aside, s).exists())

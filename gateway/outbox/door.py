@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
 
+import structlog
+
 from gateway.clocks.placing import Stamped
 from gateway.outbox.floor import Floor
 from gateway.outbox.outbox import Account, Outbox, OutboxError, Undecoded
@@ -18,6 +20,7 @@ from gateway.outbox.rows import Excerpt, Record, RowRange, merged
 
 RETRY_S = 5.0
 
+log = structlog.get_logger()
 T = TypeVar("T")
 
 
@@ -114,10 +117,14 @@ class OutboxDoor:
             self._salvaging = asyncio.create_task(self._salvage(), name="salvage")
 
     async def _salvage(self) -> None:
+        said = ""
         while self._outbox.is_salvaging:
             try:
                 moved = await self._on_thread(self._outbox.salvage)
-            except OutboxError:
+            except OutboxError as exc:
+                if str(exc) != said:
+                    log.error("rows can not be moved over now, trying again", error=str(exc), retry_s=RETRY_S)
+                said = str(exc)
                 await asyncio.sleep(RETRY_S)
                 continue
             if moved:

@@ -3,14 +3,14 @@
 The connection that writes would not notice: it goes on in a file that was deleted, and knows what it wrote from memory.
 """
 
-import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 from gateway.outbox import schema as sql
-from gateway.outbox.disk import CHECK_BYTES_MAX, Damaged, beside, check_pages, put_aside, remove
+from gateway.outbox.again import write_again
+from gateway.outbox.disk import CHECK_BYTES_MAX, Damaged, beside, check_pages
 
 LOOK_EVERY_S = 60.0
 _SHARE = 100
@@ -56,23 +56,16 @@ class Looking:
         took_s = self._now_s() - began_s
         self._due_s = max(self._due_s, began_s + _SHARE * took_s)
 
-    def put_back(self, db: sqlite3.Connection, *, bytes_max: int) -> None:
+    def put_back(self, db: sqlite3.Connection) -> None:
         """Write what is open to its place once more; a stranger there is put aside. Close `db` then, and open anew.
 
         Raises sqlite3.Error, OSError; then what is open stays so.
         """
-        again = beside(self._path, ".again")
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        remove(again)
-        with closing(sqlite3.connect(again)) as copy:
-            db.backup(copy)
-        _sync(again)
-        if _identity(self._path) not in (None, self._open[""]):
-            put_aside(self._path, bytes_max=bytes_max)
-        for suffix in ("-wal", "-shm"):
-            beside(self._path, suffix).unlink(missing_ok=True)
-        again.rename(self._path)
-        _sync(self._path.parent)
+        own = [
+            suffix for suffix, known in self._open.items() if known and _identity(beside(self._path, suffix)) == known
+        ]
+        is_stranger_there = "" not in own and self._path.exists()
+        write_again(self._path, db, is_stranger_there=is_stranger_there, own=own)
 
 
 def _identity(file: Path) -> _Identity | None:
@@ -81,11 +74,3 @@ def _identity(file: Path) -> _Identity | None:
     except FileNotFoundError:
         return None
     return found.st_dev, found.st_ino
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

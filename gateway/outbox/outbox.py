@@ -3,7 +3,7 @@
 `accept` returns after the commit's fsync, never before. The used pages of the file stay within `bytes_max`: at the
 bound rows are thinned in the order of `gateway.outbox.thinning`, counted and recorded. A file that breaks, at the start
 or while running, is put aside, a new one begun (with a new id) and what can be read moved over.
-Account: accepted = stored + thinned + depth, at every instant, across every crash. docs/outbox.md says it all.
+Account: accepted = stored + thinned + given up + depth, at every instant, across every crash. See docs/outbox.md.
 """
 
 import os
@@ -20,25 +20,24 @@ import structlog
 
 from gateway.clocks.placing import Stamped
 from gateway.outbox.account import Account, Undecoded, account_of, notes, read_account
+from gateway.outbox.again import adopt
+from gateway.outbox.aside import BROKEN, SET_ASIDE_MAX, files_aside, put_aside, set_aside_count
 from gateway.outbox.book import Book
 from gateway.outbox.disk import (
     FILE_TROUBLE,
     REFUSALS,
-    SET_ASIDE_MAX,
     OutboxBusy,
     OutboxError,
     OutboxFull,
-    files_aside,
     is_damage,
+    is_locked,
     locked,
     opened,
-    put_aside,
-    set_aside_count,
 )
 from gateway.outbox.floor import Floor
 from gateway.outbox.looking import Looking
-from gateway.outbox.rows import Excerpt, Record, RowRange
-from gateway.outbox.salvage import Salvage, begin_beside
+from gateway.outbox.rows import Excerpt, Record, RowRange, unreadable
+from gateway.outbox.salvage import Salvage, begin_beside, give_up_oldest, keep_within
 
 __all__ = [
     "SET_ASIDE_MAX",
@@ -108,14 +107,15 @@ class Outbox:
         self._looking: Looking | None = None
         self._salvage: Salvage | None = None
         self._broken: Path | None = None
+        self._lost: str | None = None
         self._end = 0
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = locked(path)
         except OSError as exc:
             kind = OutboxFull if exc.errno in REFUSALS else OutboxError
             raise kind(f"{path}: {exc}") from exc
         try:
+            self._adopt()
             self.account()
         except BaseException:
             self.close()
@@ -152,8 +152,14 @@ class Outbox:
 
     @_healed
     def read(self, rows: RowRange, *, limit: int) -> Excerpt:
-        """Give the rows of a range that are still here, oldest first."""
-        return self._book().read(rows, limit=limit)
+        """Give the rows of a range that are still here, oldest first; what this version can not read is given up."""
+        excerpt = self._book().read(rows, limit=limit)
+        while strange := unreadable(excerpt):
+            log.error("rows of what this version does not know are given up", rows=len(strange), first=strange[0])
+            with self._transaction() as book:
+                book.give_up(strange)
+            excerpt = self._book().read(rows, limit=limit)
+        return excerpt
 
     @_healed
     def undecoded(self, *, limit: int) -> list[Undecoded]:
@@ -175,6 +181,8 @@ class Outbox:
                 self._salvage = Salvage(self.path.parent)
             moved = self._salvage.move(book)
             book.make_room(self._bytes_max, keep_from=book.end, now_s=now_s)
+        if not self.is_salvaging:
+            keep_within(self.path, self._book().db, bytes_max=self._bytes_max)
         return moved
 
     @_healed
@@ -188,11 +196,19 @@ class Outbox:
         self._close_file()
         os.close(self._lock)
 
+    @_healed
+    def _adopt(self) -> None:
+        adopt(self.path)
+
     def _book(self) -> Book:
         """Give the open file, opened first if need be."""
+        if self._lost is not None:
+            raise OutboxBusy(self._lost)
         if self._opened is None:
             db = opened(self.path, self._begin)
             try:
+                give_up_oldest(self.path, db)
+                keep_within(self.path, db, bytes_max=self._bytes_max)
                 self._opened = Book(db, floor=self._floor, now_s=self._now_s())
             except BaseException:
                 db.close()
@@ -208,30 +224,48 @@ class Outbox:
         assert self._looking is not None, "made with the book"
         if not self._looking.is_due():
             return
+        self._keep_lock()
         missing = self._looking.displaced()
         if not missing:
             self._looking.read()
             return
         log.error("the open outbox does not lie in its place, writing it there again", missing=missing)
-        self._looking.put_back(db, bytes_max=self._bytes_max)
+        self._looking.put_back(db)
         self._close_file()
+
+    def _keep_lock(self) -> None:
+        """Lock anew where the lock's file was deleted. Raises OutboxBusy, ever after, where another was quicker."""
+        if is_locked(self.path, self._lock):
+            return
+        log.error("the lock of the outbox does not lie in its place, locking anew", file=str(self.path))
+        try:
+            anew = locked(self.path)
+        except OutboxBusy as exc:
+            self._lost = f"{exc}, which came in as the lock's file was deleted: this one stops"
+            raise OutboxBusy(self._lost) from exc
+        os.close(self._lock)
+        self._lock = anew
 
     def _begin(self, db: sqlite3.Connection) -> None:
         """Begin a new file: with number 1, or far behind all numbers of the broken one it follows.
 
         That one may be of a life before this, which put it aside and then had no disk to begin the new one on.
         """
-        broken = self._broken or next(reversed(files_aside(self.path)), None)
+        broken = self._broken or next(reversed(files_aside(self.path, BROKEN)), None)
         if broken is not None:
             begin_beside(broken, db, known_end=self._end)
 
     def _put_aside(self, why: str) -> None:
-        """Put the broken file aside. Raises OutboxFull where the disk refuses that, too."""
+        """Put the broken file aside. Raises OutboxFull where the disk refuses that, too; OutboxBusy."""
+        try:
+            self._keep_lock()
+        except OSError as exc:
+            raise OutboxFull(f"{self.path} is broken ({why}) and its lock can not be seen: {exc}") from exc
         if self._opened is not None:
             self._end = self._opened.end
         self._close_file()
         try:
-            self.set_aside = self._broken = put_aside(self.path, bytes_max=self._bytes_max)
+            self.set_aside = self._broken = put_aside(self.path)
         except OSError as exc:
             raise OutboxFull(f"{self.path} is broken ({why}) and can not be put aside: {exc}") from exc
         log.error("outbox is broken, put aside", file=str(self.set_aside), error=why)

@@ -2,7 +2,7 @@
 
 A card that has gone read-only must not keep a low reading from the centre: after ten seconds of refusals readings are
 accepted in memory, said to be not durable, and sent from there. Once in half a minute the disk is asked again; as
-soon as it takes something the rest of the stand-in is moved there.
+soon as it takes something the rest of the stand-in is moved there, in steps between the calls of others.
 """
 
 import os
@@ -50,6 +50,8 @@ class OutboxPair:
         self._stand_in: Outbox | None = None
         self._trouble: str | None = None
         self._refused_s: float | None = None
+        self._is_returning = False
+        self._moved = 0
         self._asked_s = now_s()
         self._open()
         self._last = self._current.account()
@@ -66,8 +68,8 @@ class OutboxPair:
 
     @property
     def is_salvaging(self) -> bool:
-        """Whether rows of a broken file wait to be moved over."""
-        return self._current.is_salvaging
+        """Whether rows of a broken file, or of the stand-in, wait to be moved over."""
+        return self._is_returning or self._current.is_salvaging
 
     def accept(
         self, rows: Sequence[Stamped], undecoded: Sequence[Undecoded] = (), records: Sequence[Record] = ()
@@ -94,7 +96,10 @@ class OutboxPair:
         return self._current.read(rows, limit=limit)
 
     def salvage(self) -> RowRange | None:
-        """Move some more rows over from a broken file."""
+        """Move some more rows over from a broken file, or from the stand-in to the disk."""
+        if self._is_returning:
+            self._go_on_returning()
+            return None
         return self._current.salvage()
 
     def account(self) -> Account:
@@ -156,7 +161,7 @@ class OutboxPair:
         log.error("the disk refuses: readings are in memory only, and lost if the power fails", error=str(why))
 
     def _return_if_possible(self) -> None:
-        if self._now_s() - self._asked_s < RETURN_EVERY_S:
+        if self._is_returning or self._now_s() - self._asked_s < RETURN_EVERY_S:
             return
         self._asked_s = self._now_s()
         if self._stand_in is not None:
@@ -165,20 +170,36 @@ class OutboxPair:
             self._take_up()
 
     def _return(self) -> None:
-        """Ask the disk, and where it takes readings move those of the stand-in there."""
-        assert self._stand_in is not None
+        """Ask the disk, and where it takes readings begin to move those of the stand-in there."""
         try:
-            disk = self._disk = self._disk or self._open_outbox(self._path)
-            disk.probe()
-            moved = _move(self._stand_in, disk)
+            self._disk = self._disk or self._open_outbox(self._path)
+            self._disk.probe()
         except OutboxError as exc:
             self._trouble = str(exc)
+            return
+        self._is_returning, self._moved = True, 0
+        self._go_on_returning()
+
+    def _go_on_returning(self) -> None:
+        """Move some rows to the disk; what comes in meanwhile goes to the stand-in, until that is empty."""
+        assert self._stand_in is not None, "open from the beginning of it"
+        assert self._disk is not None, "open from the beginning of it"
+        try:
+            if self._stand_in.is_salvaging:
+                self._stand_in.salvage()
+            moved = _move(self._stand_in, self._disk)
+            self._moved += moved
+            if moved == _MOVED_ROWS or self._stand_in.is_salvaging:
+                return
+        except OutboxError as exc:
+            self._trouble, self._is_returning = str(exc), False
             return
         self._stand_in.close()
         with suppress(OSError):  # an empty one may stay
             remove(self._stand_in.path)
         self._stand_in = self._trouble = self._refused_s = None
-        log.warning("the disk takes readings again", moved=moved)
+        self._is_returning = False
+        log.warning("the disk takes readings again", moved=self._moved)
 
 
 def stand_in_path(path: Path, environment: Mapping[str, str] = os.environ) -> Path | None:
@@ -201,8 +222,8 @@ def stand_in_bytes(path: Path) -> int:
 
 
 def _move(source: Outbox, target: Outbox) -> int:
-    moved = 0
-    while (excerpt := source.read(RowRange(0, ROW_END), limit=_MOVED_ROWS)).rows:
+    excerpt = source.read(RowRange(0, ROW_END), limit=_MOVED_ROWS)
+    if excerpt.rows:
         target.accept(stamped(excerpt))
-        moved += source.stored([RowRange(excerpt.rows[0][0], excerpt.rows[-1][0] + 1)])
-    return moved
+        source.stored([RowRange(excerpt.rows[0][0], excerpt.rows[-1][0] + 1)])
+    return len(excerpt.rows)

@@ -63,6 +63,14 @@ def thinned_counter(kind: Kind) -> str:
     return f"thinned_{kind}"
 
 
+def note_thinned(db: sqlite3.Connection, kind: Kind, gone: Thinned) -> None:
+    """Count rows that went, and record where."""
+    db.execute(sql.COUNT, (thinned_counter(kind), gone.rows))
+    known = [Thinned(*columns) for columns in db.execute(sql.SELECT_THINNED)]
+    db.execute(sql.DELETE_THINNED)
+    db.executemany(sql.INSERT_THINNED, [(r.first, r.end, r.rows) for r in with_thinned(known, gone)])
+
+
 def _thin(db: sqlite3.Connection, stage: Stage, first: int, end: int) -> int:
     count = int(db.execute(sql.COUNT_GOING[stage.kind], (first, end)).fetchone()[0])
     if not count:
@@ -70,9 +78,5 @@ def _thin(db: sqlite3.Connection, stage: Stage, first: int, end: int) -> int:
     staying = db.execute(sql.SELECT_STAYING[stage.kind], (first, end)).fetchall()
     db.execute(sql.DELETE_READINGS, (first, end))
     db.executemany(sql.INSERT_READING, staying)
-    db.execute(sql.COUNT, (thinned_counter(stage.kind), count))
-    known = [Thinned(*columns) for columns in db.execute(sql.SELECT_THINNED)]
-    db.execute(sql.DELETE_THINNED)
-    ranges = with_thinned(known, Thinned(first, end, count))
-    db.executemany(sql.INSERT_THINNED, [(r.first, r.end, r.rows) for r in ranges])
+    note_thinned(db, stage.kind, Thinned(first, end, count))
     return count

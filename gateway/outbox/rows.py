@@ -18,6 +18,10 @@ Row = tuple[int, int, int, int, int, int | None, int, int, int]
 mono ms, signal code, value, quality, reason, 1). Mono is the machine's boot-time clock; the value is in the signal's
 scale, None for none; the last says that the row is as it was accepted."""
 
+_QUALITIES = frozenset(map(int, Quality))
+_REASONS = frozenset(map(int, Reason))
+_ACQUISITIONS = frozenset(map(int, Acquisition))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
@@ -49,6 +53,16 @@ class Record:
     device: str
     payload: bytes
     rows: tuple[Stamped, ...]
+
+
+def unreadable(excerpt: Excerpt) -> list[Row]:
+    """Give the rows of a signal, quality, reason or acquisition that this version does not know."""
+    strange = {key for key, source in excerpt.sources.items() if source.acquisition not in _ACQUISITIONS}
+    return [
+        row
+        for row in excerpt.rows
+        if (row[4] not in SIGNAL_BY_CODE or row[6] not in _QUALITIES or row[7] not in _REASONS or row[1] in strange)
+    ]
 
 
 def stamped(excerpt: Excerpt) -> list[Stamped]:

@@ -14,8 +14,9 @@ from typing import Any
 import structlog
 
 from gateway.outbox import schema as sql
+from gateway.outbox.aside import SET_ASIDE_MAX, files_aside, is_stranger, remove_aside
 from gateway.outbox.book import BOOT_GAP, Book, Kept
-from gateway.outbox.disk import Damaged, is_damage
+from gateway.outbox.disk import Damaged, is_damage, remove
 from gateway.outbox.evidence import Span
 from gateway.outbox.rows import RowRange, Source
 
@@ -35,17 +36,46 @@ log = structlog.get_logger()
 def begin_beside(broken: Path, db: sqlite3.Connection, *, known_end: int) -> None:
     """Begin a new file beside a broken one: its numbers far behind, its evidence taken over, its rows to be moved."""
     end = None
+    given_up = 0
     with suppress(Damaged, sqlite3.IntegrityError), closing(BrokenFile(broken)) as old:
         end = old.end()
         if end is not None:
             db.execute(sql.INSERT_SALVAGE, (broken.name, 0, end))
         db.executemany(sql.INSERT_SALVAGE, old.tasks())
         db.executemany(sql.INSERT_BOOT, old.boots())
+        given_up = old.given_up()
         for span in old.evidence():
             db.execute(sql.INSERT_EVIDENCE, (span.device, span.first_ms, span.end_ms))
     first = max(known_end, end or 0) + BOOT_GAP if known_end or end else FAR
     db.execute(sql.COUNT, ("end_row", first))
-    db.execute(sql.COUNT, ("passed_over", first - 1))
+    db.execute(sql.COUNT, ("passed_over", first - 1 - given_up))
+    db.execute(sql.COUNT, ("given_up", given_up))
+
+
+def give_up_oldest(path: Path, db: sqlite3.Connection) -> None:
+    """Where more than SET_ASIDE_MAX broken files wait, give up the oldest: count their rows, and remove them."""
+    waiting = waiting_files(db)
+    for file in [file for file in files_aside(path) if file.name in waiting][:-SET_ASIDE_MAX]:
+        next_row, end = waiting[file.name]
+        rows = _count(file, next_row, end)
+        db.execute("BEGIN IMMEDIATE")
+        db.execute(sql.END_SALVAGE, (file.name,))
+        db.execute(sql.COUNT, ("given_up", rows))
+        db.execute(sql.COUNT, ("passed_over", -rows))
+        db.execute("COMMIT")
+        log.error("too many broken outboxes wait, the oldest is given up", file=file.name, rows=rows)
+        with suppress(OSError):  # it goes with the next
+            remove(file)
+
+
+def keep_within(path: Path, db: sqlite3.Connection, *, bytes_max: int) -> None:
+    """Remove the oldest broken files whose rows are moved over."""
+    remove_aside(path, bytes_max=bytes_max, waiting=waiting_files(db))
+
+
+def waiting_files(db: sqlite3.Connection) -> dict[str, tuple[int, int]]:
+    """Name the broken files whose rows are still to be moved over, and from which number on to which."""
+    return {name: (next_row, end) for name, next_row, end in db.execute(sql.SELECT_SALVAGE)}
 
 
 class Salvage:
@@ -64,18 +94,21 @@ class Salvage:
             book.is_salvaging = False
             return None
         name, next_row, end = task
-        rows, next_row = self._rows(name, next_row, end)
+        rows, next_row, end = self._rows(name, next_row, end)
         known: list[Kept] = [
             (row[0], book.source_key(self._sources[row[1]]), *row[2:]) for row in rows if row[1] in self._sources
         ]
-        book.take_over(known)
+        if is_stranger(name):
+            book.take_in(known)  # behind the last row: they go the way of all new rows
+        else:
+            book.take_over(known)
         self._moved += len(known)
         book.db.execute(sql.MOVE_SALVAGE, (next_row, name))
         if next_row >= end:
-            log.warning("moved over what can be read of a broken outbox", file=name, rows=self._moved)
+            log.warning("moved over what can be read of a file put aside", file=name, rows=self._moved)
             book.db.execute(sql.END_SALVAGE, (name,))
             self.close()
-        return RowRange(known[0][0], known[-1][0] + 1) if known else None
+        return RowRange(known[0][0], known[-1][0] + 1) if known and not is_stranger(name) else None
 
     def close(self) -> None:
         """Close the broken file."""
@@ -84,17 +117,19 @@ class Salvage:
         self._file = None
         self._moved = 0
 
-    def _rows(self, name: str, next_row: int, end: int) -> "tuple[list[Kept], int]":
+    def _rows(self, name: str, next_row: int, end: int) -> "tuple[list[Kept], int, int]":
+        """Give the next rows, the number to go on from, and the end, which a stranger knows itself (0 till then)."""
         if self._file is None:
             try:
                 self._file = BrokenFile(self._folder / name)
                 self._sources = self._file.sources()
             except Damaged:
-                return [], end
+                return [], end, end
             except BaseException:
                 self.close()
                 raise
-        return self._file.rows(next_row, end, limit=SALVAGE_ROWS)
+        end = end or self._file.end() or 0
+        return *self._file.rows(next_row, end, limit=SALVAGE_ROWS), end
 
 
 class BrokenFile:
@@ -127,6 +162,10 @@ class BrokenFile:
                 return found + 1
         first = self._one(sql.SELECT_FIRST)
         return None if first is None else first + self._pages * sql.PAGE_BYTES // _ROW_BYTES_MIN
+
+    def given_up(self) -> int:
+        """Give how many rows of files before it were given up; none where that can not be read."""
+        return self._one("SELECT value FROM counter WHERE name = 'given_up'") or 0
 
     def sources(self) -> dict[int, Source]:
         """Give the sources, from their table or from its index, which says the same on other pages."""
@@ -215,6 +254,17 @@ class BrokenFile:
             if is_damage(exc):
                 raise Damaged(str(exc)) from exc
             raise
+
+
+def _count(broken: Path, first: int, end: int) -> int:
+    """Count the rows that can still be read; none of a file that is gone."""
+    count = 0
+    with suppress(Damaged), closing(BrokenFile(broken)) as old:
+        end = end or old.end() or 0
+        while first < end:
+            rows, first = old.rows(first, end, limit=SALVAGE_ROWS)
+            count += len(rows)
+    return count
 
 
 def _are_numbers(columns: Sequence[object]) -> bool:

@@ -28,6 +28,8 @@ class Kind(StrEnum):
     SINGLE = "single"
     EVIDENCE = "evidence"
     NEWEST = "newest"
+    UNREADABLE = "unreadable"
+    """Of a signal, quality or reason that this version does not know; found when it is to be sent, not at the bound."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -137,11 +137,13 @@ def account_entry(account: Account) -> dict[str, object]:
         "thinned": account.thinned,
         "thinned_kinds": account.thinned_kinds,
         "thinned_rows": [[r.first, r.end, r.rows] for r in account.thinned_rows[-THINNED_RANGES_MAX:]],
+        "given_up": account.given_up,
         "depth": account.depth,
         "used_bytes": account.used_bytes,
         "bytes_max": account.bytes_max,
         "hours_left": account.hours_left,
         "salvaged": account.salvaged,
+        "to_salvage": account.to_salvage,
         "repeated": account.repeated,
     }
 

@@ -163,12 +163,13 @@ def power(is_low: bool | None) -> Finding | None:
 def alarm(*, sounds: bool, shines: bool, failures: Sequence[str]) -> Finding:
     """Judge the alarm's sound and light after one trial; whether they are loud and bright only people can say."""
     if not (sounds or shines):
-        return Finding(
-            check="alarm",
-            verdict=Verdict.UNKNOWN,
-            found=Words(
-                en="nothing to try: [local_alarm] names no command and no light",
-                zh="无可测试：[local_alarm] 未设置声音命令和指示灯",
+        return warning(
+            "alarm",
+            en="this box can neither sound nor shine: nobody at home notices its alarm",
+            zh="本盒子既无声音也无指示灯：家里人察觉不到本地报警",
+            way_out=Words(
+                en="set command or led under [local_alarm] (docs/local-alarm.md), or tell the family that it is mute",
+                zh="请在 [local_alarm] 中设置 command 或 led（见 docs/local-alarm.md），否则请告知家属盒子不会报警",
             ),
         )
     if failures:

@@ -28,8 +28,9 @@ async def selftest(settings: GatewaySettings, *, listen_s: float, is_loud: bool)
         yield finding
     for finding in await asyncio.to_thread(_uplink, settings):
         yield finding
-    if is_loud:
-        outputs = outputs_of(settings.local_alarm)
+    outputs = outputs_of(settings.local_alarm)
+    is_mute = not outputs.command and outputs.led is None
+    if is_loud or is_mute:
         failures = await sound_once(outputs)
         yield box.alarm(sounds=bool(outputs.command), shines=outputs.led is not None, failures=failures)
 

@@ -49,17 +49,25 @@ async def read_offset_s(link: Link, timekeeper: Timekeeper, zone: tzinfo) -> flo
     return None
 
 
-async def set_clock(link: Link, timekeeper: Timekeeper, zone: tzinfo) -> bool:
-    """Write our time where it can be written and is right; say whether the device took it. Raises LinkError."""
+async def set_clock(link: Link, timekeeper: Timekeeper, zone: tzinfo, *, is_needed: bool = False) -> bool:
+    """Write our time where it can be written and is right; say whether the device took it. Raises LinkError.
+
+    `is_needed`: the device gives nothing without it; then a clock that was right and is only kept is right enough. One
+    that was never believed is not: it would be the time of all that the device measures until its next connection.
+    """
     for uuid, (_, encode) in _CLOCKS.items():
+        if not link.offers(uuid, "write", "write-without-response"):
+            continue
         now = timekeeper.stamp()
-        if now.synchronised and link.offers(uuid, "write", "write-without-response"):
+        if now.synchronised or (is_needed and timekeeper.keeps_time):
             try:
                 await link.write(Write(uuid=uuid, payload=encode(_local(now.wall, zone))))
             except (UnwritableTime, Refused) as exc:
                 log.info("clock not set", device=link.address, error=str(exc))
                 continue
             return True
+        if is_needed:
+            log.warning("it wants its clock set and ours is not believed: it keeps what it has", device=link.address)
     return False
 
 

@@ -13,6 +13,7 @@ from gateway.bluetooth.link import Link, LinkError, LinkGone, MustBond
 from gateway.bluetooth.radio import FRESH_S_MAX
 from gateway.drivers.table import BLUETOOTH_SIG
 from gateway.gatt.battery import LEVEL_UUID
+from gateway.going_on import kind_of
 from gateway.intake.intake import Notification
 from gateway.session.conversation import Conversation
 from gateway.session.device_time import read_offset_s, set_clock
@@ -118,8 +119,9 @@ class Encounter:
         keeper, zone = self._around.timekeeper, self._around.plan.zone
         try:
             self.clock_offset_s = self._device.clock_offset_s = await read_offset_s(self.link, keeper, zone)
-            if self._device.driver is not None and self._device.driver.sets_clock:
-                await set_clock(self.link, keeper, zone)
+            driver = self._device.driver
+            if driver is not None and driver.sets_clock:
+                await set_clock(self.link, keeper, zone, is_needed=driver.needs_clock)
         except MustBond as exc:
             return self._wants_bond(str(exc))
         except LinkError as exc:
@@ -144,17 +146,25 @@ class Encounter:
         try:
             await self.conversation.ask()
         except LinkError as exc:
-            return self.ended.result() if self.ended.done() else self._failed(exc)
+            if self.ended.done():
+                return self.ended.result()
+            if not isinstance(exc, MustBond):
+                return self._failed(exc)
+            await self._hush()  # once paired, another conversation begins
+            return self._wants_bond(str(exc))
         return None
 
     async def part(self, *, goodbye: bool) -> None:
         """Leave no link behind; say goodbye first where it is we who go. Never raises."""
-        if self._background is not None:
-            self._background.cancel()
-            await asyncio.wait({self._background})
+        await self._hush()
         if self._link is not None:
             driver = self._device.driver
             await self._link.hang_up(driver.end if driver and goodbye else ())
+
+    async def _hush(self) -> None:
+        if self._background is not None:
+            self._background.cancel()
+            await asyncio.wait({self._background})
 
     async def _converse(self, conversation: Conversation) -> None:
         """Answer for as long as the link stands, and meanwhile ask what is not urgent."""
@@ -165,6 +175,11 @@ class Encounter:
         except* LinkGone as gone:
             log.info("the link is gone", device=self._device.address, error=str(gone.exceptions[0]))
             self.end(Event.LINK_LOST)
+        except* Exception as crash:  # the outermost loop of a conversation: a silent link would be waited for in vain
+            self._around.crashes["session"] += 1
+            if times := self._device.crashes.heard(kind_of(crash), asyncio.get_running_loop().time()):
+                log.exception("a conversation crashed and begins anew", device=self._device.address, times=times)
+            self.end(Event.FAILED)
 
     async def _be_polite(self, conversation: Conversation) -> None:
         """Ask for the battery on every link, and once who it is."""

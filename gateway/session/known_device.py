@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from gateway.claims.claims import Claim
 from gateway.drivers.driver import Driver, Kind, Seen, driver_for
 from gateway.drivers.table import DRIVER_BY_NAME, DRIVERS, kind_seen
+from gateway.rarely import Rarely
 
 _STREAMING_KINDS = frozenset({Kind.OXIMETER, Kind.WEARABLE})
 
@@ -28,6 +29,7 @@ class KnownDevice:
         self.seen = Seen()
         self.information: DeviceInformation | None = None
         self.clock_offset_s: float | None = None
+        self.crashes = Rarely()
         self._streams: bool | None = None
 
     @property

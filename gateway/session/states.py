@@ -100,7 +100,8 @@ _TABLE: dict[tuple[State, Event], State] = {
     (State.WAIT, Event.RESTED): State.SCAN,
     # A device may show only on the link that it wants to be paired with.
     **{(state, Event.MUST_BOND): State.BOND for state in (State.DISCOVER, State.SET_CLOCK, State.SUBSCRIBE)},
-    **{(state, Event.FAILED): State.WAIT for state in (State.CONNECT, State.POLL)},
+    (State.POLL, Event.MUST_BOND): State.BOND,
+    **{(state, Event.FAILED): State.WAIT for state in LISTENING_STATES | {State.CONNECT}},
     **{
         (state, event): State.WAIT
         for state in LINKED_STATES - LISTENING_STATES

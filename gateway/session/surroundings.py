@@ -1,5 +1,6 @@
 """What all sessions share: the parts they work with, and how patient they are."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -32,7 +33,7 @@ class SessionPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """The parts; `take` brings a notification to intake, and never waits."""
+    """The parts; `take` brings a notification to intake, and never waits. `crashes` counts by part."""
 
     radio: Radio
     slots: Slots
@@ -40,3 +41,4 @@ class Surroundings:
     timekeeper: Timekeeper
     take: Callable[[Notification], None]
     plan: SessionPlan
+    crashes: Counter[str]

@@ -156,10 +156,14 @@ def test_every_module_is_compiled_also_where_pip_does_not_do_it(tmp_path: Path) 
     assert b"compiled" in cached.read_bytes()
 
 
+@pytest.mark.parametrize("in_memory", [0, 2])
 @pytest.mark.parametrize("purge", [False, True])
-def test_uninstalling_says_in_a_few_lines_what_goes_and_what_stays(tmp_path: Path, purge: bool) -> None:
+def test_uninstalling_says_in_a_few_lines_what_goes_and_what_stays(tmp_path: Path, purge: bool, in_memory: int) -> None:
     """The script's own step in a folder instead of the root, with a real outbox and the product's own command."""
     box = a_box(tmp_path, readings_waiting=3)
+    standing_in = opened(box / "run/hearthwatch/hearthwatch-0123456789abcdef/outbox.sqlite")
+    standing_in.accept(readings(in_memory))
+    standing_in.close()
     script = SCRIPT.read_text()
     for place in ("/etc/", "/opt/hearthwatch", "/var/lib/hearthwatch", "/run/hearthwatch", "/usr/local/bin/"):
         assert place in script
@@ -176,7 +180,13 @@ def test_uninstalling_says_in_a_few_lines_what_goes_and_what_stays(tmp_path: Pat
     outbox = "the outbox (/var/lib/hearthwatch), with 3 readings that the centre"
     assert (f"install: removed: {outbox} had not stored" in lines) is purge
     assert (f"install: kept: {outbox} has not stored" in lines) is not purge
-    assert len(lines) == 4
+    assert len(lines) == (5 if in_memory else 4)
+    told = (
+        "removed: 2 readings more that were in memory only"
+        if purge
+        else "in memory only (/run/hearthwatch): 2 readings"
+    )
+    assert any(told in line for line in lines) is bool(in_memory)
     assert not (box / "opt/hearthwatch").exists()
     assert not (box / "etc/systemd/system/hearthwatch-gateway.service").exists()
     assert (box / "etc/hearthwatch/gateway.toml").exists() is not purge

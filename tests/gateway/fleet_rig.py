@@ -19,7 +19,7 @@ from gateway.bluetooth.radio import Radio
 from gateway.bluetooth.rotation import Shares
 from gateway.bluetooth.slots import Slots
 from gateway.bluetooth.stack import NoStack, Stack
-from gateway.box.machine import ClockTrust, LinuxMachine, Timekeeper
+from gateway.box.machine import ClockTrust, LinuxMachine, Machine, Timekeeper
 from gateway.claims.claims import Claim, ClaimedBy
 from gateway.intake.intake import Notification
 from gateway.session.fleet import Fleet
@@ -58,6 +58,8 @@ class FleetRig:
         self.backends: list[Backend] = [backend(self.air) for _ in range(adapters)]
         self.devices = AsyncExitStack()
         self.taken: list[Notification] = []
+        self.crashes: Counter[str] = Counter()
+        self.machine: Machine = LinuxMachine(ClockTrust.SYNCHRONISED)
         self.radio: Radio
         self.slots: Slots
 
@@ -89,9 +91,8 @@ class FleetRig:
         devices_max: int = 8,
     ) -> AsyncIterator[Fleet]:
         """Run scanners and sessions; without claims every health device is read."""
-        timekeeper = Timekeeper(ClinicalClock(origin=ORIGIN, speed=SPEED), LinuxMachine(ClockTrust.SYNCHRONISED))
-        crashes: Counter[str] = Counter()
-        fleet = Fleet(claim_all=claims is None, devices_max=devices_max, crashes=crashes)
+        timekeeper = Timekeeper(ClinicalClock(origin=ORIGIN, speed=SPEED), self.machine)
+        fleet = Fleet(claim_all=claims is None, devices_max=devices_max, crashes=self.crashes)
         radios = [
             Bluetooth(adapter=f"hci{number}", scanner_class=each.scanner, client_class=each.client)
             for number, each in enumerate(self.backends)
@@ -107,6 +108,7 @@ class FleetRig:
                 timekeeper=timekeeper,
                 take=self.taken.append,
                 plan=plan,
+                crashes=self.crashes,
             )
         )
         fleet.apply(claims or ())
@@ -117,7 +119,7 @@ class FleetRig:
             await fleet.close()
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            assert not crashes
+            assert not self.crashes
 
     async def close(self) -> None:
         """Switch everything off."""

@@ -239,6 +239,7 @@ async def test_a_part_with_a_bug_begins_anew_and_ends_no_other(
         ("heartbeat", gateway.heartbeat, "beat"),
         ("recovery", gateway.recovery, "_close_stale_links"),
         ("bell", gateway.bell, "_look"),
+        ("courier", gateway.courier, "step"),
         ("radio", gateway.radio.adapters[0], "_first"),
     ):
         with monkeypatch.context() as patched:
@@ -251,7 +252,7 @@ async def test_a_part_with_a_bug_begins_anew_and_ends_no_other(
             if name == "radio":
                 gateway.radio.rescan()
             await eventually(lambda crashed=name: gateway.crashes[crashed] >= 1)  # type: ignore[misc]
-    assert set(gateway.crashes) == {"heartbeat", "recovery", "bell", "radio"}
+    assert set(gateway.crashes) == {"heartbeat", "recovery", "bell", "courier", "radio"}
     await rig.data_flow(FIRST, SECOND)
     rig.rig2.air.cut(FIRST)
     await rig.data_flow(FIRST)  # heard again, so the radio is at work

@@ -131,17 +131,19 @@ def test_a_certificate_that_is_missing_is_a_finding(tried: Callable[..., dict[st
     assert "/nowhere/gateway.pem" in found["certificate"]["found"]["en"]
 
 
-def test_the_alarm_is_tried_only_when_asked_for(site: Site, tmp_path: Path) -> None:
+def test_a_box_that_is_mute_is_warned_of_and_the_alarm_is_tried_only_when_asked_for(site: Site, tmp_path: Path) -> None:
     box = site.enrol("st-alarm")
     (box / "state").mkdir()
     config, led = box / "gateway.toml", tmp_path / "brightness"
-    assert "alarm" not in selftest(config, NO_BUS)
-    assert verdicts(selftest(config, NO_BUS, "--sound"), "alarm") == ["skip"]
+    assert verdicts(selftest(config, NO_BUS), "alarm") == ["warn"]
+    assert verdicts(selftest(config, NO_BUS, "--sound"), "alarm") == ["warn"]
     led.touch()
     beep = tmp_path / "beep"
     beep.write_text(f'#!/bin/sh\necho "$HEARTHWATCH_ALARM $(cat {led})" > {tmp_path}/heard\n')
     beep.chmod(0o755)
     config.write_text(f'{config.read_text()}\n[local_alarm]\ncommand = ["{beep}"]\nled = "{led}"\n')
+    assert "alarm" not in selftest(config, NO_BUS)
+    assert not (tmp_path / "heard").exists()
     assert verdicts(selftest(config, NO_BUS, "--sound"), "alarm") == ["ok"]
     assert (tmp_path / "heard").read_text() == "test 1\n"
     beep.unlink()

@@ -1,6 +1,7 @@
 """The bell at work: a real command and real files, on a machine whose clocks are told what to show."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -57,6 +58,8 @@ class Home:
         self.led.write_text("0")
         self.files = AlarmFiles(folder / "outbox.sqlite")
         self.facts: Facts | Exception = THERE
+        self.disk = asyncio.Event()
+        self.disk.set()
         self.looks = 0
         self.changes = 0
         self.settings = LocalAlarmSettings(
@@ -66,6 +69,7 @@ class Home:
         self.bell: Bell
 
     async def look(self) -> Facts:
+        await self.disk.wait()
         self.looks += 1
         if isinstance(self.facts, Exception):
             raise self.facts
@@ -80,6 +84,7 @@ class Home:
             files=self.files,
             facts=self.look,
             on_change=self._changed,
+            disk_s_max=0.05,
         )
         task = asyncio.create_task(self.bell.run())
         try:
@@ -266,6 +271,43 @@ async def test_no_news_from_a_full_disk_is_not_the_centres_absence(home: Home) -
         await home.says(GONE)
         await home.passes(180)
         await eventually(lambda: home.lines() == ["danger"])
+
+
+async def test_a_disk_that_hangs_arms_the_alarm_and_the_house_is_woken(home: Home) -> None:
+    async with home.ringing():
+        home.disk.clear()  # the last known facts: a broker, and nothing waits
+        home.machine.clinical_s += 170
+        await eventually(lambda: home.bell._seeing.is_late)
+        assert home.report["armed"] is False
+        home.machine.clinical_s += 180
+        await eventually(lambda: home.report["armed"] is True)
+        home.reads(LOW, 70)
+        await eventually(lambda: home.lines() == ["danger"])
+        home.disk.set()
+        home.facts = replace(THERE, stored=1)
+        await eventually(lambda: home.bell.centre.is_reachable)
+
+
+async def test_files_that_hang_keep_no_house_asleep(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk, hung = threading.Event(), []
+
+    def hang(*_: object) -> None:
+        hung.append(threading.current_thread())
+        disk.wait()
+
+    try:
+        async with home.ringing():
+            for name in ("keep", "take_quiet"):
+                monkeypatch.setattr(home.files, name, hang)
+            await home.alone()
+            home.reads(LOW, 1, acquisition=Acquisition.SPOT)
+            await home.passes(121)  # the tick goes on
+            await eventually(lambda: home.lines()[-1:] == ["danger"])
+            await home.passes(10)
+            assert len(hung) == 2  # a thread in a hung disk can not be ended: no second one follows it
+            assert home.report["failures"] == 1
+    finally:
+        disk.set()
 
 
 async def test_a_device_that_people_take_away_rings_no_more(home: Home) -> None:

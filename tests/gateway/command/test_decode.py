@@ -61,8 +61,10 @@ def test_what_measures_nothing_has_a_status(uuid: str, payload: str, status: lis
         ("2a5f", "0061", "2a5f byte 2: SpO2 needs 2 bytes, 1 left"),
         ("2a5f", "", "2a5f byte 0: flags needs 1 bytes, 0 left"),
         ("2a98", "0048", "2a98 byte 0: no decoder for this characteristic"),
-        ("2a5f", "006", "payload: '006' has 3 hexadecimal digits; a byte has two"),
-        ("2a5f", "00 zz", "payload: 'z' in '00 zz' is no hexadecimal digit"),
+        ("2a5f", "006", "payload: byte 1 is only '6': 3 hexadecimal digits, a byte has two"),
+        ("2a5f", "zz", "payload: byte 0 is 'zz': no hexadecimal"),
+        ("2a5f", "0x00 61:0g", "payload: byte 2 is '0g': no hexadecimal"),
+        ("2a5f", "00z", "payload: byte 1 is 'z': no hexadecimal"),
         ("2a5f", "006", "payload: "),
     ],
 )
@@ -77,7 +79,7 @@ def test_several_payloads_are_several_lines_and_a_malformed_one_hides_no_other()
     assert [json.loads(line)["readings"][0]["value"] for line in result.stdout.splitlines()] == [87.0, 100.0]
     assert result.stderr == "frame 2: 2a19 byte 1: 1 bytes after the last field\n"
     assert result.exit_code == 2
-    assert "payload 2: 'g' in '5g' is no hexadecimal digit" in decode("2a19", "57", "5g").stderr
+    assert "payload 2: byte 0 is '5g': no hexadecimal" in decode("2a19", "57", "5g").stderr
 
 
 def test_a_driver_reads_notifications() -> None:

@@ -46,11 +46,13 @@ def notification(payload: str, characteristic: str = "2a5f") -> Notification:
 class Rig:
     """An intake at work on a real outbox."""
 
-    def __init__(self, door: OutboxDoor) -> None:
+    def __init__(self, door: OutboxDoor, **bounds: float) -> None:
         self.door = door
         self.urgent: list[bool] = []
         self.read: list[Stamped] = []
-        self.intake = Intake(door, where=WHERE, floor=FLOOR, on_accepted=self.urgent.append, on_read=self.read.extend)
+        self.intake = Intake(
+            door, where=WHERE, floor=FLOOR, on_accepted=self.urgent.append, on_read=self.read.extend, **bounds
+        )
 
 
 @pytest.fixture
@@ -99,6 +101,19 @@ async def test_what_can_not_be_decoded_is_kept_and_stops_nothing(rig: Rig) -> No
     await rig.intake.drained()
     account = await rig.door.account()
     assert (account.accepted, account.undecoded) == (2, 2)
+
+
+async def test_what_can_not_be_decoded_is_said_once_an_hour_for_each_device_and_error(rig: Rig) -> None:
+    with capture_logs() as logs:
+        for payload in ("00", "", "01", "02") * 50:
+            rig.intake.take(notification(payload))
+        rig.intake.take(replace(notification("00"), device="BB"))
+        await rig.intake.drained()
+    said = [entry for entry in logs if entry["event"] == "undecoded"]
+    assert {entry["device"] for entry in said} == {"AA", "BB"}
+    assert len(said) <= 4
+    assert {entry["times"] for entry in said} == {1}
+    assert rig.intake.counts.undecoded == 201
 
 
 async def test_a_full_disk_is_waited_for_and_nothing_waiting_is_lost(rig: Rig) -> None:

@@ -13,6 +13,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.outbox.book import BOOT_GAP
 from gateway.outbox.disk import is_cut_short
@@ -414,9 +415,40 @@ def test_a_broken_file_that_can_not_be_opened_at_this_moment_is_moved_over_later
     with no_more_handles(), pytest.raises(OutboxFull):
         outbox.salvage()
     assert outbox.is_salvaging
+    waiting = outbox.account().to_salvage
+    assert waiting >= 3_000
+    outbox.salvage()
+    assert outbox.account().to_salvage == waiting - SALVAGE_ROWS - 1  # number 0 is none
     salvaged(outbox)
+    assert outbox.account().to_salvage == 0
     assert len(numbers(outbox)) > 2_800
     outbox.close()
+
+
+async def test_the_door_says_once_that_rows_can_not_be_moved_over_now(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.outbox.door.RETRY_S", 0.01)
+    filled(path)
+    garble(path, 400 * 1_024, 1_024)
+    tries = 0
+    salvage = Outbox.salvage
+
+    def refused(self: Outbox) -> RowRange | None:
+        nonlocal tries
+        tries += 1
+        if tries <= 3:
+            raise OutboxFull("the disk gives nothing")
+        return salvage(self)
+
+    monkeypatch.setattr(Outbox, "salvage", refused)
+    with capture_logs() as logs:
+        door = await OutboxDoor.opened(path, bytes_max=BIG, undecoded_max=10)
+        await eventually(lambda: not door._outbox.is_salvaging)
+        await door.close()
+    said = [log for log in logs if log["event"].startswith("rows can not be moved over now")]
+    assert [log["error"] for log in said] == ["the disk gives nothing"]
+    assert tries > 4
 
 
 def test_what_was_put_aside_is_counted_even_where_the_folder_can_not_be_read(path: Path) -> None:

@@ -248,6 +248,51 @@ def test_while_the_disk_refuses_readings_go_on_in_memory_and_return_when_it_take
     assert not (pair.folder / "memory" / "outbox.sqlite").exists()
 
 
+def test_a_full_stand_in_returns_in_steps_and_readings_are_accepted_in_between(pair: Pair) -> None:
+    disk_id = pair.pair.outbox_id
+    pair.refuse(True)
+    pair.refused_for_long()
+    for first in range(0, 5_000, 1_000):
+        pair.pair.accept(readings(1_000, first=first))
+    pair.refuse(False)
+    pair.now_s += RETURN_EVERY_S
+    steps = 0
+    pair.pair.accept(readings(1, first=5_000))
+    while pair.pair.is_salvaging:
+        steps += 1
+        assert not pair.pair.account().is_durable
+        before = pair.pair.account().depth
+        assert pair.pair.accept(readings(1, first=5_000 + steps)) is not None
+        pair.pair.salvage()
+        assert pair.pair.outbox_id == disk_id or before - pair.pair.account().depth <= 1_000
+    assert steps >= 4
+    account = pair.pair.account()
+    assert (account.is_durable, account.outbox_id) == (True, disk_id)
+    times = [row[3] for row in pair.pair.read(ALL, limit=10_000).rows]
+    assert times == list(range(5_001 + steps))
+
+
+def test_a_disk_that_refuses_in_the_midst_of_the_return_gets_the_rest_later_and_nothing_twice(pair: Pair) -> None:
+    pair.refuse(True)
+    pair.refused_for_long()
+    for first in range(0, 3_000, 1_000):
+        pair.pair.accept(readings(1_000, first=first))
+    pair.refuse(False)
+    pair.now_s += RETURN_EVERY_S
+    pair.pair.accept([])
+    pair.refuse(True)
+    pair.pair.salvage()
+    account = pair.pair.account()
+    assert (pair.pair.is_salvaging, account.is_durable, account.depth) == (False, False, 2_000)
+    assert account.trouble is not None
+    pair.refuse(False)
+    pair.now_s += RETURN_EVERY_S
+    pair.pair.accept([])
+    while pair.pair.is_salvaging:
+        pair.pair.salvage()
+    assert [row[3] for row in pair.pair.read(ALL, limit=10_000).rows] == list(range(3_000))
+
+
 def test_a_gateway_starts_on_a_disk_that_takes_nothing(breakable_disk: Path, tmp_path: Path) -> None:
     (breakable_disk / "disk").mkdir()
     outbox = opened(breakable_disk / "disk" / "outbox.sqlite")

@@ -1,10 +1,12 @@
 """What a kill can not show: the system calls before each acceptance is told, as strace saw them."""
 
+import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -12,11 +14,19 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 CALL = re.compile(r"(?:\d+ +)?(?P<name>\w+)\((?P<arguments>.*)\) += (?P<result>-?\d+)")
 
 
+def without_strace() -> NoReturn:
+    """Skip with the reason; in CI fail: nothing else shows that the disk came before the telling."""
+    why = "no strace, so nobody saw the system calls: ./run test installs it"
+    if os.environ.get("CI"):
+        pytest.fail(why)
+    pytest.skip(why)
+
+
 def traced(folder: Path, *, groups: int, size: int) -> list[tuple[str, str, int]]:
     """Run the child under strace; give its calls (name, arguments, result) from its "begin" on."""
     strace = shutil.which("strace")
     if strace is None:
-        pytest.skip("no strace: ./run test installs it")
+        without_strace()
     log = folder / "strace"
     calls = "trace=write,pwrite64,writev,pwritev,fsync,fdatasync,sync_file_range"
     child = (sys.executable, "-m", "tests.gateway.outbox_child", str(folder / "outbox.sqlite"), str(groups), str(size))
@@ -52,3 +62,13 @@ def test_the_log_is_on_the_disk_before_an_acceptance_is_told(tmp_path: Path, gro
             told += 1
             written = synced = False
     assert told == groups
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("true", pytest.fail.Exception), ("", pytest.skip.Exception)])
+def test_without_strace_ci_fails_and_does_not_skip(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ci: str, outcome: type[BaseException]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("CI", ci)
+    with pytest.raises(outcome, match="no strace"):
+        traced(tmp_path, groups=1, size=1)

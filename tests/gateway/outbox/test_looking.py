@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.outbox.looking import LOOK_EVERY_S
-from gateway.outbox.outbox import Outbox, OutboxFull, read_account, set_aside_count
+from gateway.outbox.outbox import Outbox, OutboxBusy, OutboxFull, read_account, set_aside_count
 from gateway.outbox.rows import RowRange
 from tests.gateway.outbox.test_damage import content, empty_log, garble, salvaged
 from tests.gateway.outbox_rows import numbers, opened, readings, rows
@@ -84,6 +84,25 @@ def test_a_stranger_in_its_place_is_put_aside(running: Running) -> None:
         assert numbers(found) == list(range(1, 501))
 
 
+def test_of_a_stranger_that_is_a_sound_outbox_the_rows_are_taken_in_under_numbers_of_ours(running: Running) -> None:
+    stranger = opened(running.path.with_name("stranger.sqlite"))
+    stranger.accept(readings(7, value=9_100))
+    stranger.close()
+    os.replace(stranger.path, running.path)
+    running.outbox.accept(readings(5, first=500))
+    running.later()
+    assert set_aside_count(running.path) == 1
+    running.outbox.account()
+    assert running.outbox.is_salvaging
+    assert salvaged(running.outbox) == []  # they are new rows, to be sent as such
+    found = rows(running.outbox)
+    assert [row[5] for row in found] == [9_700] * 505 + [9_100] * 7
+    assert len({row[0] for row in found}) == 512
+    account = running.outbox.account()
+    assert (account.accepted, account.depth, account.salvaged) == (512, 512, 7)
+    assert running.outbox.accept(readings(1)) == RowRange(found[-1][0] + 1, found[-1][0] + 2)
+
+
 def test_a_folder_that_is_deleted_is_made_again(running: Running) -> None:
     shutil.rmtree(running.path.parent)
     running.later()
@@ -123,6 +142,38 @@ def test_a_sound_file_is_looked_at_again_and_again_and_left_alone(running: Runni
         running.outbox.stored([RowRange(1 + 10 * number, 11 + 10 * number)])
         running.later()
     assert (running.outbox.outbox_id, set_aside_count(running.path)) == (before, 0)
+
+
+def test_a_lock_that_is_deleted_is_taken_again_before_anybody_else_comes(running: Running) -> None:
+    running.path.with_name(running.path.name + ".lock").unlink()
+    running.later()
+    with pytest.raises(OutboxBusy, match="in use"):
+        opened(running.path)
+    assert running.outbox.accept(readings(1, first=500)) == RowRange(501, 502)
+
+
+def test_where_another_came_in_over_a_deleted_lock_the_first_stops_and_touches_nothing_more(running: Running) -> None:
+    running.path.with_name(running.path.name + ".lock").unlink()
+    with closing(opened(running.path)) as second:
+        second.accept(readings(5, first=500))
+        for _ in range(3):
+            with pytest.raises(OutboxBusy, match=r"in use.*stops"):
+                running.later()
+        works = (lambda: running.outbox.accept(readings(1)), lambda: rows(running.outbox), running.outbox.probe)
+        for work in works:
+            with pytest.raises(OutboxBusy, match="stops"):
+                work()
+        assert (len(rows(second)), set_aside_count(running.path)) == (505, 0)
+        assert second.account().depth == 505
+
+
+def test_two_that_give_the_same_number_do_not_put_the_file_aside_under_each_other(running: Running) -> None:
+    running.path.with_name(running.path.name + ".lock").unlink()
+    with closing(opened(running.path)) as second:
+        second.accept(readings(5, first=500))
+        with pytest.raises(OutboxBusy, match="stops"):
+            running.outbox.accept(readings(5, first=500))
+        assert (len(rows(second)), set_aside_count(running.path)) == (505, 0)
 
 
 def test_where_nothing_can_be_written_it_goes_on_as_it_is_says_so_and_tries_again(running: Running) -> None:

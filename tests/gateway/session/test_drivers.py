@@ -6,6 +6,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
+from bumble import att
 from structlog.testing import capture_logs
 
 from firmware_stubs.beacon import Beacon
@@ -19,6 +20,7 @@ from firmware_stubs.spot_oximeter import SpotOximeter
 from gateway.drivers import contec, viatom
 from gateway.drivers.checksums import crc8
 from gateway.gatt.decoders import decode
+from gateway.session.conversation import Conversation
 from gateway.session.states import State
 from tests.gateway.fleet_rig import FIRST, ORIGIN, SPEED, FleetRig, claim, impatient, session_of
 from tests.gateway.waiting import eventually
@@ -122,6 +124,44 @@ async def test_a_wish_to_be_paired_that_nobody_knew_of_shows_on_the_link(rig: Fl
         await eventually(lambda: len(rig.of("2a1c")) >= 1)
         assert {n.driver for n in rig.of("2a1c")} == {"bluetooth_sig"}
         assert session_of(fleet).counts.failures == 0
+
+
+async def test_a_device_that_wants_to_be_paired_only_when_it_is_polled_is_paired(rig: FleetRig) -> None:
+    script = Script(service="ff12", notify="ff02", write="ff01", frames=(b"\xeb\x00" + bytes(4),))
+    device = ScriptedDevice(air=rig.air, identity=identity("SpO208"), script=script)
+    obey = device._on_write
+
+    def refuse(value: bytes) -> None:
+        if value.startswith(b"\x9a") and not (device.connection and device.connection.is_encrypted):
+            raise att.ATT_Error(att.ErrorCode.INSUFFICIENT_AUTHENTICATION)
+        obey(value)
+
+    device._on_write = refuse  # type: ignore[method-assign]
+    await rig.switch_on(device)
+    async with rig.fleet([claim()]) as fleet:
+        await eventually(lambda: any(words.startswith(b"\x9a") for words in device.written))
+        before = len(rig.of("ff02"))
+        await eventually(lambda: len(rig.of("ff02")) >= before + 2)
+        assert (session_of(fleet).counts.failures, session_of(fleet).counts.links) == (0, 1)
+
+
+async def test_a_bug_in_a_conversation_is_told_counted_and_the_link_made_anew(
+    rig: FleetRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def faulty(_conversation: Conversation) -> None:
+        monkeypatch.undo()
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(Conversation, "keep_answering", faulty)
+    await rig.oximeter()
+    with capture_logs() as logs:
+        async with rig.fleet([claim()], plan=impatient(stream_silence_s_max=1e9)) as fleet:
+            await eventually(lambda: session_of(fleet).counts.links == 2)
+            await eventually(lambda: session_of(fleet).is_speaking)
+            assert session_of(fleet).counts.failures == 1
+            assert rig.crashes.pop("session") == 1
+    (told,) = (entry for entry in logs if "crashed" in entry["event"])
+    assert (told["device"], told["exc_info"]) == (FIRST, True)
 
 
 async def test_a_device_is_told_to_hang_up_where_it_knows_the_word(rig: FleetRig) -> None:

@@ -43,6 +43,15 @@ def test_a_wish_to_be_paired_that_shows_on_the_link_leads_through_bonding_and_al
     assert lived(*LINK, Event.FOUND, Event.MUST_BOND, Event.BONDED).state is State.DISCOVER
 
 
+@pytest.mark.parametrize("last", [Event.SUBSCRIBED, Event.SUBSCRIBED_TO_POLL])
+def test_a_fault_of_ours_while_listening_is_a_failure_with_a_pause(last: Event) -> None:
+    assert lived(*UP[:-1], last, Event.FAILED) == Progress(state=State.WAIT, failures=1)
+
+
+def test_a_device_that_wants_to_be_paired_only_when_polled_is_paired() -> None:
+    assert lived(*UP[:-1], Event.SUBSCRIBED_TO_POLL, Event.MUST_BOND).state is State.BOND
+
+
 @pytest.mark.parametrize("event", [Event.DONE, Event.PREEMPTED, Event.DROPPED, Event.LINK_LOST])
 @pytest.mark.parametrize("last", [Event.SUBSCRIBED, Event.SUBSCRIBED_TO_POLL])
 def test_a_link_that_spoke_and_ended_is_no_failure(last: Event, event: Event) -> None:
