@@ -48,7 +48,7 @@ class Ear:
             if row.signal_code != SIGNALS[Signal.SPO2].code:
                 continue
             measured_ms = header.t0_ms + row.offset * header.offset_unit_ms
-            heard = Heard(outbox=header.outbox_id, number=number, measured_ms=measured_ms)
+            heard = Heard(outbox=header.outbox_id, number=number, measured_ms=measured_ms, spo2=row.value)
             device = header.devices[row.device_index].device
             self.spo2.setdefault(device, {})[header.outbox_id, number] = heard
         self.numbers.setdefault(header.outbox_id, set()).update(numbers)

@@ -13,7 +13,7 @@ DATA_AGAIN_S_MAX = 300.0
 """The third rung of the ladder comes after 180 s of silence; links and services are made anew behind it."""
 
 SAME_MS_MAX = 50
-"""Measurements nearer to each other are one: the devices of a fault speak once a second."""
+"""Equal measurements nearer to each other are one: the devices of a fault speak once a second, always another value."""
 
 
 class Answer(Enum):
@@ -31,6 +31,7 @@ class Heard:
     outbox: UUID
     number: int
     measured_ms: int
+    spo2: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +117,11 @@ def longest_gap_s(devices: Iterable[Sequence[int]]) -> float | None:
 
 def _near(rows: Iterable[Heard]) -> list[tuple[Heard, Heard]]:
     ordered = sorted(rows, key=lambda row: (row.measured_ms, row.outbox, row.number))
-    return [pair for pair in pairwise(ordered) if pair[1].measured_ms - pair[0].measured_ms < SAME_MS_MAX]
+    return [pair for pair in pairwise(ordered) if _is_one(*pair)]
+
+
+def _is_one(earlier: Heard, later: Heard) -> bool:
+    return later.measured_ms - earlier.measured_ms < SAME_MS_MAX and later.spo2 == earlier.spo2
 
 
 def _is_repetition(earlier: Heard, later: Heard) -> bool:

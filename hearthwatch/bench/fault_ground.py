@@ -215,20 +215,13 @@ async def fault_ground(
         devices = await closing.enter_async_context(AsyncExitStack())
         transports = [f"unix:{hci}"] * ADAPTERS
         bluez = await closing.enter_async_context(bluez_process(bus.address, transports=transports, options=memory))
-        other = await connect(bus.address)
-        closing.callback(other.disconnect)
-        gone: asyncio.Future[None] = asyncio.ensure_future(other.wait_for_disconnect())  # type: ignore[no-untyped-call]
-        gone.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        other = await closing.enter_async_context(_another_client(bus.address))
         init_system = InitSystem(units={"bluetooth.service": bluez.restart}, reboot=bluez.reboot)
         services = await closing.enter_async_context(AsyncExitStack())
         await services.enter_async_context(init_system.on(bus.address))
         ear = await closing.enter_async_context(listening(broker.port))
         clock = ClinicalClock(origin=datetime.now(UTC), speed=clock_speed)
-        environment = {
-            **_environment(outbox, bus.address, broker.port, settings),
-            "HEARTHWATCH_CLOCK_ORIGIN": clock.origin.isoformat(),
-            "HEARTHWATCH_CLOCK_SPEED": str(clock.speed),
-        }
+        environment = _environment(outbox, bus.address, broker.port, settings) | _of_clock(clock)
         gateway = GatewayProcess(environment, command)
         closing.push_async_callback(gateway.end, kill=False)
         yield FaultGround(
@@ -245,6 +238,22 @@ async def fault_ground(
             ear=ear,
             clock=clock,
         )
+
+
+@asynccontextmanager
+async def _another_client(bus_address: str) -> AsyncIterator[MessageBus]:
+    """Stand beside the gateway on the bus; that the bus dies is part of the play."""
+    other = await connect(bus_address)
+    gone: asyncio.Future[None] = asyncio.ensure_future(other.wait_for_disconnect())  # type: ignore[no-untyped-call]
+    gone.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+    try:
+        yield other
+    finally:
+        other.disconnect()
+
+
+def _of_clock(clock: ClinicalClock) -> dict[str, str]:
+    return {"HEARTHWATCH_CLOCK_ORIGIN": clock.origin.isoformat(), "HEARTHWATCH_CLOCK_SPEED": str(clock.speed)}
 
 
 @contextmanager

@@ -10,8 +10,9 @@ that came last. `all_heard_s` counts from there, too: until all has arrived that
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from firmware_stubs.beacon import Beacon
 from firmware_stubs.courses import healthy
 from firmware_stubs.oximeter import Oximeter
 from firmware_stubs.peripheral import Identity
+from firmware_stubs.physiology import Course
 from firmware_stubs.tally import Metric
 from gateway.outbox.outbox import Account, OutboxError, read_account
 from hearthwatch.bench.bluetooth_faults import BLUETOOTH_FAULTS
@@ -129,11 +131,17 @@ async def _switch_on(ground: FaultGround, address: str) -> Oximeter:
         air=ground.air,
         identity=Identity(name=address[-2:], address=address),
         clock=ground.clock,
-        course=healthy(seed=1),
+        course=_never_twice_the_same(healthy(seed=1)),
     )
     await device.power_on()
     ground.devices.push_async_callback(device.power_off)
     return device
+
+
+def _never_twice_the_same(course: Course) -> Course:
+    """Let each measurement tell another SpO2 than the ones beside it, so that one told twice is known."""
+    values = cycle(range(90, 100))
+    return lambda seconds: replace(course(seconds), spo2_percent=float(next(values)))
 
 
 async def _have_a_neighbour(ground: FaultGround) -> None:

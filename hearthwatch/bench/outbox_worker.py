@@ -191,7 +191,7 @@ async def drain(path: str, broker_port: str, readings_per_s: str) -> dict[str, o
         live = list(running.door.safe_s)
         await _until(lambda: all(number in sent.stored_s for number in live))
         offering.cancel()
-        while (await running.door.account()).stored < backlog.depth:  # noqa: ASYNC110 - heard of, on its way to the disk
+        while (await running.door.account()).stored < backlog.depth:  # noqa: ASYNC110 - heard of, not yet on the disk
             await asyncio.sleep(0.005)
         carrying.cancel()
         await asyncio.gather(offering, carrying, return_exceptions=True)

@@ -1,9 +1,9 @@
 """Checks of the machine itself: Python, the wall clock, the clinical clock; what a gateway keeps on it."""
 
-import ctypes
 import sys
 from datetime import UTC, datetime
 
+from gateway.box.machine import ClockTrust, LinuxMachine
 from gateway.outbox.outbox import OutboxError, read_account
 from gateway.settings import PREFIX, GatewaySettings, SettingsError
 from vitals.clock import ClinicalClock
@@ -12,19 +12,6 @@ from vitals.finding import Finding, Words, broken, fine, warning
 GATEWAY_SETTINGS = "gateway settings"
 PYTHON_MIN = (3, 11)
 _NEVER_BEFORE = datetime(2026, 1, 1, tzinfo=UTC)
-_UNSYNCHRONISED = 0x0040  # STA_UNSYNC of adjtimex(2): set by the kernel, cleared by whatever keeps the time
-
-
-class _Timex(ctypes.Structure):
-    _fields_ = (
-        ("modes", ctypes.c_uint),
-        ("offset", ctypes.c_long),
-        ("freq", ctypes.c_long),
-        ("maxerror", ctypes.c_long),
-        ("esterror", ctypes.c_long),
-        ("status", ctypes.c_int),
-        ("room", ctypes.c_byte * 256),
-    )
 
 
 def python_version(version: tuple[int, ...] = sys.version_info[:3]) -> Finding:
@@ -51,7 +38,7 @@ def wall_clock(now: datetime | None = None, *, synchronised: bool | None = None)
             zh=f"系统时间为 {said}，不可能正确",
             way_out=_keep_time(),
         )
-    if not (_is_synchronised() if synchronised is None else synchronised):
+    if not (LinuxMachine(ClockTrust.AUTO).is_synchronised() if synchronised is None else synchronised):
         return warning(
             "clock",
             en=f"{said}, and nobody keeps it right: the kernel calls it unsynchronised",
@@ -80,12 +67,6 @@ def clinical_clock(origin: str, speed: float) -> Finding:
             way_out=_real_time(),
         )
     return fine("clinical clock", en="real time", zh="真实时间")
-
-
-def _is_synchronised() -> bool:
-    timex = _Timex()
-    ctypes.CDLL(None).adjtimex(ctypes.byref(timex))
-    return not timex.status & _UNSYNCHRONISED
 
 
 def _keep_time() -> Words:

@@ -1,7 +1,7 @@
 """Loopback ports for servers."""
 
 import contextlib
-import random
+import secrets
 import socket
 
 LOOPBACK = "127.0.0.1"
@@ -18,7 +18,7 @@ class NoFreePort(Exception):
 def free_port() -> int:
     """Answer a loopback port that is ours to listen on: no other call answers it while this process lives."""
     for _ in range(_ATTEMPTS_MAX):
-        port = random.randint(_FIRST, _LAST)
+        port = _FIRST + secrets.randbelow(_LAST - _FIRST + 1)  # not of `random`, which others seed
         if _claimed(port):
             return port
     raise NoFreePort(f"no free port among {_FIRST}..{_LAST} after {_ATTEMPTS_MAX} attempts")

@@ -2,11 +2,11 @@
 
 import json
 import math
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from importlib.resources import files
+from random import Random
 from typing import Any
 
 import psycopg
@@ -203,7 +203,6 @@ def put_latest(
 
 def fill_readings(db: Connection, now: datetime, *, hours: float = 26) -> None:
     """Give every patient a course: a stream of oximetry with a gap, doubtful stretches, and thermometer spots."""
-    random.seed(7)
     days = sorted({(now - timedelta(hours=h)).date() for h in range(int(hours) + 100)})
     db.execute("SELECT sample_make_room(%s)", [days])
     for patient_id in (1, 2):
@@ -221,14 +220,15 @@ def fill_readings(db: Connection, now: datetime, *, hours: float = 26) -> None:
 
 def _stream(db: Connection, patient_id: int, now: datetime, hours: float) -> None:
     rows: list[Sequence[object]] = []
+    chance = Random(patient_id)
     steps = int(hours * 360)
     for step in range(steps):
         age_s = (steps - step) * 10
         if 2400 < age_s < 3000 or 30000 < age_s < 33000:
             continue
         fall = 11 * math.exp(-age_s / 150) if patient_id == 1 else 3 - 3 * math.tanh((age_s - 700) / 180)
-        spo2 = round((96.5 - fall + random.gauss(0, 0.5) - 1.2 * math.sin(age_s / 5000)) * 100)
-        pulse = round((74 + 3.6 * fall + random.gauss(0, 1.5) + 5 * math.sin(age_s / 9000)) * 100)
+        spo2 = round((96.5 - fall + chance.gauss(0, 0.5) - 1.2 * math.sin(age_s / 5000)) * 100)
+        pulse = round((74 + 3.6 * fall + chance.gauss(0, 1.5) + 5 * math.sin(age_s / 9000)) * 100)
         doubtful = 1300 < age_s < 1420
         at = now - timedelta(seconds=age_s - 6)
         quality = bytes([2 * 64 + 11, 2 * 64 + 11] + [255] * 11) if doubtful else None
@@ -242,12 +242,13 @@ def _stream(db: Connection, patient_id: int, now: datetime, hours: float) -> Non
 
 
 def _spots(db: Connection, patient_id: int, now: datetime, warm: int) -> None:
+    chance = Random(patient_id)
     for hour in range(2, 92, 7):
         at = now - timedelta(hours=hour)
         db.execute(
             "INSERT INTO sample (measured_at, received_at, patient_id, device_id, acquisition, temperature)"
             " VALUES (%s, %s, %s, %s, 1, %s) ON CONFLICT DO NOTHING",
-            [at, at, patient_id, patient_id + 100, warm + random.randint(-25, 35)],
+            [at, at, patient_id, patient_id + 100, warm + chance.randint(-25, 35)],
         )
 
 

@@ -16,8 +16,8 @@ OUTBOX, OTHER = UUID(int=1), UUID(int=2)
 WELL = Outcome(fault="any", first_action="link let go of: link_lost", first_action_s=0.0, data_again_s=1.0, lost=0)
 
 
-def heard(*instants_ms: int, outbox: UUID = OUTBOX) -> list[Heard]:
-    return [Heard(outbox=outbox, number=number, measured_ms=ms) for number, ms in enumerate(instants_ms)]
+def heard(*instants_ms: int, outbox: UUID = OUTBOX, spo2: int = 9700) -> list[Heard]:
+    return [Heard(outbox=outbox, number=number, measured_ms=ms, spo2=spo2) for number, ms in enumerate(instants_ms)]
 
 
 def test_two_rows_of_one_instant_are_a_duplicate() -> None:
@@ -25,6 +25,10 @@ def test_two_rows_of_one_instant_are_a_duplicate() -> None:
     assert duplicates(heard(1000, 1000, 2000)) == 1
     assert duplicates(heard(1000, 1049, 2000)) == 1
     assert duplicates(heard(1000, 1050, 2000)) == 0
+
+
+def test_two_rows_that_a_busy_machine_stamped_close_together_are_two_if_their_values_differ() -> None:
+    assert duplicates([*heard(1000), *heard(1003, spo2=9800)]) == 0
 
 
 def test_a_row_that_comes_again_from_another_outbox_is_a_repetition_only_at_the_very_same_instant() -> None:
