@@ -60,16 +60,24 @@ class Bindings:
             _places=places,
         )
 
-    def wearer(self, devices: NDArray[np.integer], at_ms: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Give the patient each device was bound to at its instant, or NOBODY."""
+    def line(self, devices: NDArray[np.integer], at_ms: NDArray[np.int64]) -> NDArray[np.intp]:
+        """Give the number of the line that binds each device at its instant, or -1."""
         if not len(self._keys):
-            return np.full(len(devices), NOBODY, np.int64)
+            return np.full(len(devices), -1, np.intp)
         place = np.searchsorted(self._places, devices)
         at = np.clip(at_ms, 0, _MS_MAX)
         line = np.searchsorted(self._keys, place << _MS_BITS | at, side="right") - 1
         bound = (line >= 0) & (self._keys[line] >> _MS_BITS == place) & (at < self._ends_ms[line])
         known = self._places[np.minimum(place, len(self._places) - 1)] == devices
-        return np.where(bound & known, self._patients[line], NOBODY)
+        return np.where(bound & known, line, -1)
+
+    def patients(self, line: NDArray[np.intp]) -> NDArray[np.int64]:
+        """Give whom these lines bind to, NOBODY for -1."""
+        return np.append(self._patients, NOBODY)[line]
+
+    def wearer(self, devices: NDArray[np.integer], at_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Give the patient each device was bound to at its instant, or NOBODY."""
+        return self.patients(self.line(devices, at_ms))
 
 
 def _ms(instant: datetime | None, unbounded: int) -> int:

@@ -30,7 +30,7 @@ def newest_of(rows: Rows) -> Newest:
     good_at = np.maximum.accumulate(np.where(is_good, np.arange(len(rows)), -1)) if len(rows) else first
     newest_good = good_at[last]
     has_good = newest_good >= first
-    newest = rows[order[last]]
+    newest = rows.take(order[last])
     if (newest_good == last).all():
         return Newest(rows=newest, good=newest, has_good=has_good)
-    return Newest(rows=newest, good=rows[order[np.where(has_good, newest_good, last)]], has_good=has_good)
+    return Newest(rows=newest, good=rows.take(order[np.where(has_good, newest_good, last)]), has_good=has_good)

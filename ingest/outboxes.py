@@ -69,7 +69,7 @@ def take_fresh(
     if added:
         literals = [account.literal(account.merged(ranges)) for ranges in added.values()]
         connection.execute(_QUERIES["take_rows"], {**_keys(added), "taken": literals, "received_at": received_at})
-    return readings if is_fresh.all() else readings[is_fresh]
+    return readings if is_fresh.all() else readings.compress(is_fresh)
 
 
 def lock_accounts(connection: psycopg.Connection[Any], messages: Sequence[Incoming]) -> None:

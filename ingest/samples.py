@@ -45,10 +45,11 @@ class Way:
 
 def store_samples(connection: psycopg.Connection[Any], rows: Rows, way: Way) -> NDArray[np.uint8]:
     """Store screened rows (not empty) and say what became of each (ingest.identity.Outcome). Raises Raced."""
-    outcome, winner = settle_batch(rows)
+    settled = settle_batch(rows)
+    outcome, winner = settled.outcome, settled.winner
     kept = np.flatnonzero(outcome == Outcome.STORED)
-    chosen = rows if len(kept) == len(rows) else rows[kept]
-    samples, sample_of_row = pivot_index(chosen)
+    chosen = rows if len(kept) == len(rows) else rows.take(kept)
+    samples, sample_of_row = pivot_index(chosen, settled.order_of_stored)
     received_ms = np.zeros(len(samples), np.int64)
     received_ms[sample_of_row[::-1]] = chosen["received_ms"][::-1]
     _make_room(connection, samples)
@@ -59,7 +60,7 @@ def store_samples(connection: psycopg.Connection[Any], rows: Rows, way: Way) -> 
         beaten = np.flatnonzero((winner != np.arange(len(rows))) & (outcome[winner] == Outcome.CONFLICT))
         if len(beaten):  # by one that itself contradicts what is stored: they are judged without it
             connection.execute(_QUERIES["empty_stage"])
-            outcome[beaten] = store_samples(connection, rows[beaten], way)
+            outcome[beaten] = store_samples(connection, rows.take(beaten), way)
     return outcome
 
 

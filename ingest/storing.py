@@ -104,7 +104,7 @@ def store(
         refusals = [*batch.refusals, *refusals_of(batch.messages, screened.rows, owners)]
         put_aside(connection, refusals, judged_version=bindings.version)
         is_taken = screened.rows["rejection"] == TAKEN
-        taken = screened.rows if is_taken.all() else screened.rows[is_taken]
+        taken = screened.rows if is_taken.all() else screened.rows.compress(is_taken)
         append_to_log(connection, taken, batch.now_ms)
         began_s = time.perf_counter()
     return Stored(
@@ -208,12 +208,12 @@ def _store_taken(connection: Connection, rows: Rows, way: Way) -> None:
     taken = (rows["rejection"] == TAKEN).nonzero()[0]
     if not len(taken):
         return
-    chosen = rows if len(taken) == len(rows) else rows[taken]
+    chosen = rows if len(taken) == len(rows) else rows.take(taken)
     outcome = store_samples(connection, chosen, way)
     is_new = outcome == Outcome.STORED
     rows["rejection"][taken[outcome == Outcome.DUPLICATE]] = REPEATED
     rows["rejection"][taken[outcome == Outcome.CONFLICT]] = rejection_code(Rejection.CONFLICT)
-    new = chosen if is_new.all() else chosen[is_new]
+    new = chosen if is_new.all() else chosen.compress(is_new)
     if len(new):
         with connection.cursor() as cursor, cursor.copy(_QUERIES["stage_latest"]) as copy:
             copy.write(latest_stream(newest_of(new)))

@@ -123,7 +123,8 @@ ROW = st.tuples(
 @given(st.lists(ROW, max_size=30))
 def test_each_place_takes_its_first_value(rows: list[tuple[int, ...]]) -> None:
     array = np.array(rows, FEED_DTYPE)
-    outcome, winners = settle_batch(array)
+    settled = settle_batch(array)
+    outcome, winners = settled.outcome, settled.winner
     places: dict[tuple[int, ...], list[int]] = {}
     for index, (at, patient, device, _, signal, *_rest) in enumerate(rows):
         places.setdefault((at, patient, device, signal), []).append(index)
