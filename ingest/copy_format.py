@@ -50,9 +50,9 @@ def copy_bytes(columns: Sequence[Column]) -> bytes:
     count = len(columns[0].values)
     absent = np.zeros(count, np.int64)
     for place, column in enumerate(columns):
-        if column.null is not None:
+        if column.null is not None and column.null.any():
             absent |= column.null.astype(np.int64) << place
-    groups = np.unique(absent).tolist()
+    groups = np.unique(absent).tolist() if absent.any() else [0]
     if len(groups) == 1:
         return b"".join((_SIGNATURE, _records(columns, groups[0], slice(None), count), _TRAILER))
     chosen = ((group, np.flatnonzero(absent == group)) for group in groups)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from care.sql import load_queries
 from ingest.feed import Rows, pivot_index
 from ingest.identity import Outcome, settle_batch, settle_stored
+from ingest.ordering import begins
 from ingest.refusals import instant
 from ingest.screening import DAY_MS
 from ingest.staging import Stream, fills_stream, samples_stream, stored_samples
@@ -49,9 +50,10 @@ def store_samples(connection: psycopg.Connection[Any], rows: Rows, way: Way) -> 
     outcome, winner = settled.outcome, settled.winner
     kept = np.flatnonzero(outcome == Outcome.STORED)
     chosen = rows if len(kept) == len(rows) else rows.take(kept)
-    samples, sample_of_row = pivot_index(chosen, settled.order_of_stored)
-    received_ms = np.zeros(len(samples), np.int64)
-    received_ms[sample_of_row[::-1]] = chosen["received_ms"][::-1]
+    order = settled.order_of_stored
+    samples, sample_of_row = pivot_index(chosen, order)
+    starts = np.flatnonzero(begins(sample_of_row[order]))
+    received_ms = np.minimum.reduceat(chosen["received_ms"].take(order), starts)
     _make_room(connection, samples)
     if not (way.is_straight and _insert_all(connection, samples_stream(samples, received_ms))):
         per_signal, taken = _insert_beside(connection, samples, received_ms)
@@ -65,8 +67,10 @@ def store_samples(connection: psycopg.Connection[Any], rows: Rows, way: Way) -> 
 
 
 def _make_room(connection: psycopg.Connection[Any], samples: Rows) -> None:
-    days = np.unique(samples["measured_ms"] // DAY_MS)
-    connection.execute(_QUERIES["make_room"], {"days": [_EPOCH + timedelta(days=int(day)) for day in days]})
+    days = {int(samples["measured_ms"].min()) // DAY_MS, int(samples["measured_ms"].max()) // DAY_MS}
+    if max(days) - min(days) > 1:
+        days = set(np.unique(samples["measured_ms"] // DAY_MS).tolist())
+    connection.execute(_QUERIES["make_room"], {"days": [_EPOCH + timedelta(days=day) for day in sorted(days)]})
 
 
 def _insert_all(connection: psycopg.Connection[Any], stream: Stream) -> bool:

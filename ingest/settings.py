@@ -41,13 +41,13 @@ class IngestSettings(BaseSettings):
     """The key of that certificate."""
     ingest_session_expiry_s: int = Field(default=7 * 86_400, ge=60, le=2**32 - 2)
     """How long the broker keeps messages while ingest is away."""
-    ingest_receive_maximum: int = Field(default=500, ge=1, le=65535)
+    ingest_receive_maximum: int = Field(default=2000, ge=1, le=65535)
     """Messages the broker may send ahead of acknowledgement: the bound of what lies in memory."""
     ingest_window_ms: int = Field(default=200, ge=0, le=10_000)
     """How long messages are collected before they are stored together."""
-    ingest_batch_messages: int = Field(default=500, ge=1)
+    ingest_batch_messages: int = Field(default=2000, ge=1)
     """Messages stored in one transaction, at most."""
-    ingest_batch_rows: int = Field(default=100_000, ge=1)
+    ingest_batch_rows: int = Field(default=400_000, ge=1)
     """Readings after which a batch takes no further message."""
     ingest_retention_days: int = Field(default=90, ge=1)
     """Readings older than this are refused as too_old; a day later raw samples are dropped."""

@@ -86,14 +86,14 @@ def stored_samples(places: Rows, values: Sequence[Sequence[int | None]], qualiti
 def _values(samples: Rows) -> dict[str, Column]:
     """Give the signals that have a value anywhere, and the quality octets if not every value there is is good."""
     value, word = samples["value"], samples["word"]
-    all_good = ((word == ABSENT) | (word == 0)).all(axis=1)
+    telling = (word != ABSENT) & (word != 0)
     columns = {
         name: int2(value[:, place], value[:, place] == NO_VALUE)
         for place, name in enumerate(_SIGNAL_COLUMNS)
         if (value[:, place] != NO_VALUE).any()
     }
-    if not all_good.all():
-        columns["quality"] = octets(word, all_good)
+    if telling.any():
+        columns["quality"] = octets(word, ~telling.any(axis=1))
     return columns
 
 
