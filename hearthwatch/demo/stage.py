@@ -1,4 +1,4 @@
-"""Sets the demo's stage: a broker, a database, ingest, alerting, the console, six homes' devices and their gateway."""
+"""Sets the demo's stage: broker, database, ingest by broker and HTTP, alerting, console, six homes, their gateway."""
 
 import os
 import secrets
@@ -27,11 +27,16 @@ from hearthwatch.services.mosquitto import Mosquitto
 from hearthwatch.services.ports import LOOPBACK, free_port
 from hearthwatch.services.process import ProcessSpec, at_once
 from hearthwatch.services.supervisor import Supervisor
+from ingest.http import token_book
 from vitals.clock import ClinicalClock
 
 GATEWAY_ID = "gw-demo"
 HEAD_START = timedelta(seconds=6)
 WALL = "heping-centre"
+SENDER = "lead-hospital"
+"""Whose token the demo shows: it speaks for every gateway of the example county."""
+MINUTES_EVERY_S, HOURS_EVERY_S, ACCOUNTS_EVERY_S = 60, 600, 60
+"""How often, in patients' time, readings are rolled up and outboxes added up; a site counts the same on the wall."""
 KILLABLE = ("gateway", "ingest", "mosquitto", "alerting", "postgres")
 
 WELL_BUT_FOR_P3 = """zone = "Asia/Shanghai"
@@ -71,6 +76,8 @@ class Stage:
         self.pager = Pager()
         self.outbox = folder / "outbox.sqlite"
         self.console_port = script.console_port or free_port()
+        self.token = ""
+        self._intake_port = free_port()
         self._radio = folder / "radio.sock"
         self._secret = secrets.token_hex(16)
         self._closing = ExitStack()
@@ -79,6 +86,11 @@ class Stage:
     def console(self) -> str:
         """The console's address."""
         return f"http://{LOOPBACK}:{self.console_port}"
+
+    @property
+    def intake(self) -> str:
+        """The address of the HTTP intake; `token` opens it."""
+        return f"http://{LOOPBACK}:{self._intake_port}"
 
     @property
     def wall(self) -> str:
@@ -139,14 +151,17 @@ class Stage:
         text = text.replace("json://localhost:9099", f"json://{self.pager.address}")
         with psycopg.connect(self.dsn) as connection:
             load(connection, parse_registry(text, "care/examples/county.toml"), now=self.clock.origin)
+            _, self.token = token_book.add(connection, organisation=SENDER, name="demo", now=self.clock.origin)
 
     def _start_services(self) -> None:
         # Time runs at its own pace until the parts have had a moment to start: no patient's minute passes meanwhile.
         self.clock = ClinicalClock(origin=datetime.now(UTC) + HEAD_START, speed=self.script.speed)
         parts = (
             self._python("ingest", "hearthwatch", "ingest", "run"),
+            self._python("intake", "hearthwatch", "ingest", "serve", ready=lambda: _is_ready(self.intake)),
+            self._python("tending", "hearthwatch", "ingest", "tend"),
             self._python("alerting", "hearthwatch", "alerting", "run"),
-            self._python("console", "hearthwatch", "console", "run", ready=self._console_answers),
+            self._python("console", "hearthwatch", "console", "run", ready=lambda: _is_ready(self.console)),
             self._devices(),
             self._python("gateway", "hearthwatch.demo.gateway_process", f"unix:{self._radio}"),
         )
@@ -160,13 +175,6 @@ class Stage:
         return ProcessSpec(
             name=name, argv=(sys.executable, "-m", module, *arguments), env=self._environment(), ready=ready
         )
-
-    def _console_answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.console}/ready", timeout=1) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
 
     def _devices(self) -> ProcessSpec:
         played = self._recorded() if self.script.recording else ()
@@ -195,6 +203,11 @@ class Stage:
             "HEARTHWATCH_BROKER_PORT": str(self._broker_port),
             "HEARTHWATCH_CLOCK_ORIGIN": self.clock.origin.isoformat(),
             "HEARTHWATCH_CLOCK_SPEED": str(self.clock.speed),
+            "HEARTHWATCH_INGEST_HTTP_PORT": str(self._intake_port),
+            # Its periods are the machine's, whatever the clock: without this a rolled-up minute would come 20 too late.
+            "HEARTHWATCH_INGEST_TEND_MINUTES_EVERY_S": str(MINUTES_EVERY_S / self.clock.speed),
+            "HEARTHWATCH_INGEST_TEND_HOURS_EVERY_S": str(HOURS_EVERY_S / self.clock.speed),
+            "HEARTHWATCH_INGEST_TEND_ACCOUNTS_EVERY_S": str(ACCOUNTS_EVERY_S / self.clock.speed),
             "HEARTHWATCH_ALERTING_CONSOLE_URL": self.console,
             "HEARTHWATCH_CONSOLE_PORT": str(self.console_port),
             "HEARTHWATCH_CONSOLE_SECRET": self._secret,
@@ -209,3 +222,11 @@ class Stage:
             "PYTHONUNBUFFERED": "1",
             "PATH": os.environ.get("PATH", ""),
         }
+
+
+def _is_ready(service: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{service}/ready", timeout=1) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False

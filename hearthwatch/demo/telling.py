@@ -1,7 +1,7 @@
 """The demo's milestones as lines for a person."""
 
 from hearthwatch.demo.milestones import Milestone
-from hearthwatch.demo.stage import Stage
+from hearthwatch.demo.stage import GATEWAY_ID, Stage
 
 _FORMS = {
     "gateway_connected": "gateway {gateway} is on line",
@@ -34,6 +34,8 @@ def introduction(stage: Stage) -> str:
             family doctor  li     hearth-li-demo     (tier 2: is paged first)
             county expert  wang   hearth-wang-demo   (tier 3: is paged when nobody answers)
   wall      {stage.wall}
+  intake    {stage.intake}  (readings over HTTP: docs/http-intake.md; gateway {GATEWAY_ID})
+            TOKEN={stage.token}
 
   p3 falls below 88 % after a minute, p4 slowly below 93 %, p5 has had a high fever for three days,
   p6 takes the finger out; p1 and p2 are well and must stay silent. Ctrl-C stops everything.

@@ -16,7 +16,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 @app.command()
 def up(as_json: AsJson = False) -> None:
-    """Start a migrated database and a broker, and print the settings that point to them."""
+    """Start a migrated database and a broker, and print the settings that point to them.
+
+    Nothing else is started: in a shell that has read the settings, run by hand what is to be worked on, as
+    `hearthwatch ingest run` (from the broker), `hearthwatch ingest serve` (readings over HTTP), `hearthwatch ingest
+    tend` (roll-ups, retention), `hearthwatch alerting run`, `hearthwatch console run`.
+    """
     try:
         running = background.up()
     except background.ServicesError as error:

@@ -2,10 +2,15 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -87,12 +92,60 @@ def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
     assert demo.stdout is not None
     assert any("gateway_connected" in line for line in demo.stdout)
     children = children_of(demo.pid)
-    assert len(children) >= 7
+    assert len(children) >= 9
     demo.send_signal(signal.SIGINT)
     _, said = demo.communicate(timeout=60)
     assert demo.returncode == 0, said
     assert said.rstrip().endswith("demo: stopped")
     assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
+
+
+@pytest.mark.usefixtures("timescale_server")
+def test_its_intake_takes_a_reading_with_the_token_it_prints_and_its_minutes_are_rolled_up(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hearthwatch", "demo", "--json", "--keep", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as demo:
+        assert demo.stdout is not None
+        try:
+            address, token = printed(demo.stdout)
+            assert json.loads(send(address, token))["stored"] == 1
+            with pytest.raises(urllib.error.HTTPError, match="401"):
+                send(address, token[:-1])
+            tending = tmp_path / "log" / "tending.log"
+            assert any(rolled_up(tending) for _ in demo.stdout), "the demo ended before a minute was rolled up"
+        finally:
+            demo.send_signal(signal.SIGINT)
+
+
+def printed(lines: Iterator[str]) -> tuple[str, str]:
+    """Find the HTTP intake's address and token as a newcomer finds them."""
+    said = ""
+    for line in lines:
+        said += line
+        if found := re.search(r"intake +(http://\S+).*\n +TOKEN=(\S+)\n", said):
+            return found[1], found[2]
+    raise AssertionError(said)
+
+
+def send(address: str, token: str) -> bytes:
+    """Send one value of the first home's oximeter through the demo's gateway, of a time before its clock began."""
+    at_ms = int((datetime.now(UTC) - timedelta(hours=1)).timestamp() * 1000)
+    document = {
+        "version": 1, "outbox_id": "00112233-4455-6677-8899-aabbccddeeff", "first_row": 1, "boot_id": 1,
+        "t0_ms": at_ms, "sent_ms": at_ms, "synchronised": True, "backlog": True,
+        "devices": [{"device": "C0:00:00:00:00:01", "acquisition": "spot"}],
+        "offset_ms": [0], "device": [0], "signal": ["spo2"], "value": [97],
+    }  # fmt: skip
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    url = f"{address}/v1/readings?gateway=gw-demo"
+    request = urllib.request.Request(url, json.dumps(document).encode(), headers)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        body: bytes = answer.read()
+        return body
+
+
+def rolled_up(log: Path) -> bool:
+    lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+    return any(line["event"] == "job_done" and line["job"] == "minute_rollups" for line in lines)
 
 
 def test_an_interrupted_proof_is_no_proof(tmp_path: Path) -> None:
