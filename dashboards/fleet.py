@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from dashboards.database import Connection, records, rows
 from dashboards.gateways import ClaimRow, DeviceRow, GatewayCard, GatewayRow, Standing, addresses_of, card_of
 from dashboards.heartbeat import FRESH_S_MAX, FRESH_S_MIN, HEARTBEAT_S, HEARTBEATS_MISSED
 from dashboards.scope import Scope
+from dashboards.senders import Sender, SenderRow, TokenRow, senders_of
 
 GATEWAYS_MOST = 100
 CANDIDATES_MOST = 12
+LATELY = timedelta(hours=24)
 _JUDGED_BY = {
     "beats": HEARTBEATS_MISSED,
     "heartbeat_s": HEARTBEAT_S,
@@ -41,6 +43,13 @@ def gateway_in_scope(connection: Connection, scope: Scope, now: datetime, gatewa
     """Give one gateway if in scope."""
     found = _cards(connection, scope, now, _rows(connection, scope, now, gateway_id=gateway_id))
     return found[0] if found else None
+
+
+def senders(connection: Connection, cards: Sequence[GatewayCard], now: datetime) -> dict[str, Sender]:
+    """Give what came over HTTP for these gateways, by gateway; nothing for those that never sent that way."""
+    gateways = [card.row.gateway_id for card in cards]
+    found = rows(connection, SenderRow, "fleet_senders", gateways=gateways, since=now - LATELY)
+    return senders_of(found, rows(connection, TokenRow, "fleet_tokens", gateways=gateways))
 
 
 def counts(connection: Connection, scope: Scope, now: datetime) -> dict[Standing, int]:

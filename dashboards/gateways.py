@@ -1,7 +1,7 @@
 """What may be shown of a gateway and its devices at an instant (core): old knowledge is never shown as live.
 
-A gateway says how often it speaks (mostly every minute). One that has missed two of its heartbeats is silent; what it
-said last is then history: its devices' signal strength and state, and who was near, go.
+A gateway says how often it speaks. One that has missed two of its heartbeats is silent; what it said last is then
+history. One that sends over HTTP and never spoke has none to miss; one that spoke once is judged by its heartbeats.
 """
 
 import re
@@ -25,6 +25,7 @@ class Standing(StrEnum):
     ONLINE = "online"
     SILENT = "silent"
     OFFLINE = "offline"
+    HTTP = "http"
     NEVER = "never"
 
 
@@ -42,6 +43,7 @@ class GatewayRow:
     received_at: datetime | None
     heartbeat_at: datetime | None
     heartbeat: dict[str, object] | None
+    sends_http: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,7 +205,7 @@ def addresses_of(rows: Iterable[GatewayRow], claims: Iterable[ClaimRow]) -> list
 
 def _standing(row: GatewayRow, good_until: datetime | None, now: datetime) -> Standing:
     if row.online is None:
-        return Standing.NEVER
+        return Standing.HTTP if row.sends_http else Standing.NEVER
     if not row.online:
         return Standing.OFFLINE
     return Standing.ONLINE if good_until is not None and now <= good_until else Standing.SILENT

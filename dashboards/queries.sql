@@ -161,9 +161,10 @@ SELECT signal,
 -- The gateways in scope with their newest words, those that are not there first; by place, id or organisation.
 -- Who is there: as dashboards/gateways.py judges it.
 SELECT g.gateway_id, g.place, g.organisation_id, g.organisation_name, g.organisation_name_en, o.time_zone,
-       s.online, s.received_at, s.heartbeat_at, s.heartbeat
+       s.online, s.received_at, s.heartbeat_at, s.heartbeat, http.sends AS sends_http
   FROM care_gateway g JOIN care_organisation o USING (organisation_id)
   LEFT JOIN gateway_status s USING (gateway_id)
+  CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM http_sender h WHERE h.gateway_id = g.gateway_id) AS sends) AS http
   CROSS JOIN LATERAL (
     SELECT s.online AND s.heartbeat_at >= %(now)s - make_interval(
         secs => least(greatest(%(beats)s * coalesce(
@@ -174,16 +175,19 @@ SELECT g.gateway_id, g.place, g.organisation_id, g.organisation_name, g.organisa
    AND (%(gateway_id)s::text IS NULL OR g.gateway_id = %(gateway_id)s)
    AND strpos(lower(concat_ws(' ', g.place, g.gateway_id, g.organisation_name, g.organisation_name_en)),
               lower(%(wanted)s)) > 0
- ORDER BY coalesce(judged.live, false), g.place, g.gateway_id
+ ORDER BY coalesce(judged.live, s.online IS NULL AND http.sends), g.place, g.gateway_id
  LIMIT %(most)s;
 
 -- name: fleet_counts
--- How many gateways in scope are there, silent, gone, and never heard of.
+-- How many gateways in scope are there, silent, gone, without a word of their own but heard over HTTP, and never heard of.
 SELECT count(*) FILTER (WHERE judged.live) AS online,
        count(*) FILTER (WHERE s.online AND judged.live IS NOT TRUE) AS silent,
        count(*) FILTER (WHERE NOT s.online) AS offline,
-       count(*) FILTER (WHERE s.online IS NULL) AS never
-  FROM care_gateway g LEFT JOIN gateway_status s USING (gateway_id)
+       count(*) FILTER (WHERE s.online IS NULL AND http.sends) AS http,
+       count(*) FILTER (WHERE s.online IS NULL AND NOT http.sends) AS never
+  FROM care_gateway g
+  LEFT JOIN gateway_status s USING (gateway_id)
+  CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM http_sender h WHERE h.gateway_id = g.gateway_id) AS sends) AS http
   CROSS JOIN LATERAL (
     SELECT s.online AND s.heartbeat_at >= %(now)s - make_interval(
         secs => least(greatest(%(beats)s * coalesce(
@@ -191,6 +195,38 @@ SELECT count(*) FILTER (WHERE judged.live) AS online,
             %(heartbeat_s)s), %(fresh_s_min)s), %(fresh_s_max)s)::float8) AS live
   ) AS judged
  WHERE g.organisation_id = ANY (%(organisations)s);
+
+-- name: fleet_senders
+-- What came over HTTP for these gateways, and what of it was refused since an instant: readings, or messages that could
+-- not be read (each kept once, however often it comes).
+SELECT h.gateway_id, h.asked_at, a.came_at, coalesce(a.taken - a.repeated, 0)::bigint - r.refused AS stored, r.refused,
+       coalesce(l.readings, '{}') AS refused_lately, coalesce(l.messages, '{}') AS unread_lately
+  FROM (SELECT gateway_id, max(last_at) AS asked_at FROM http_sender
+         WHERE gateway_id = ANY (%(gateways)s) GROUP BY gateway_id) h
+  LEFT JOIN LATERAL (
+    SELECT max(received_at) AS came_at, sum(repeated) AS repeated,
+           sum((SELECT sum(upper(part) - lower(part)) FROM unnest(taken) part)) AS taken
+      FROM outbox_account WHERE outbox_account.gateway_id = h.gateway_id) a ON true
+  CROSS JOIN LATERAL (
+    SELECT coalesce(sum(readings), 0)::bigint AS refused
+      FROM outbox_account JOIN rejected USING (outbox_id)
+     WHERE outbox_account.gateway_id = h.gateway_id AND rejected.source = h.gateway_id AND rejected.readings > 0) r
+  LEFT JOIN LATERAL (
+    SELECT jsonb_object_agg(reason, readings) FILTER (WHERE readings > 0) AS readings,
+           jsonb_object_agg(reason, messages) FILTER (WHERE messages > 0) AS messages
+      FROM (SELECT reason, sum(readings) FILTER (WHERE outbox_id IS NOT NULL) AS readings,
+                   count(*) FILTER (WHERE outbox_id IS NULL AND lifted_at IS NULL) AS messages
+              FROM rejected
+             WHERE source = h.gateway_id
+               AND (received_at >= %(since)s OR (outbox_id IS NULL AND last_received_at >= %(since)s))
+             GROUP BY reason) by_reason) l ON true;
+
+-- name: fleet_tokens
+-- Who sends over HTTP for these gateways, the newest first.
+SELECT h.gateway_id, h.name, coalesce(o.name, '') AS organisation_name, coalesce(o.name_en, '') AS organisation_name_en,
+       h.last_at, h.revoked_at
+  FROM http_sender h LEFT JOIN care_organisation o USING (organisation_id)
+ WHERE h.gateway_id = ANY (%(gateways)s) ORDER BY h.gateway_id, h.last_at DESC, h.token_id DESC;
 
 -- name: fleet_claims
 -- What these gateways are to read.

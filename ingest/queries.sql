@@ -251,17 +251,27 @@ UPDATE intake_token SET revoked_at = coalesce(revoked_at, %(now)s) WHERE token_i
 RETURNING token_id, name, revoked_at;
 
 -- name: token_admit
--- Find a token by its fingerprint, note its use (once a minute), and say whether it covers the gateway.
-WITH used AS (
+-- Find a token by its fingerprint, say whether it covers the gateway, and note its use, and for whom (once a minute).
+WITH asked AS (
+    SELECT t.token_id, t.revoked_at IS NOT NULL AS is_revoked,
+           EXISTS (SELECT FROM care_gateway g
+                     JOIN care_organisation_ancestor a ON a.organisation_id = g.organisation_id
+                    WHERE g.gateway_id = %(gateway_id)s AND a.ancestor_id = t.organisation_id) AS covers_gateway
+      FROM intake_token t WHERE t.sha256 = %(sha256)s
+), used AS (
     UPDATE intake_token SET last_used_at = %(now)s
      WHERE sha256 = %(sha256)s AND revoked_at IS NULL
        AND (last_used_at IS NULL OR last_used_at < %(now)s::timestamptz - INTERVAL '1 minute')
+), used_for AS (
+    INSERT INTO intake_token_use AS u (gateway_id, token_id, first_at, last_at)
+    SELECT %(gateway_id)s, token_id, %(now)s, %(now)s FROM asked
+     WHERE covers_gateway AND NOT is_revoked
+       AND NOT EXISTS (SELECT FROM intake_token_use known
+                        WHERE known.gateway_id = %(gateway_id)s AND known.token_id = asked.token_id
+                          AND known.last_at >= %(now)s::timestamptz - INTERVAL '1 minute')
+    ON CONFLICT (gateway_id, token_id) DO UPDATE SET last_at = greatest(u.last_at, excluded.last_at)
 )
-SELECT t.token_id, t.revoked_at IS NOT NULL AS is_revoked,
-       EXISTS (SELECT FROM care_gateway g
-                 JOIN care_organisation_ancestor a ON a.organisation_id = g.organisation_id
-                WHERE g.gateway_id = %(gateway_id)s AND a.ancestor_id = t.organisation_id) AS covers_gateway
-  FROM intake_token t WHERE t.sha256 = %(sha256)s;
+SELECT token_id, is_revoked, covers_gateway FROM asked;
 
 -- name: is_standby
 -- Say whether this server only follows another, or takes no writes.
@@ -270,7 +280,8 @@ SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean;
 -- name: is_schema_right
 -- Name each table and column that storing needs: one that is missing is an error.
 SELECT s.measured_at, s.quality, a.taken, a.repeated, w.gateway_id, r.times, r.judged_version, l.first_received_at, i.batch_id, p.head,
-       t.sha256, v.version, n.kind, o.thinned_rows
+       t.sha256, v.version, n.kind, o.thinned_rows, u.last_at
   FROM sample s, outbox_account a, outbox_owner w, rejected r, latest l, intake_log i, partition p, intake_token t,
-       care_registry_version v, outbox_noticed n, outbox_word o
+       care_registry_version v, outbox_noticed n, outbox_word o,
+       intake_token_use u
  LIMIT 0;

@@ -31,11 +31,11 @@ def _values(visit: Visit) -> dict[str, Any]:
         "rows": accounts.accounts(visit.connection, scope),
         "total": accounts.total(visit.connection, scope),
         "most": accounts.GATEWAYS_MOST,
-        "why": lambda reason: _why(reason, visit.words.language),
+        "why": lambda reason: why(reason, visit.words.language),
     }
 
 
-def _why(reason: str, language: Language) -> str:
+def why(reason: str, language: Language) -> str:
     """Say a reason as ingest explains it; one of a newer ingest is shown as it is."""
     if reason not in set(Rejection):
         return reason

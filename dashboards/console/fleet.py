@@ -11,6 +11,7 @@ from care.claims import ClaimRefused, ClaimWish, usually_continuous
 from care.claims import Wearer as NewWearer
 from care.registry import DeviceKind
 from dashboards import board, fleet
+from dashboards.console.accounts import why
 from dashboards.gateways import DeviceCard, GatewayCard, NeighbourCard, Standing, Wearer, driver_to_claim
 from dashboards.web import Posted, SignedIn, Visit
 
@@ -191,8 +192,11 @@ def _patient_in_scope(visit: Visit, key: str) -> board.Patient:
 
 def _values(visit: Visit, wanted: str) -> dict[str, Any]:
     scope, wanted = visit.scope(), wanted[:WANTED_CHARACTERS_MAX]
+    cards = fleet.fleet(visit.connection, scope, visit.now, wanted=wanted)
     return {
-        "cards": fleet.fleet(visit.connection, scope, visit.now, wanted=wanted),
+        "cards": cards,
+        "senders": fleet.senders(visit.connection, cards, visit.now),
+        "why": lambda reason: why(reason, visit.words.language),
         "counts": fleet.counts(visit.connection, scope, visit.now),
         "standings": list(Standing),
         "wanted": wanted,

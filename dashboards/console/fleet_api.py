@@ -20,7 +20,8 @@ from dashboards.console.fleet import (
     release_device,
 )
 from dashboards.gateways import DeviceCard, GatewayCard, NeighbourCard
-from dashboards.web import Called, SignedIn
+from dashboards.senders import Sender
+from dashboards.web import Called, SignedIn, Visit
 
 router = APIRouter(prefix="/api/v1/fleet", tags=["fleet"])
 
@@ -59,8 +60,20 @@ class NeighbourOut(BaseModel):
     read_by: list[str]
 
 
+class SenderOut(BaseModel):
+    """What came over HTTP: readings stored, lying refused, and lately refused by reason; messages nobody could read."""
+
+    tokens: list[str]
+    asked_at: datetime
+    came_at: datetime | None
+    stored: int
+    refused: int
+    refused_lately: dict[str, int]
+    unread_lately: dict[str, int]
+
+
 class GatewayOut(BaseModel):
-    """A gateway as it stands."""
+    """A gateway as it stands; `sender` where it ever sent over HTTP."""
 
     gateway_id: str
     place: str
@@ -72,6 +85,7 @@ class GatewayOut(BaseModel):
     version: str | None
     devices: list[DeviceOut]
     nearby: list[NeighbourOut]
+    sender: SenderOut | None
 
 
 class Claim(BaseModel):
@@ -102,7 +116,9 @@ Address = Annotated[str, Path(max_length=64)]
 @router.get("", responses={401: {"model": Trouble}})
 def gateways(visit: SignedIn) -> list[GatewayOut]:
     """List the gateways in scope, those that are not there first."""
-    return [_gateway(card) for card in fleet.fleet(visit.connection, visit.scope(), visit.now)]
+    cards = fleet.fleet(visit.connection, visit.scope(), visit.now)
+    senders = fleet.senders(visit.connection, cards, visit.now)
+    return [_gateway(card, senders.get(card.row.gateway_id)) for card in cards]
 
 
 @router.post("/{gateway_id}/devices/{address}/claim", responses=_REFUSALS)
@@ -117,7 +133,7 @@ def claim(visit: Called, gateway_id: str, address: Address, wish: Claim) -> Gate
         claim_offer(visit, offer, wearer, continuous=continuous, driver=driver)
     except ClaimRefused as refused:
         raise HTTPException(status_code=409, detail=str(refused)) from refused
-    return _gateway(gateway_of(visit, gateway_id))
+    return _one(visit, gateway_id)
 
 
 @router.post("/{gateway_id}/devices/{address}/release", responses=_REFUSALS)
@@ -127,10 +143,15 @@ def release(visit: Called, gateway_id: str, address: Address, wish: Release) -> 
     if not is_bluetooth_address(address):
         raise HTTPException(status_code=404, detail=f"no device {address!r} here")
     release_device(visit, gateway_of(visit, gateway_id), address, unbind=wish.unbind)
-    return _gateway(gateway_of(visit, gateway_id))
+    return _one(visit, gateway_id)
 
 
-def _gateway(card: GatewayCard) -> GatewayOut:
+def _one(visit: Visit, gateway_id: str) -> GatewayOut:
+    card = gateway_of(visit, gateway_id)
+    return _gateway(card, fleet.senders(visit.connection, [card], visit.now).get(gateway_id))
+
+
+def _gateway(card: GatewayCard, sender: Sender | None) -> GatewayOut:
     said = card.said
     return GatewayOut(
         gateway_id=card.row.gateway_id,
@@ -143,6 +164,20 @@ def _gateway(card: GatewayCard) -> GatewayOut:
         version=said.version if said else None,
         devices=[_device(device) for device in card.devices],
         nearby=[_neighbour(each) for each in card.nearby],
+        sender=_sender(sender) if sender else None,
+    )
+
+
+def _sender(sender: Sender) -> SenderOut:
+    row = sender.row
+    return SenderOut(
+        tokens=[token.name for token in sender.tokens],
+        asked_at=row.asked_at,
+        came_at=row.came_at,
+        stored=row.stored,
+        refused=row.refused,
+        refused_lately=row.refused_lately,
+        unread_lately=row.unread_lately,
     )
 
 

@@ -79,6 +79,26 @@ def test_a_token_speaks_for_its_organisation_and_those_below(towns: County, serv
     assert rows_of(towns, "SELECT count(*) FROM intake_token WHERE last_used_at IS NOT NULL") == [(2,)]
 
 
+def test_it_is_kept_which_token_spoke_for_which_gateway_and_of_those_refused_nothing(
+    towns: County, service: HttpService
+) -> None:
+    above, north = Phone(service, make_token(towns, "county")), Phone(service, make_token(towns, "north"))
+    said = "SELECT token_id - min(token_id) OVER (), gateway_id, first_at, last_at FROM http_sender ORDER BY 1, 2"
+    for gateway_id in ("gw-south", "gw-north", "gw-south"):
+        assert above.send(above.readings(97), gateway_id=gateway_id).status in (200, 207, 409)
+    assert north.send(b"{", gateway_id="gw-north").status == 400
+    assert north.send(north.readings(97), gateway_id="gw-south").status == 403
+    before = rows_of(towns, said)
+    assert [row[:2] for row in before] == [(0, "gw-north"), (0, "gw-south"), (1, "gw-north")]
+    towns.execute(
+        "UPDATE intake_token_use SET last_at = last_at - interval '61 s', first_at = first_at - interval '61 s'"
+    )
+    assert above.send(above.readings(96), gateway_id="gw-south").status == 200
+    after = rows_of(towns, said)
+    assert [last > first for _, _, first, last in after] == [False, True, False]
+    assert [last >= was for (*_, last), (*_, was) in zip(after, before, strict=True)] == [False, True, False]
+
+
 @pytest.mark.parametrize(
     ("headers", "body", "status", "name"),
     [
