@@ -136,6 +136,19 @@ def test_readings_of_one_row_that_now_differ_in_why_get_a_row_each(county: Count
     assert adds_up(county)
 
 
+def test_an_ambiguous_reading_is_lifted_when_both_times_are_of_one_wearer(county: County) -> None:
+    message = Home().message([(0, SPO2, 9100)], devices=[LENT], acquisition=2, t0_ms=NOW_MS - 7_200_000)
+    assert refused(put(county, message)) == {Rejection.AMBIGUOUS: 1}
+    moved(county)
+    assert lift(county)[0].refused == {Rejection.AMBIGUOUS: 1}
+    county.execute("DELETE FROM binding WHERE device_id = 18 AND patient_id = 2")
+    county.execute("UPDATE binding SET valid = '[2020-01-01 00:00+00,)' WHERE device_id = 18")
+    moved(county)
+    assert LiftWaiting(retention_days=90)(county, NOW).done == 1
+    assert rows_of(county, "SELECT patient_id, spo2 FROM sample") == [(3, 9100)]
+    assert adds_up(county)
+
+
 def test_a_synchronised_clock_and_one_that_was_ahead_are_remembered(county: County) -> None:
     county.execute("UPDATE device SET key = 'away' WHERE device_id = 18")
     moved(county)
