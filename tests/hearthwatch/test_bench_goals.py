@@ -1,12 +1,15 @@
 """Goals: what is asked stands beside what was measured, and a command whose goal is missed ends with 1."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
+from hearthwatch.bench import ingest, ingest_day, ingest_fuzz
 from hearthwatch.bench.commands import app, conclude
 from hearthwatch.bench.goals import Goal, at_least, at_most, exactly, verdict
 
@@ -58,3 +61,30 @@ def test_a_rate_that_is_none_is_named_before_anything_starts(rates: str) -> None
     done = CliRunner().invoke(app, ["gateway", "--rates", rates])
     assert done.exit_code == 2
     assert repr(rates) in done.output
+
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "bench.md").read_text()
+
+
+def test_the_page_lists_and_explains_every_bench() -> None:
+    names = {(command.name or command.callback.__name__).replace("_", "-") for command in app.registered_commands}  # type: ignore[union-attr]
+    assert "ingest-fuzz" in names
+    assert set(re.findall(r"^## `(.+)`$", PAGE, flags=re.M)) == names
+    assert set(re.findall(r"^\| `(.+?)` \|", PAGE, flags=re.M)) >= names
+
+
+@pytest.mark.parametrize(
+    ("goal", "asked"),
+    [
+        ("packed readings a second", f"≥ {ingest.READINGS_PER_S_MIN:,}"),
+        ("processor time of a packed reading, µs", f"≤ {ingest.CPU_US_MAX:g}"),
+        ("times dearer with one JSON reading a message", f"≥ {ingest.RATIO_MIN:g}"),
+        ("age at half the rate, p99, ms", f"≤ {ingest.AGE_P99_MS_MAX:,.0f}"),
+        ("bytes a sample of two signals with its index", f"≤ {ingest.BYTES_PER_SAMPLE_MAX:g}"),
+        ("growth of ingest's memory", f"≤ {ingest_fuzz.GROWTH_MB_MAX:g}"),
+        ("rate of the last sixth beside the first", f"≥ {ingest_day.SLOWED_TO_MIN:g}"),
+    ],
+)
+def test_the_page_asks_what_the_benches_of_ingest_ask(goal: str, asked: str) -> None:
+    [row] = [line for line in PAGE.splitlines() if line.startswith(f"| {goal}")]
+    assert row.split("|")[2].strip() == asked
