@@ -28,12 +28,12 @@ SELECT pg_notify('registry', (SELECT version::text FROM registry_version));
 
 -- name: put_organisation
 -- Enter or change an organisation; nothing where it is the same already. The parent follows in set_parent.
-INSERT INTO organisation AS o (key, name, name_en, facility_role, time_zone)
-VALUES (%(key)s, %(name)s, %(name_en)s, %(facility_role)s, %(time_zone)s)
+INSERT INTO organisation AS o (key, name, name_en, facility_role, time_zone, simulator)
+VALUES (%(key)s, %(name)s, %(name_en)s, %(facility_role)s, %(time_zone)s, %(simulator)s)
     ON CONFLICT (key) DO UPDATE SET name = excluded.name, name_en = excluded.name_en,
-       facility_role = excluded.facility_role, time_zone = excluded.time_zone
- WHERE (o.name, o.name_en, o.facility_role, o.time_zone)
-       IS DISTINCT FROM (excluded.name, excluded.name_en, excluded.facility_role, excluded.time_zone);
+       facility_role = excluded.facility_role, time_zone = excluded.time_zone, simulator = excluded.simulator
+ WHERE (o.name, o.name_en, o.facility_role, o.time_zone, o.simulator) IS DISTINCT FROM
+       (excluded.name, excluded.name_en, excluded.facility_role, excluded.time_zone, excluded.simulator);
 
 -- name: set_parent
 -- Hang an organisation below another, or below none.

@@ -92,7 +92,10 @@ class Sex(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organisation:
-    """A county, hospital, centre, village room, home; `parent` is the key of the one above."""
+    """A county, hospital, centre, village room, home; `parent` is the key of the one above.
+
+    `simulator`: what devices there and below call a demonstration or a test is taken as if it were real.
+    """
 
     key: str
     name: str
@@ -100,6 +103,7 @@ class Organisation:
     facility_role: FacilityRole
     parent: str | None
     time_zone: str
+    simulator: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

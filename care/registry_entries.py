@@ -60,6 +60,7 @@ def read_organisation(key: str, entry: Entry, keys: Keys) -> Organisation:
         facility_role=entry.choice("facility_role", FacilityRole),
         parent=entry.reference("parent", keys.organisations, "organisation") if entry.has("parent") else None,
         time_zone=zone,
+        simulator=entry.flag("simulator", False),
     )
     entry.end()
     return organisation

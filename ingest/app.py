@@ -5,13 +5,13 @@ import threading
 from datetime import UTC, datetime
 
 import structlog
-from prometheus_client import start_http_server
 
 from ingest.configs import Configs
 from ingest.database import Database
 from ingest.intake import Intake, Limits
 from ingest.mailbox import BrokerAddress, Mailbox
 from ingest.metrics import Metrics
+from ingest.pages import serve_pages
 from ingest.settings import IngestSettings
 from vitals.clock import ClinicalClock
 from vitals.reading import scaled
@@ -66,7 +66,8 @@ def run(settings: IngestSettings) -> None:
     metrics = Metrics()
     intake = build(settings, stopping, metrics)
     if settings.ingest_metrics_port:
-        start_http_server(settings.ingest_metrics_port, settings.ingest_metrics_host, metrics.registry)
+        host, port = settings.ingest_metrics_host, settings.ingest_metrics_port
+        serve_pages(host, port, metrics.registry, trouble=lambda: metrics.trouble)
     log.info("ingest starts", broker=f"{settings.broker_host}:{settings.broker_port}")
     intake.run()
     log.info("ingest has stopped")

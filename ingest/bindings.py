@@ -29,6 +29,8 @@ class Bindings:
 
     version: int
     gateways: frozenset[str]
+    simulators: frozenset[str]
+    """Gateways of simulator sites."""
     device_id: dict[str, int]
     _keys: NDArray[np.int64]
     _ends_ms: NDArray[np.int64]
@@ -37,7 +39,13 @@ class Bindings:
 
     @classmethod
     def build(
-        cls, *, version: int, gateways: Iterable[str], devices: dict[str, int], bindings: Iterable[Binding]
+        cls,
+        *,
+        version: int,
+        gateways: Iterable[str],
+        devices: dict[str, int],
+        bindings: Iterable[Binding],
+        simulators: Iterable[str] = (),
     ) -> "Bindings":
         """Sort the registry's lines; devices are numbered by place so that (device, instant) fits one int64."""
         places = np.array(sorted(devices.values()), np.int64)
@@ -53,6 +61,7 @@ class Bindings:
         return cls(
             version=version,
             gateways=frozenset(gateways),
+            simulators=frozenset(simulators),
             device_id=devices,
             _keys=keys,
             _ends_ms=ends,

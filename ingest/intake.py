@@ -89,7 +89,7 @@ class Intake:
         """Work until `stopping` is set; the batch at hand is finished first if the database lets us."""
         self._wait_for_database()
         while not self._stopping.is_set():
-            self._metrics.ready.set(self._mailbox.subscribed)
+            self._metrics.stand(None if self._mailbox.subscribed else "no_broker")
             self._beside()
             received = self._collect()
             self._metrics.waiting.set(len(received) + self._mailbox.waiting)

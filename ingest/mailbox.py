@@ -127,9 +127,10 @@ class Mailbox:
         return self._client.publish(topic_name, payload, qos=qos, retain=retain).rc == MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def close(self) -> None:
-        """Leave in good order; the session stays at the broker."""
+        """Leave in good order and for good; the session stays at the broker."""
         self._client.disconnect()
         self._client.loop(0.1)
+        del self._client  # only its end closes the pair of sockets by which it wakes itself
 
     def _made(self) -> Client:
         client = Client(

@@ -56,9 +56,10 @@ class Metrics:
             "Messages that the broker has handed over and that are not yet stored",
             registry=self.registry,
         )
-        self.ready = Gauge(
+        self._ready = Gauge(
             "hearthwatch_ingest_ready", "1 while readings arrive and can be stored", registry=self.registry
         )
+        self.trouble: str | None = "starting"
 
     def stored(self, stored: Stored, *, rows: int, messages: int) -> None:
         """Count a committed batch."""
@@ -82,7 +83,12 @@ class Metrics:
     def failed(self, trouble: str) -> None:
         """Count an attempt that failed."""
         self._trouble.labels(trouble).inc()
-        self.ready.set(0)
+        self.stand(trouble)
+
+    def stand(self, trouble: str | None) -> None:
+        """Say that readings arrive and can be stored, or what is in the way."""
+        self.trouble = trouble
+        self._ready.set(trouble is None)
 
     def _step(self, name: str, says: str) -> Histogram:
         return Histogram(f"hearthwatch_ingest_{name}_seconds", says, buckets=STEP_BUCKETS_S, registry=self.registry)

@@ -14,8 +14,8 @@ CREATE TEMPORARY TABLE staged_latest (LIKE latest) ON COMMIT DELETE ROWS;
 SELECT version FROM care_registry_version;
 
 -- name: registry_gateways
--- List the gateways that may send.
-SELECT gateway_id FROM care_gateway;
+-- List the gateways that may send, and whether their devices may be simulated.
+SELECT gateway_id, simulator FROM care_gateway;
 
 -- name: registry_devices
 -- List every registered device.

@@ -83,6 +83,8 @@ def detail_of(message: Incoming, owner: str | None, device: str | None, row: np.
         Rejection.BAD_DEVICE_INDEX: f"the table has {len(message.decoded.header.devices)} devices",
         Rejection.UNKNOWN_SIGNAL: f"signal code {signal}",
         Rejection.BAD_QUALITY: f"quality {int(row['quality'])}, reason {int(row['reason'])}",
+        Rejection.SIMULATED: f"device {device!r} gives reason {int(row['reason'])}, gateway {message.gateway_id!r} is"
+        " at no simulator site",
         Rejection.UNKNOWN_DEVICE: f"device {device!r} is not in the registry",
         Rejection.FUTURE: f"measured at {measured}, received at {received}",
         Rejection.TOO_OLD: f"measured at {measured}, received at {received}",

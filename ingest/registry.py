@@ -27,9 +27,11 @@ class Registry:
 
 def _read(connection: psycopg.Connection[Any], version: int) -> Bindings:
     lines = connection.execute(_QUERIES["registry_bindings"]).fetchall()
+    gateways = connection.execute(_QUERIES["registry_gateways"]).fetchall()
     return Bindings.build(
         version=version,
-        gateways=(row[0] for row in connection.execute(_QUERIES["registry_gateways"])),
+        gateways=(gateway for gateway, _ in gateways),
+        simulators=(gateway for gateway, simulator in gateways if simulator),
         devices=dict(connection.execute(_QUERIES["registry_devices"]).fetchall()),
         bindings=[
             Binding(device_id=device, patient_id=patient, valid_from=since, valid_until=until)

@@ -35,6 +35,7 @@ class Rejection(StrEnum):
     BAD_DEVICE_INDEX = "bad_device_index"
     UNKNOWN_SIGNAL = "unknown_signal"
     BAD_QUALITY = "bad_quality"
+    SIMULATED = "simulated"
     UNKNOWN_DEVICE = "unknown_device"
     FUTURE = "future"
     TOO_OLD = "too_old"
@@ -91,6 +92,10 @@ EXPLANATION: dict[Rejection, tuple[str, str]] = {
     ),
     Rejection.UNKNOWN_SIGNAL: ("信号代码未知。", "The signal's code is not known."),
     Rejection.BAD_QUALITY: ("质量或原因代码无效。", "The number of the quality or of the reason is not valid."),
+    Rejection.SIMULATED: (
+        "设备标明这是演示或测试数据,而该机构不是模拟站点。",
+        "The device calls it a demonstration or a test, and the gateway's organisation is no simulator site.",
+    ),
     Rejection.UNKNOWN_DEVICE: ("该设备未登记。", "The device is not in the registry."),
     Rejection.FUTURE: (
         "设备存储的记录时间在未来:请校准设备时钟。",

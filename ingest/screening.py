@@ -160,7 +160,7 @@ def _plain(
         bool,
     )
     odd = (rows["slot"] < 0) | ~_IS_SIGNAL[rows["signal"]]
-    odd |= (rows["quality"] > max(Quality)) | (rows["reason"] > max(Reason))
+    odd |= (rows["quality"] > max(Quality)) | (rows["reason"] > max(Reason)) | _IS_SIMULATED[rows["reason"]]
     plain[rows["message"][odd]] = False
     received = np.array([m.received_ms for m in messages], np.int64)
     starts = np.flatnonzero(begins(rows["message"]))
@@ -202,6 +202,8 @@ def _judge_each(
         Rejection.BAD_DEVICE_INDEX: rows["slot"] < 0,
         Rejection.UNKNOWN_SIGNAL: ~_IS_SIGNAL[rows["signal"]],
         Rejection.BAD_QUALITY: (rows["quality"] > max(Quality)) | (rows["reason"] > max(Reason)),
+        Rejection.SIMULATED: _IS_SIMULATED[rows["reason"]]
+        & ~_per_message(messages, rows, [m.gateway_id in bindings.simulators for m in messages]).astype(bool),
         Rejection.UNKNOWN_DEVICE: rows["device"] < 0,
         Rejection.FUTURE: rows["measured_ms"] > rows["received_ms"] + AHEAD_MS_MAX,
         Rejection.TOO_OLD: rows["measured_ms"] < rows["received_ms"] - retention_days * DAY_MS,
@@ -264,6 +266,8 @@ def _per_message(messages: Sequence[Incoming], readings: Rows, values: Sequence[
 _IS_SIGNAL = np.zeros(256, bool)
 _IS_REASON = np.zeros(256, bool)
 _IS_REASON[[int(reason) for reason in Reason]] = True
+_IS_SIMULATED = np.zeros(256, bool)
+_IS_SIMULATED[[Reason.DEMO, Reason.TESTING]] = True
 _LOW = np.zeros(256, np.int32)
 _HIGH = np.zeros(256, np.int32)
 for _spec in SIGNALS.values():

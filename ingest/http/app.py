@@ -109,7 +109,7 @@ def _add_health(app: FastAPI, readiness: Readiness, metrics: HttpMetrics) -> Non
     async def ready() -> Response:
         """Say whether the database is there, may be written and has the tables."""
         trouble = await asyncio.to_thread(readiness.trouble)
-        metrics.ready.set(trouble is None)
+        metrics.stand(None if trouble is None else trouble.value)
         if trouble is not None:
             raise RequestRefused(Problem.DATABASE, TOLD[trouble], trouble=trouble.value, retry_after_s=DATABASE_RETRY_S)
         return _json(Standing(status="ready"), HTTPStatus.OK)

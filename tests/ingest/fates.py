@@ -107,6 +107,8 @@ def fates(now_ms: int) -> Iterator[Fate]:
     )  # fmt: skip
     foreign = own.reading(now_ms, 96.0, first_row=50)
     yield refused("foreign_outbox", foreign, "foreign_outbox", gateway_id="gw-2")
+    demo = own.reading(now_ms - 2_000, 96.0, quality=["questionable"], reason=["demo"])
+    yield refused("simulated", demo, "simulated")
     yield stored("implausible", own.reading(now_ms - 4_000, 250.0), "implausible")
     yield Fate(
         name="unreadable", payload=b"{", counter='rejected{reason="not_json"}', refused="not_json",

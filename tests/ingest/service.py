@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -77,6 +78,15 @@ class Service:
     def metrics(self) -> dict[str, float]:
         """Read its counters by their short names."""
         return metrics_of(self.metrics_port)
+
+    def page(self, path: str) -> tuple[int, dict[str, Any]]:
+        """Ask for a page; its status and its JSON."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}{path}", timeout=10) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return refused.code, json.load(refused)
 
     def counted(self, name: str) -> float:
         """Read one counter, such as readings or rejected{reason="bad_crc"}."""

@@ -178,6 +178,8 @@ def test_a_bad_topic_is_refused(topic: str) -> None:
         ({"readings": [(0, SPO2, 9700, 4, 0)]}, Rejection.BAD_QUALITY),
         ({"readings": [(0, SPO2, 9700, 0, 64)]}, Rejection.BAD_QUALITY),
         ({"readings": [(0, SPO2, 9700)], "device": 1}, Rejection.BAD_DEVICE_INDEX),
+        ({"readings": [(0, SPO2, 9700, Quality.INVALID, Reason.DEMO)]}, Rejection.SIMULATED),
+        ({"readings": [(0, SPO2, 8200, Quality.GOOD, Reason.TESTING)]}, Rejection.SIMULATED),
         ({"readings": [(0, SPO2, 9700)], "devices": ["C0:00:00:00:00:77"]}, Rejection.UNKNOWN_DEVICE),
         ({"readings": [(0, SPO2, 8200)], "devices": [UNBOUND]}, Rejection.UNBOUND_DEVICE),
         ({"readings": [(0, SPO2, 9700)], "t0_ms": NOW_MS - 91 * DAY_MS}, Rejection.TOO_OLD),
@@ -201,6 +203,23 @@ def test_a_reading_that_can_not_be_taken_is_put_aside_with_device_rows_and_value
     [row] = np.frombuffer(payload, REFUSED_DTYPE)
     assert (row["row_no"], row["value"]) == (5, message["readings"][0][2])
     assert rows_of(county, "SELECT taken::text FROM outbox_account") == [("{[5,7)}",)]
+
+
+@pytest.mark.parametrize("where", ["the gateway's own organisation", "one above it"])
+def test_simulated_readings_are_taken_at_a_simulator_site(county: County, where: str) -> None:
+    home, registry = Home(), Registry()
+    demonstration = [(0, SPO2, 8200, int(Quality.GOOD), int(Reason.DEMO))]
+    assert refused(put(county, home.message(demonstration), registry=registry)) == {Rejection.SIMULATED: 1}
+    if where == "one above it":
+        county.execute(
+            "INSERT INTO organisation (organisation_id, key, name, name_en, facility_role, parent_id)"
+            " VALUES (2, 'school', '卫校', 'Nursing school', 'village_room', 1)"
+        )
+        county.execute("UPDATE gateway SET organisation_id = 2 WHERE gateway_id = 'gw-1'")
+    county.execute("UPDATE organisation SET simulator = true WHERE organisation_id = 1")
+    county.execute("UPDATE registry_version SET version = version + 1")
+    stored = put(county, home.message(demonstration), registry=registry)
+    assert (stored.readings, refused(stored)) == (1, {})
 
 
 def test_an_unknown_gateway_s_readings_are_put_aside(county: County) -> None:

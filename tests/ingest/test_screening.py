@@ -42,7 +42,7 @@ ROW = st.tuples(
     mostly(1, 2, 4, 99),
     st.sampled_from([9_700, 9_700, 8_800, 10_100, -32_768, 3_700]),
     mostly(0, 1, 3, 9),
-    mostly(0, 9, 14, 63, 200),
+    mostly(0, 3, 9, 14, 63, 200),
 )
 MESSAGE = st.builds(
     lambda rows, at, sent, received, known, clock, gateway, foreign, mode: Incoming(
