@@ -125,8 +125,9 @@ def test_what_is_stored_while_its_day_is_to_be_dropped_is_waited_for(kept: psyco
         with writer.transaction():
             minutes_of_stream(writer, NOW + timedelta(hours=1), 3)
             dropping = threads.submit(drop_all, dropper, LATER)
-            waits = f"SELECT wait_event_type FROM pg_stat_activity WHERE pid = {dropper.info.backend_pid}"
-            wait_until(lambda: rows_of(kept, waits) == [("Lock",)], "it waits for the writer")
+            waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = %s"
+            pid = [dropper.info.backend_pid]
+            wait_until(lambda: kept.execute(waits, pid).fetchone() == (1,), "it waits for the writer")
         assert dropping.result() == ["waits for alerting, which has not read what came at 2026-03-01 13:03"]
     assert rows_of(kept, "SELECT count(*) FROM sample") == [(6,)]
 
