@@ -23,6 +23,8 @@ from tests.ingest.county import connect as connect_writer
 from tests.ingest.service import wait_until
 from tests.ingest.test_tending import Tend, dsn_of, rolled_up
 
+pytestmark = pytest.mark.long
+
 DAY = timedelta(days=1)
 KEPT = 90 * DAY
 LATER = NOW + 3 * DAY
