@@ -66,11 +66,8 @@ class Packing:
         after = next((each for each in _pieces(connection) if each.index == piece.index), None)
         if after is not None and after.is_loose:
             self._in_vain[piece.index] = after.index_bytes
-        freed = piece.index_bytes - (after.index_bytes if after else 0)
-        packed = f"{after.bytes_per_row:.1f}" if after else "dropped meanwhile"
         detail = (
-            f"packed the day before {_at(piece.ends_at)}: {piece.bytes_per_row:.1f} to {packed} bytes a row,"
-            f" {freed / 1e6:.0f} MB freed; {len(found) - 1} more are loose{swept}"
+            f"packed the day before {_at(piece.ends_at)}{_gained(piece, after)}; {len(found) - 1} more are loose{swept}"
         )
         return Turn(detail=detail, done=1)
 
@@ -105,6 +102,13 @@ def _patiently(connection: Connection) -> Iterator[None]:
     finally:
         if not connection.closed:
             connection.execute(_QUERIES["usual_limits"])
+
+
+def _gained(before: Piece, after: Piece | None) -> str:
+    if after is None:  # dropped meanwhile, or somebody is at work there
+        return ""
+    freed = before.index_bytes - after.index_bytes
+    return f": {before.bytes_per_row:.1f} to {after.bytes_per_row:.1f} bytes a row, {freed / 1e6:.0f} MB freed"
 
 
 def _at(instant: datetime) -> str:

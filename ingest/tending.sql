@@ -231,7 +231,8 @@ SELECT set_config(name, reset_val, false) FROM pg_settings
 
 -- name: indexed_pieces
 -- Every day of samples with its index, and how many rows it has: rows a page as they were last counted, times pages.
--- NULL where that was never done, or when it was smaller by a fifth.
+-- NULL where that was never done, or when it was smaller by a fifth. Not those at which somebody else is at work: of
+-- two rebuilds that wait for each other one is broken off.
 SELECT p.piece::text AS name, i.indexrelid::regclass::text AS index, p.ends_at,
        COALESCE(pg_relation_size(i.indexrelid), 0) AS index_bytes,
        CASE WHEN c.reltuples > 0 AND c.relpages > 0 AND c.relpages >= 0.8 * s.pages
@@ -239,7 +240,11 @@ SELECT p.piece::text AS name, i.indexrelid::regclass::text AS index, p.ends_at,
   FROM pieces_of('sample') p
   JOIN pg_class c ON c.oid = p.piece
   JOIN pg_index i ON i.indrelid = p.piece AND i.indisunique AND i.indisvalid
- CROSS JOIN LATERAL (SELECT pg_relation_size(p.piece) / current_setting('block_size')::bigint AS pages) s;
+ CROSS JOIN LATERAL (SELECT pg_relation_size(p.piece) / current_setting('block_size')::bigint AS pages) s
+ WHERE NOT EXISTS (SELECT FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
+                    WHERE l.relation = p.piece AND l.mode = 'ShareUpdateExclusiveLock' AND l.granted
+                      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                      AND a.backend_type IS DISTINCT FROM 'autovacuum worker');
 
 -- name: count_piece
 -- Count its rows, from a sample of its pages.
@@ -247,14 +252,18 @@ ANALYZE {piece};
 
 -- name: left_behind
 -- Indexes that a rebuild made and did not live to take over, or to drop: the server never looks at them again, and each
--- row that is written is written into them too.
+-- row that is written is written into them too. Not those of a rebuild that is going on.
 SELECT i.indexrelid::regclass::text
   FROM pieces_of('sample') p
   JOIN pg_index i ON i.indrelid = p.piece AND NOT i.indisvalid
-  JOIN pg_class c ON c.oid = i.indexrelid AND c.relname ~ '_cc(new|old)[0-9]*$';
+  JOIN pg_class c ON c.oid = i.indexrelid AND c.relname ~ '_cc(new|old)[0-9]*$'
+ WHERE NOT EXISTS (SELECT FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
+                    WHERE l.relation = p.piece AND l.mode = 'ShareUpdateExclusiveLock' AND l.granted
+                      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                      AND a.backend_type IS DISTINCT FROM 'autovacuum worker');
 
 -- name: drop_index
--- Drop one; it may have been another's rebuild, which is over by the time that we have the lock.
+-- Drop one.
 DROP INDEX CONCURRENTLY IF EXISTS {index};
 
 -- name: open_for_long

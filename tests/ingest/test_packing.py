@@ -235,6 +235,23 @@ def test_an_old_index_that_was_replaced_and_not_yet_dropped_is_cleared_away(
     assert [line[1] for line in rows_of(site, INDEXES)] == [True]
 
 
+def test_a_day_that_somebody_else_rebuilds_is_left_alone(
+    site: psycopg.Connection[Any], worker: psycopg.Connection[Any]
+) -> None:
+    fill(site)
+    name = rows_of(site, INDEXES)[0][0]
+    by_hand = f"REINDEX INDEX CONCURRENTLY {_schema(site)}{name}".encode()
+    with ThreadPoolExecutor(1) as threads, connect(dsn_of(site)) as other:
+        with snapshot(site):
+            rebuilding = threads.submit(other.execute, by_hand)
+            wait_until(lambda: site.execute(WAITS, [other.info.backend_pid]).fetchone() == (1,), "it waits")
+            turn = pack(worker)
+            assert (turn.done, turn.detail) == (0, "no index of a closed day is loose")
+            assert not rebuilding.done()
+        rebuilding.result()
+    assert [line[:2] for line in rows_of(site, INDEXES)] == [(name, True)]
+
+
 def test_a_rebuild_that_does_not_help_is_not_done_again(
     site: psycopg.Connection[Any], worker: psycopg.Connection[Any]
 ) -> None:
