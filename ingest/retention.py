@@ -24,10 +24,8 @@ def drop_samples(connection: Connection, now: datetime, *, kept: timedelta, marg
     """Drop the oldest day of raw samples that is past its time; what belongs to an episode is copied first.
 
     Waits while a reader of the intake log has something unread that came so long ago that it may belong to that day.
+    That is asked behind the lock: what was being written into the day when it was looked for is then in the log.
     """
-    unread = connection.execute(_QUERIES["oldest_unread"]).fetchone()
-    if unread is not None and unread[1] < now - LATE_DAY:
-        return Turn(detail=f"waits for {unread[0]}, which has not read what came at {_at(unread[1])}")
     with connection.transaction():
         connection.execute(_QUERIES["be_brief"])
         piece = _oldest(connection, "sample", now - kept - LATE_DAY)
@@ -35,6 +33,9 @@ def drop_samples(connection: Connection, now: datetime, *, kept: timedelta, marg
             return Turn(detail=f"no day is older than {kept.days} days")
         name, begins_at, ends_at, pieces = piece
         connection.execute(_QUERIES["lock_piece"].replace(b"{piece}", name.encode()))
+        unread = connection.execute(_QUERIES["oldest_unread"]).fetchone()
+        if unread is not None and unread[1] < now - LATE_DAY:
+            return Turn(detail=f"waits for {unread[0]}, which has not read what came at {_at(unread[1])}")
         values = {"margin": margin, "begins_at": begins_at, "ends_at": ends_at}
         copied = connection.execute(_QUERIES["keep_evidence"], values).rowcount
         _drop(connection, "sample", name, ends_at)

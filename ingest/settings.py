@@ -105,6 +105,8 @@ class IngestSettings(BaseSettings):
     """How often outboxes are added up: what is missing of each, and since when."""
     ingest_tend_retention_every_s: float = Field(default=3_600.0, gt=0)
     """How often it is looked for what is past its time."""
+    ingest_tend_packing_every_s: float = Field(default=3_600.0, gt=0)
+    """How often the loosest index of a closed day is rebuilt: one at a time, so that the disk rests between."""
     ingest_tend_metrics_port: int = Field(default=0, ge=0, le=65535)
     """Port of the metrics of `hearthwatch ingest tend`; 0: none."""
 

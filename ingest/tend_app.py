@@ -1,8 +1,9 @@
-"""Builds time-driven work from the settings, and runs it until SIGTERM or SIGINT."""
+"""Builds time-driven work from the settings, and runs both lanes of it until SIGTERM or SIGINT."""
 
 import signal
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -11,12 +12,15 @@ from prometheus_client import start_http_server
 from ingest.adding_up import add_up
 from ingest.columnstore import compress
 from ingest.lift_waiting import LiftWaiting
+from ingest.packing import Packing
 from ingest.retention import drop_rollups, drop_samples, forget_rejected, trim_log
 from ingest.rollups import roll_hours, roll_minutes
 from ingest.settings import IngestSettings
-from ingest.tending import Job, Tender
+from ingest.tending import Job, Lane, Tender
 from ingest.tending_metrics import TendingMetrics
 from vitals.clock import ClinicalClock
+
+INTERRUPT_EVERY_S = 1.0
 
 
 def jobs(settings: IngestSettings, metrics: TendingMetrics) -> dict[str, Job]:
@@ -42,10 +46,17 @@ def jobs(settings: IngestSettings, metrics: TendingMetrics) -> dict[str, Job]:
         "raw_samples": Job(every_s=hourly_s, turn=raw),
         "old_minutes": Job(every_s=hourly_s, turn=minutes),
         "old_hours": Job(every_s=hourly_s, turn=hours),
-        "compression": Job(
-            every_s=hourly_s, turn=partial(compress, offline=days(settings.ingest_offline_days))
+        "packing": Job(
+            every_s=settings.ingest_tend_packing_every_s,
+            turn=Packing(kept=days(settings.ingest_retention_days)),
+            lane=Lane.PATIENT,
         ),
-    }  # fmt: skip
+        "compression": Job(
+            every_s=hourly_s,
+            turn=partial(compress, offline=days(settings.ingest_offline_days)),
+            lane=Lane.PATIENT,
+        ),
+    }
 
 
 def run(settings: IngestSettings) -> None:
@@ -56,7 +67,19 @@ def run(settings: IngestSettings) -> None:
     metrics = TendingMetrics()
     if settings.ingest_tend_metrics_port:
         start_http_server(settings.ingest_tend_metrics_port, settings.ingest_metrics_host, metrics.registry)
-    Tender(settings.database_dsn, jobs(settings, metrics), metrics, now=_clock(settings), stopping=stopping).run()
+    every, now = jobs(settings, metrics), _clock(settings)
+    tenders = {
+        lane: Tender(settings.database_dsn, every, metrics, lane=lane, now=now, stopping=stopping) for lane in Lane
+    }
+    with ThreadPoolExecutor(len(tenders)) as threads:
+        lanes = [threads.submit(tender.run) for tender in tenders.values()]
+        for lane in lanes:
+            lane.add_done_callback(lambda _: stopping.set())  # one that ends of a bug ends all: nothing ends silently
+        stopping.wait()
+        while wait(lanes, timeout=INTERRUPT_EVERY_S).not_done:
+            tenders[Lane.PATIENT].interrupt()
+    for lane in lanes:
+        lane.result()
 
 
 def _clock(settings: IngestSettings) -> Callable[[], datetime]:

@@ -1,14 +1,16 @@
 """Time-driven work: one process of any number works, under a lock that ends with its session; the others stand by.
 
-All jobs run one after the other on the connection that holds the lock, so that whoever has lost the lock can commit
-nothing more. A job's turn is bounded; one that fails is named, retried later, and holds up no other.
+All jobs of a lane run one after the other on the connection that holds the lane's lock, so that whoever has lost the
+lock can commit nothing more. A job's turn is bounded; one that fails is named, retried later, and holds up no other.
 """
 
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import IntEnum
 from typing import Any
 
 import psycopg
@@ -25,6 +27,8 @@ RETRY_S = 2.0
 IDLE_S_MAX = 30.0
 """An idle worker looks at its connection so often: whoever has lost the lock finds out."""
 STATEMENT_S_MAX = 600
+GONE_S_MAX = 2
+"""The server notices within so long that a worker is gone, also in the midst of a long statement, and ends it."""
 CONNECT_S_MAX = 5
 DETAIL_MAX = 500
 
@@ -33,16 +37,26 @@ _QUERIES = load_queries("ingest", "tending.sql")
 log = structlog.get_logger(__name__)
 
 
+class Lane(IntEnum):
+    """Which jobs wait for each other; the number is that of the lane's lock."""
+
+    PROMPT = 1
+    """Turns of seconds: what people and alarms wait for."""
+    PATIENT = 3
+    """Turns that take minutes on a county's day, and may be cut off at any instant."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One thing done every so often (machine time): a bounded turn at a clinical instant."""
 
     every_s: float
     turn: Callable[[Connection, datetime], Turn]
+    lane: Lane = Lane.PROMPT
 
 
 class Tender:
-    """Runs jobs until told to stop. `now` is clinical time; when jobs are due is the machine's."""
+    """Runs a lane's jobs until told to stop. `now` is clinical time; when jobs are due is the machine's."""
 
     def __init__(
         self,
@@ -50,40 +64,51 @@ class Tender:
         jobs: Mapping[str, Job],
         metrics: TendingMetrics,
         *,
+        lane: Lane,
         now: Callable[[], datetime],
         stopping: threading.Event,
     ) -> None:
         self._dsn = dsn
-        self._jobs = jobs
+        self._lane = lane
+        self._jobs = {name: job for name, job in jobs.items() if job.lane is lane}
         self._metrics = metrics
         self._now = now
         self._stopping = stopping
-        self._schedule = Schedule({name: job.every_s for name, job in jobs.items()})
+        self._schedule = Schedule({name: job.every_s for name, job in self._jobs.items()})
         self._said: dict[str, str] = {}
+        self._connection: Connection | None = None
 
     def run(self) -> None:
         """A process's outermost loop: without a database it waits, with another worker it stands by."""
         while not self._stopping.is_set():
             try:
-                with connect(self._dsn) as connection:
-                    self._serve(connection)
+                with connect(self._dsn) as self._connection:
+                    self._serve(self._connection)
             except psycopg.Error as exc:
-                self._say("database", "database_unreachable", error=str(exc).strip().partition("\n")[0])
+                if not self._stopping.is_set():
+                    self._say("database", "database_unreachable", error=str(exc).strip().partition("\n")[0])
             finally:
-                self._metrics.working.set(0)
+                self._tell(working=False)
             self._stopping.wait(RETRY_S)
 
+    def interrupt(self) -> None:
+        """Cut the statement off that runs, if one does; from another thread, after `stopping` was set."""
+        connection = self._connection
+        if connection is not None and not connection.closed:
+            with suppress(psycopg.Error):
+                connection.cancel_safe(timeout=CONNECT_S_MAX)
+
     def _serve(self, connection: Connection) -> None:
-        while not take_lock(connection):
-            self._say("lock", "another one works, standing by")
+        while not take_lock(connection, self._lane):
+            self._say("lock", "another one works, standing by", lane=self._lane.name)
             if self._stopping.wait(STANDBY_S):
                 return
         self._said.clear()
-        log.info("time-driven work begins", jobs=list(self._jobs))
+        log.info("time-driven work begins", lane=self._lane.name, jobs=list(self._jobs))
         rollups.prepare(connection)
         storing.prepare(connection)
         self._schedule.failures.update(dict(connection.execute(_QUERIES["failures"]).fetchall()))
-        self._metrics.working.set(1)
+        self._tell(working=True)
         while not self._stopping.is_set():
             job = self._schedule.next_due(time.monotonic())
             if job is None:
@@ -97,6 +122,9 @@ class Tender:
         try:
             turn = self._jobs[name].turn(connection, self._now())
         except Exception as exc:  # this loop is the outermost of each job: the others go on
+            if self._stopping.is_set() and isinstance(exc, psycopg.errors.QueryCanceled):
+                log.info("job_cut_off", job=name)
+                return
             self._failed(connection, name, exc, time.monotonic() - began)
             if connection.closed:
                 raise
@@ -136,6 +164,10 @@ class Tender:
         }
         connection.execute(_QUERIES["record_run"], values)
 
+    def _tell(self, *, working: bool) -> None:
+        if self._lane is Lane.PROMPT:
+            self._metrics.working.set(int(working))
+
     def _say(self, about: str, event: str, **values: object) -> None:
         """Log what has not just been said: once per change, not once a turn."""
         text = f"{event} {values}"
@@ -151,11 +183,12 @@ def connect(dsn: str) -> Connection:
         autocommit=True,
         connect_timeout=CONNECT_S_MAX,
         application_name="hearthwatch-tend",
-        options=f"-c statement_timeout={STATEMENT_S_MAX * 1000} -c timezone=UTC",
+        options=f"-c statement_timeout={STATEMENT_S_MAX * 1000} -c timezone=UTC"
+        f" -c client_connection_check_interval={GONE_S_MAX}s",
     )
 
 
-def take_lock(connection: Connection) -> bool:
-    """Become the one that works, if nobody is; it lasts as long as the session."""
-    row = connection.execute(_QUERIES["try_lock"]).fetchone()
+def take_lock(connection: Connection, lane: Lane) -> bool:
+    """Become the one that works in a lane, if nobody is; it lasts as long as the session."""
+    row = connection.execute(_QUERIES["try_lock"], {"lane": int(lane)}).fetchone()
     return bool(row and row[0])

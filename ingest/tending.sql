@@ -1,11 +1,11 @@
 -- Statements of time-driven work (docs/time-driven-work.md): roll-ups, retention, the record of each job.
 
 -- name: try_lock
--- Be the one that works, for as long as the session lives; another one may be it already.
-SELECT pg_try_advisory_lock(2, 1);
+-- Be the one that works in a lane, for as long as the session lives; another one may be it already.
+SELECT pg_try_advisory_lock(2, %(lane)s);
 
 -- name: worker
--- Which session works now.
+-- Which session works now, in the prompt lane.
 SELECT a.pid, a.backend_start FROM pg_locks l JOIN pg_stat_activity a USING (pid)
  WHERE l.locktype = 'advisory' AND l.classid = 2 AND l.objid = 1 AND l.objsubid = 2 AND l.granted
    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database());
@@ -217,6 +217,65 @@ SELECT format('%%I.%%I', chunk_schema, chunk_name), range_start, count(*) OVER (
 -- name: compress
 -- Compress one chunk.
 SELECT compress_chunk(%(piece)s::regclass);
+
+-- name: patient_limits
+-- For rebuilding an index of gigabytes: an hour, five minutes for a lock (readers and writers do not stand behind it),
+-- and one core.
+SELECT set_config('statement_timeout', '1h', false), set_config('lock_timeout', '5min', false),
+       set_config('max_parallel_maintenance_workers', '0', false);
+
+-- name: usual_limits
+-- The session's own again.
+SELECT set_config(name, reset_val, false) FROM pg_settings
+ WHERE name IN ('statement_timeout', 'lock_timeout', 'max_parallel_maintenance_workers');
+
+-- name: indexed_pieces
+-- Every day of samples with its index, and how many rows it has: rows a page as they were last counted, times pages.
+-- NULL where that was never done, or when it was smaller by a fifth. Not those at which somebody else is at work: of
+-- two rebuilds that wait for each other one is broken off.
+SELECT p.piece::text AS name, i.indexrelid::regclass::text AS index, p.ends_at,
+       COALESCE(pg_relation_size(i.indexrelid), 0) AS index_bytes,
+       CASE WHEN c.reltuples > 0 AND c.relpages > 0 AND c.relpages >= 0.8 * s.pages
+            THEN (c.reltuples / c.relpages * s.pages)::bigint END AS rows
+  FROM pieces_of('sample') p
+  JOIN pg_class c ON c.oid = p.piece
+  JOIN pg_index i ON i.indrelid = p.piece AND i.indisunique AND i.indisvalid
+ CROSS JOIN LATERAL (SELECT pg_relation_size(p.piece) / current_setting('block_size')::bigint AS pages) s
+ WHERE NOT EXISTS (SELECT FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
+                    WHERE l.relation = p.piece AND l.mode = 'ShareUpdateExclusiveLock' AND l.granted
+                      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                      AND a.backend_type IS DISTINCT FROM 'autovacuum worker');
+
+-- name: count_piece
+-- Count its rows, from a sample of its pages.
+ANALYZE {piece};
+
+-- name: left_behind
+-- Indexes that a rebuild made and did not live to take over, or to drop: the server never looks at them again, and each
+-- row that is written is written into them too. Not those of a rebuild that is going on.
+SELECT i.indexrelid::regclass::text
+  FROM pieces_of('sample') p
+  JOIN pg_index i ON i.indrelid = p.piece AND NOT i.indisvalid
+  JOIN pg_class c ON c.oid = i.indexrelid AND c.relname ~ '_cc(new|old)[0-9]*$'
+ WHERE NOT EXISTS (SELECT FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
+                    WHERE l.relation = p.piece AND l.mode = 'ShareUpdateExclusiveLock' AND l.granted
+                      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                      AND a.backend_type IS DISTINCT FROM 'autovacuum worker');
+
+-- name: drop_index
+-- Drop one.
+DROP INDEX CONCURRENTLY IF EXISTS {index};
+
+-- name: open_for_long
+-- Whose transaction has been open for longest, of those that a rebuild would wait for in the end.
+SELECT COALESCE(NULLIF(application_name, ''), usename::text), xact_start FROM pg_stat_activity
+ WHERE datname = current_database() AND backend_type = 'client backend' AND backend_xmin IS NOT NULL
+   AND pid <> pg_backend_pid() AND xact_start < clock_timestamp() - make_interval(secs => %(open_s_max)s)
+ ORDER BY xact_start LIMIT 1;
+
+-- name: rebuild_index
+-- Write it anew beside itself, while it serves, then let the new one take over.
+REINDEX INDEX CONCURRENTLY {index};
 
 -- name: record_run
 -- Note what came of a job's turn.

@@ -4,9 +4,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from care.loading import load
 from care.registry_file import parse_registry
 from hearthwatch.bench.county_traffic import County, Form, device_name, gateway_name
 from hearthwatch.bench.goals import at_least, at_most, exactly, verdict
+from hearthwatch.bench.ingest_disk import Days, disk_of, log_bytes_per_reading
 from hearthwatch.bench.process_figures import family_cpu_s, figures
 from hearthwatch.bench.publisher import Plan as PublisherPlan
 from hearthwatch.migrations import migrate
@@ -49,6 +50,7 @@ class Plan:
     packed: int = 8_000_000
     json: int = 2_000_000
     json_single: int = 200_000
+    packed_four_signals: int = 4_000_000
     paced_seconds: float = 20.0
     county: County = field(default_factory=County)
 
@@ -69,7 +71,7 @@ class Centre:
 
 
 def measure(folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
-    """Measure every form, then the age at half the packed rate; give the JSON document."""
+    """Measure every form, the age at half the packed rate, then four signals and the disk; give the JSON document."""
     say(f"a centre with {plan.county.gateways} gateways of {plan.county.devices} devices")
     t0 = datetime.now(UTC) - timedelta(days=3)
     forms = []
@@ -85,31 +87,55 @@ def measure(folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
         paced = one_form(
             running, plan, Form.PACKED, int(half * plan.paced_seconds), rows_per_s=half, t0=t0 + timedelta(hours=48)
         )
-        disk = disk_of(running.dsn)
+        log_bytes = log_bytes_per_reading(running.dsn)
+        say("the same packed with four signals a sample")
+        four_t0 = t0 - timedelta(days=7)
+        four_plan = replace(plan, county=replace(plan.county, signals=4, samples=5))
+        packed_four = one_form(running, four_plan, Form.PACKED, plan.packed_four_signals, rows_per_s=0, t0=four_t0)
+        say("the indexes of all days packed, as of days that are closed")
+        between = t0 - timedelta(days=2)
+        (two, four), packing = disk_of(
+            running.dsn,
+            [
+                Days(begin=between, end=datetime.now(UTC) + timedelta(days=2), signals=2),
+                Days(begin=four_t0 - timedelta(days=2), end=between, signals=4),
+            ],
+        )
         ingest_rss = figures(running.supervisor.pid("ingest")).rss_bytes_max
     packed, _, single = forms
     ratio = round(single["cpu_us_per_reading"] / packed["cpu_us_per_reading"], 1)
     return {
         "forms": [{**packed, "age_p50_ms": paced["age_p50_ms"], "age_p99_ms": paced["age_p99_ms"]}, *forms[1:]],
         "paced": paced,
-        **disk,
+        "packed_four_signals": packed_four,
+        "samples": two.samples,
+        "bytes_per_sample_as_written": two.bytes_per_sample_as_written,
+        "bytes_per_sample": two.bytes_per_sample,
+        "intake_log_bytes_per_reading": log_bytes,
+        "packing": asdict(packing),
+        "disk": {"two_signals": asdict(two), "four_signals": asdict(four)},
         "ingest_rss_bytes_max": ingest_rss,
         "ratio_json_single_to_packed": ratio,
         "load_average": os.getloadavg(),
-        **verdict(
-            [
-                at_least("packed readings a second", READINGS_PER_S_MIN, packed["readings_per_s"]),
-                at_most("processor time of a packed reading, µs", CPU_US_MAX, packed["cpu_us_per_reading"]),
-                at_least("times dearer with one JSON reading a message", RATIO_MIN, ratio),
-                at_most("age at half the rate, p99, ms", AGE_P99_MS_MAX, paced["age_p99_ms"]),
-                at_most("bytes a sample of two signals with its index", BYTES_PER_SAMPLE_MAX, disk["bytes_per_sample"]),
-                *(
-                    exactly(f"readings stored, of those sent as {form['form']}", form["sent"], form["in_database"])
-                    for form in (*forms, paced)
-                ),
-            ]
-        ),
+        **_judged([*forms, paced, packed_four], ratio=ratio, bytes_per_sample=two.bytes_per_sample),
     }
+
+
+def _judged(runs: Sequence[dict[str, Any]], *, ratio: float, bytes_per_sample: float) -> dict[str, object]:
+    packed, _, _, paced, _ = runs
+    stored = [
+        exactly(f"readings stored, of those sent as {run['form']}", run["sent"], run["in_database"]) for run in runs
+    ]
+    return verdict(
+        [
+            at_least("packed readings a second", READINGS_PER_S_MIN, packed["readings_per_s"]),
+            at_most("processor time of a packed reading, µs", CPU_US_MAX, packed["cpu_us_per_reading"]),
+            at_least("times dearer with one JSON reading a message", RATIO_MIN, ratio),
+            at_most("age at half the rate, p99, ms", AGE_P99_MS_MAX, paced["age_p99_ms"]),
+            at_most("bytes a sample of two signals with its index, packed", BYTES_PER_SAMPLE_MAX, bytes_per_sample),
+            *stored,
+        ]
+    )
 
 
 def one_form(
@@ -160,22 +186,6 @@ def stored_readings(dsn: str) -> int:
         ).fetchone()
     assert row is not None
     return int(row[0])
-
-
-def disk_of(dsn: str) -> dict[str, float]:
-    """Say what a sample costs on the disk with its index, and the intake log apart."""
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        row = connection.execute(
-            "SELECT (SELECT count(*) FROM sample), hypertable_size('sample'), pg_total_relation_size('intake_log'),"
-            " (SELECT sum(octet_length(payload)) / 24 FROM intake_log)"
-        ).fetchone()
-    assert row is not None
-    samples, sample_bytes, log_bytes, logged = (int(number) for number in row)
-    return {
-        "samples": samples,
-        "bytes_per_sample": round(sample_bytes / samples, 1),
-        "intake_log_bytes_per_reading": round(log_bytes / logged, 1),
-    }
 
 
 @contextmanager

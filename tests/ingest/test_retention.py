@@ -1,6 +1,7 @@
 """What is let go of after its time, what is kept with an episode, and whom it waits for."""
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 from ingest import rollups
 from ingest.columnstore import COMMUNITY, compress, licence_of
 from ingest.retention import drop_rollups, drop_samples, forget_rejected, trim_log
-from tests.ingest.county import NOW, NOW_MS, OXIMETER, PULSE, SPO2, Home, put, rows_of
+from tests.ingest.county import NOW, NOW_MS, OXIMETER, PULSE, SPO2, Home, connect, put, rows_of
 from tests.ingest.rollup_oracle import expected, found
+from tests.ingest.service import wait_until
 
 DAY = timedelta(days=1)
 DAY_MS = 86_400_000
@@ -113,6 +115,21 @@ def test_a_day_that_somebody_reads_is_dropped_later_and_nothing_is_lost(kept: ps
     assert rows_of(kept, counts) == [(3, 0)]
     drop_all(kept, LATER)
     assert rows_of(kept, counts) == [(0, 3)]
+
+
+def test_what_is_stored_while_its_day_is_to_be_dropped_is_waited_for(kept: psycopg.Connection[Any]) -> None:
+    minutes_of_stream(kept, NOW, 3)
+    everybody_has_read(kept)
+    dsn = f"{kept.info.dsn} user={kept.info.user}"
+    with ThreadPoolExecutor(1) as threads, connect(dsn) as writer, psycopg.connect(dsn, autocommit=True) as dropper:
+        with writer.transaction():
+            minutes_of_stream(writer, NOW + timedelta(hours=1), 3)
+            dropping = threads.submit(drop_all, dropper, LATER)
+            waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = %s"
+            pid = [dropper.info.backend_pid]
+            wait_until(lambda: kept.execute(waits, pid).fetchone() == (1,), "it waits for the writer")
+        assert dropping.result() == ["waits for alerting, which has not read what came at 2026-03-01 13:03"]
+    assert rows_of(kept, "SELECT count(*) FROM sample") == [(6,)]
 
 
 def test_roll_ups_go_after_their_own_time(kept: psycopg.Connection[Any]) -> None:
