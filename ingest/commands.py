@@ -8,11 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from care.sql import load_queries
-from ingest import rejected_commands
 from ingest.account import Why, missing, why_missing
 from ingest.command_line import database, errors_in_one_line, settings_or_exit
 from ingest.http import commands as token_commands
-from ingest.tending_status import JobStatus, standing
+from ingest.rejected import commands as rejected_commands
+from ingest.tend.status import JobStatus, standing
 
 app = typer.Typer(no_args_is_help=True, help="Take readings from the broker, or over HTTP, and store them.")
 app.add_typer(token_commands.app, name="token")
@@ -27,7 +27,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 @app.command()
 def run() -> None:
     """Run the service until SIGTERM or Ctrl-C."""
-    from ingest.app import run as run_service
+    from ingest.broker.app import run as run_service
 
     run_service(settings_or_exit())
 
@@ -71,7 +71,7 @@ def tend(
     """Do what is driven by time (roll-ups, retention) until SIGTERM; of several processes one works."""
     settings = settings_or_exit()
     if not status:
-        from ingest.tend_app import run as run_tending
+        from ingest.tend.app import run as run_tending
 
         return run_tending(settings)
     with errors_in_one_line():

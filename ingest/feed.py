@@ -85,7 +85,7 @@ def quality_word(rows: Rows) -> NDArray[np.uint8]:
 def pivot(rows: Rows) -> Rows:
     """Gather feed rows into wide samples of SAMPLE_DTYPE, by patient, instant and device.
 
-    A signal may stand once per sample (`ingest.identity` has sorted repeats out); of several modes the first counts.
+    A signal may stand once per sample (`ingest.judging.identity` sorts repeats out); of several modes the first counts.
     """
     return pivot_index(rows, order_by(*(rows[name] for name in PLACE)))[0]
 

@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse
 from dashboards import accounts
 from dashboards.web import SignedIn, Visit
 from dashboards.words import Language
-from ingest.rejection import EXPLANATION, Rejection
+from ingest.judging.rejection import EXPLANATION, Rejection
 
 router = APIRouter()
 

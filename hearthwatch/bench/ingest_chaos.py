@@ -21,7 +21,7 @@ from hearthwatch.bench.ingest import Centre, centre
 from hearthwatch.bench.publisher import Plan as PublisherPlan
 from hearthwatch.bench.publisher import planned
 from hearthwatch.services.process import tied_to_parent
-from ingest.decode import gather, read_packed
+from ingest.judging.decode import gather, read_packed
 
 Say = Callable[[str], None]
 

@@ -19,8 +19,8 @@ from hearthwatch.bench.ingest import Centre, centre
 from hearthwatch.bench.process_figures import figures
 from hearthwatch.bench.publisher import Plan as PublisherPlan
 from hearthwatch.services.process import tied_to_parent
-from ingest import rollups
-from ingest.tending import connect
+from ingest.tend import rollups
+from ingest.tend.tending import connect
 
 DEVICES = 8
 EVERY_S = 5

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 
-from ingest.packing import Packing
-from ingest.tending import Connection, connect
+from ingest.tend.packing import Packing
+from ingest.tend.tending import Connection, connect
 
 KEPT = timedelta(days=90)
 _SIZE = b"""

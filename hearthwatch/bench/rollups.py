@@ -18,11 +18,11 @@ from hearthwatch.bench.process_figures import family_cpu_s
 from hearthwatch.migrations import migrate
 from hearthwatch.services.databases import best_database
 from hearthwatch.services.supervisor import Supervisor
-from ingest import rollups
 from ingest.feed import ABSENT, FEED_DTYPE, SAMPLE_DTYPE, Rows, payloads
-from ingest.refusals import instant
-from ingest.staging import samples_stream
-from ingest.tending import Connection, connect
+from ingest.judging.refusals import instant
+from ingest.store.staging import samples_stream
+from ingest.tend import rollups
+from ingest.tend.tending import Connection, connect
 from ingest.turn import Turn
 from vitals.reading import NO_VALUE
 

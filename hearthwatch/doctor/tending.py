@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from ingest.tending_status import JobStatus, standing
+from ingest.tend.status import JobStatus, standing
 from vitals.finding import Finding, Words, broken, fine, warning
 
 CHECK = "time-driven work"

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.feed import Rows
-from ingest.refusals import Refusal
-from ingest.rejection import EXPLANATION, ROW_REJECTIONS, Rejection
-from ingest.screening import QUARANTINED, REPEATED, TAKEN, Incoming
+from ingest.judging.refusals import Refusal
+from ingest.judging.rejection import EXPLANATION, ROW_REJECTIONS, Rejection
+from ingest.judging.screening import QUARANTINED, REPEATED, TAKEN, Incoming
 
 _TAKEN_BEFORE = 252
 _NO_SLOT = -1

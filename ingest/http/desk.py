@@ -13,21 +13,20 @@ from typing import TypeVar
 
 import structlog
 
-from ingest.database import Database, Manner
-from ingest.decode import Refused, read_json
 from ingest.http import token_book
 from ingest.http.answers import Answer, answer_of
 from ingest.http.inflating import BadGzip, InflatesTooFar, inflate
 from ingest.http.metrics import HttpMetrics
 from ingest.http.problems import Problem, RequestRefused, UnreadableDocument
 from ingest.http.token_form import fingerprint
-from ingest.intake import COLLISIONS_MAX_ALONE, RETRY_S_FIRST, RETRY_S_MAX
-from ingest.letters import quarantined, unread
-from ingest.registry import Registry
-from ingest.samples import Way
-from ingest.screening import Incoming
-from ingest.storing import Batch, Connection, Stored, quarantine, store
-from ingest.trouble import ADVICE, Trouble, trouble_of
+from ingest.judging.decode import Refused, read_json
+from ingest.judging.letters import quarantined, unread
+from ingest.judging.screening import Incoming
+from ingest.store.database import Database, Manner
+from ingest.store.registry import Registry
+from ingest.store.samples import Way
+from ingest.store.storing import Batch, Connection, Stored, quarantine, store
+from ingest.store.trouble import ADVICE, COLLISIONS_MAX_ALONE, RETRY_S_FIRST, RETRY_S_MAX, Trouble, trouble_of
 from vitals.wire_json import PAYLOAD_BYTES_MAX
 
 DATABASE_RETRY_S = 10

@@ -2,7 +2,7 @@
 
 from prometheus_client import Counter
 
-from ingest.metrics import Metrics
+from ingest.store.metrics import Metrics
 
 
 class HttpMetrics(Metrics):

@@ -12,15 +12,15 @@ from types import MappingProxyType
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ingest.decode import Refused
-from ingest.rejection import EXPLANATION, Rejection
+from ingest.judging.decode import Refused
+from ingest.judging.rejection import EXPLANATION, Rejection
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:problem-type:hearthwatch:"
 
 
 class Problem(StrEnum):
-    """A problem that is no fault of the JSON document itself; those have the names of `ingest.rejection`."""
+    """A problem that is no fault of the JSON document itself; those have the names of `ingest.judging.rejection`."""
 
     BAD_GATEWAY_ID = "bad_gateway_id"
     BAD_GZIP = "bad_gzip"
@@ -174,7 +174,7 @@ class RequestRefused(NotTaken):
 
 
 class UnreadableDocument(NotTaken):
-    """The JSON document can not be read: its reason in `ingest.rejection` is the problem's name."""
+    """The JSON document can not be read: its reason in `ingest.judging.rejection` is the problem's name."""
 
     def __init__(self, refused: Refused) -> None:
         too_large = refused.reason is Rejection.OVERSIZED

@@ -6,9 +6,9 @@ import time
 import psycopg
 
 from care.sql import load_queries
-from ingest.database import Database, Manner
-from ingest.storing import Connection
-from ingest.trouble import Trouble, trouble_of
+from ingest.store.database import Database, Manner
+from ingest.store.storing import Connection
+from ingest.store.trouble import Trouble, trouble_of
 
 FRESH_S = 1.0
 """So long a finding is told again without looking: many askers cost the database one look a second."""

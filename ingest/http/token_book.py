@@ -9,7 +9,7 @@ from psycopg.rows import class_row, tuple_row
 
 from care.sql import load_queries
 from ingest.http.token_form import TOKEN_BYTES, fingerprint, written
-from ingest.storing import Connection
+from ingest.store.storing import Connection
 
 _QUERIES = load_queries("ingest")
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from ingest.retention import drop_samples, trim_log
+from ingest.tend.retention import drop_samples, trim_log
 from tests.alerting.ward import T0, Ward
 
 WELL, CRITICAL = [9700], [8400]

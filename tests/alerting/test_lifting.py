@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from ingest.lift_waiting import LiftWaiting
+from ingest.rejected.lift_waiting import LiftWaiting
 from tests.alerting.ward import T0, Ward
 from tests.ingest.county import SPO2, Home, connect, put, refused
 

@@ -9,7 +9,7 @@ from alerting.desk import Connection, Desk, connect
 from alerting.escalation import tick
 from alerting.judging import Judge
 from alerting.sweep import sweep
-from ingest.registry import Registry
+from ingest.store.registry import Registry
 from tests.alerting.streams import profile
 from tests.ingest.county import SPO2, TEMPERATURE, Home, put
 from tests.ingest.county import connect as ingest_connect

@@ -6,9 +6,9 @@ from typing import Any
 
 import psycopg
 
-from ingest.registry import Registry
-from ingest.status import read_status
-from ingest.storing import Batch, prepare, store
+from ingest.judging.status import read_status
+from ingest.store.registry import Registry
+from ingest.store.storing import Batch, prepare, store
 
 HOME, WARD, AWAY, NEW, ELSEWHERE = "home-12", "ward-2", "home-31", "home-40", "liuhe-8"
 GATEWAYS = (

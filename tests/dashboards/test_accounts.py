@@ -8,9 +8,9 @@ import psycopg
 import pytest
 from playwright.sync_api import Page, expect
 
-from ingest.adding_up import add_up
-from ingest.storing import prepare
-from ingest.tending_metrics import TendingMetrics
+from ingest.store.storing import prepare
+from ingest.tend.adding_up import add_up
+from ingest.tend.metrics import TendingMetrics
 from tests.dashboards import homes
 from tests.dashboards.conftest import PHONE, Console, OpenPage, enter
 from tests.dashboards.homes import AWAY, ELSEWHERE, HOME, WARD, WORN

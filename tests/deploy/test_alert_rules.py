@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from ingest.http.metrics import HttpMetrics
-from ingest.metrics import Metrics
-from ingest.tending_metrics import TendingMetrics
+from ingest.store.metrics import Metrics
+from ingest.tend.metrics import TendingMetrics
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCUMENT = yaml.safe_load((REPOSITORY / "deploy/prometheus/hearthwatch.rules.yaml").read_text())

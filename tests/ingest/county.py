@@ -8,12 +8,12 @@ from typing import Any
 
 import psycopg
 
-from ingest.decode import Refused, read_json, read_packed
-from ingest.refusals import Refusal
-from ingest.registry import Registry
-from ingest.rejection import Rejection
-from ingest.screening import Incoming
-from ingest.storing import Batch, Stored, prepare, store
+from ingest.judging.decode import Refused, read_json, read_packed
+from ingest.judging.refusals import Refusal
+from ingest.judging.rejection import Rejection
+from ingest.judging.screening import Incoming
+from ingest.store.registry import Registry
+from ingest.store.storing import Batch, Stored, prepare, store
 from vitals.signals import SIGNALS, Signal
 from vitals.wire import DeviceEntry, Header, Row, pack
 

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest.decode import Refused, gather, read_json, read_packed
-from ingest.letters import read_letter
-from ingest.refusals import REFUSED_DTYPE, Refusal
-from ingest.registry import Registry
-from ingest.rejection import EXPLANATION, Rejection
-from ingest.storing import Batch, store
+from ingest.judging.decode import Refused, gather, read_json, read_packed
+from ingest.judging.letters import read_letter
+from ingest.judging.refusals import REFUSED_DTYPE, Refusal
+from ingest.judging.rejection import EXPLANATION, Rejection
+from ingest.store.registry import Registry
+from ingest.store.storing import Batch, store
 from tests.ingest.county import (
     LENT,
     LENT_AT,

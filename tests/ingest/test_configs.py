@@ -19,7 +19,7 @@ from care.claiming import claim, release
 from care.claims import ClaimWish
 from care.registry import DeviceKind
 from hearthwatch.services.mosquitto import Mosquitto
-from ingest.config_document import GatewayClaims, config_document
+from ingest.broker.config_document import GatewayClaims, config_document
 from tests.ingest.county import OXIMETER, REGISTRY, SPO2, THERMOMETER, Home, connect
 from tests.ingest.service import Publisher, Service, wait_until
 from tests.ingest.test_intake import now_ms

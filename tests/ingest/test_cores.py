@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from psycopg import errors
 
 from ingest.account import count, literal, merged, missing, outside, parsed
-from ingest.bindings import NOBODY, Binding, Bindings
 from ingest.feed import FEED_DTYPE
-from ingest.identity import Outcome, settle_batch
-from ingest.latest import newest_of
+from ingest.judging.bindings import NOBODY, Binding, Bindings
+from ingest.judging.identity import Outcome, settle_batch
 from ingest.ordering import order_by
-from ingest.trouble import ADVICE, Trouble, trouble_of
+from ingest.store.latest import newest_of
+from ingest.store.trouble import ADVICE, Trouble, trouble_of
 
 NUMBERS = st.lists(st.integers(0, 60), max_size=60)
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from hearthwatch.services.mosquitto import Mosquitto
-from ingest.rejection import ROW_REJECTIONS, Rejection
+from ingest.judging.rejection import ROW_REJECTIONS, Rejection
 from tests.ingest.county import connect, rows_of
 from tests.ingest.fates import Fate, fates, settle
 from tests.ingest.http.server import HttpService, Phone, make_token

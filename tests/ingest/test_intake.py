@@ -14,8 +14,8 @@ import pytest
 
 from hearthwatch.migrations import migrate
 from hearthwatch.services.mosquitto import Mosquitto
-from ingest.database import Database
 from ingest.settings import IngestSettings
+from ingest.store.database import Database
 from tests.ingest.county import OXIMETER, PULSE, REGISTRY, SPO2, UNBOUND, Home, connect, put, rows_of
 from tests.ingest.service import Publisher, Service, wait_until
 from vitals.setting_names import UnknownSetting

@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from ingest.commands import app
-from ingest.decode import read_packed
 from ingest.feed import from_payload
-from ingest.letters import quarantined
-from ingest.lift_waiting import LOOK_AGAIN, LiftWaiting
-from ingest.lifting import Lifter, Verdict
-from ingest.refusals import instant
-from ingest.rejection import Rejection
-from ingest.screening import Incoming
-from ingest.storing import quarantine
+from ingest.judging.decode import read_packed
+from ingest.judging.letters import quarantined
+from ingest.judging.refusals import instant
+from ingest.judging.rejection import Rejection
+from ingest.judging.screening import Incoming
+from ingest.rejected.lift_waiting import LOOK_AGAIN, LiftWaiting
+from ingest.rejected.lifting import Lifter, Verdict
+from ingest.store.storing import quarantine
 from tests.ingest.county import LENT, NOW, NOW_MS, PULSE, SPO2, UNBOUND, Home, connect, put, refused, rows_of
 from vitals.quality import Reason
 

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from ingest.account import Why, why_missing
-from ingest.adding_up import add_up
 from ingest.commands import app
-from ingest.registry import Registry
-from ingest.status import OutboxWord, read_status
-from ingest.storing import Batch, store
-from ingest.tending_metrics import TendingMetrics
+from ingest.judging.status import OutboxWord, read_status
+from ingest.store.registry import Registry
+from ingest.store.storing import Batch, store
+from ingest.tend.adding_up import add_up
+from ingest.tend.metrics import TendingMetrics
 from tests.ingest.county import LENT, NOW, NOW_MS, SPO2, UNBOUND, Home, put, rows_of
 
 ID = "00112233-4455-6677-8899-aabbccddeeff"

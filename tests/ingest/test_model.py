@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ingest.feed import from_payload
-from ingest.registry import Registry
-from ingest.rejection import Rejection
+from ingest.judging.rejection import Rejection
+from ingest.store.registry import Registry
 from tests.ingest.county import NOW_MS, OXIMETER, PULSE, SPO2, Home, put, rows_of
 from vitals.reading import NO_VALUE
 

@@ -8,13 +8,13 @@ from typing import Any
 import psycopg
 
 from hearthwatch.services.mosquitto import Mosquitto
-from ingest.decode import read_json, read_packed
-from ingest.letters import quarantined
-from ingest.refusals import PAYLOAD_BYTES_MAX
-from ingest.registry import Registry
-from ingest.rejection import Rejection
-from ingest.screening import Incoming
-from ingest.storing import Batch, quarantine, store
+from ingest.judging.decode import read_json, read_packed
+from ingest.judging.letters import quarantined
+from ingest.judging.refusals import PAYLOAD_BYTES_MAX
+from ingest.judging.rejection import Rejection
+from ingest.judging.screening import Incoming
+from ingest.store.registry import Registry
+from ingest.store.storing import Batch, quarantine, store
 from tests.ingest.county import LENT, NOW_MS, OXIMETER, REGISTRY, SPO2, Home, connect, put, refused, rows_of
 from tests.ingest.service import Publisher, Service, wait_until
 from tests.ingest.test_bad_input import twin

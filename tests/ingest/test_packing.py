@@ -12,11 +12,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from ingest.looseness import INDEX_BYTES_MIN, PACKED_BYTES_PER_ROW, Piece, closed, loose, uncounted
-from ingest.packing import NoRoom, Packing
-from ingest.retention import drop_samples
-from ingest.tending import connect
-from ingest.tending_status import standing
+from ingest.tend.looseness import INDEX_BYTES_MIN, PACKED_BYTES_PER_ROW, Piece, closed, loose, uncounted
+from ingest.tend.packing import NoRoom, Packing
+from ingest.tend.retention import drop_samples
+from ingest.tend.status import standing
+from ingest.tend.tending import connect
 from ingest.turn import Turn
 from tests.ingest.county import NOW, REGISTRY, SPO2, Home, put, rows_of
 from tests.ingest.county import connect as connect_writer

@@ -8,9 +8,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from ingest import rollups
-from ingest.columnstore import COMMUNITY, compress, licence_of
-from ingest.retention import drop_rollups, drop_samples, forget_rejected, trim_log
+from ingest.tend import rollups
+from ingest.tend.columnstore import COMMUNITY, compress, licence_of
+from ingest.tend.retention import drop_rollups, drop_samples, forget_rejected, trim_log
 from tests.ingest.county import NOW, NOW_MS, OXIMETER, PULSE, SPO2, Home, connect, put, rows_of
 from tests.ingest.rollup_oracle import expected, found
 from tests.ingest.service import wait_until

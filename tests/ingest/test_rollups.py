@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from hearthwatch.services.process import tied_to_parent
-from ingest import rollups
-from ingest.registry import Registry
+from ingest.store.registry import Registry
+from ingest.tend import rollups
 from tests.ingest.county import (
     LENT,
     NOW,
@@ -241,8 +241,8 @@ def test_nothing_moves_where_the_transaction_fails(rolled: psycopg.Connection[An
 ROLLER = """
 import sys
 from datetime import UTC, datetime
-from ingest import rollups
-from ingest.tending import connect
+from ingest.tend import rollups
+from ingest.tend.tending import connect
 connection = connect(sys.argv[1])
 rollups.prepare(connection)
 print("ready", flush=True)

@@ -8,9 +8,9 @@ import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ingest.bindings import Binding, Bindings
-from ingest.decode import PACKED_DTYPE, Decoded, gather
-from ingest.screening import SCREENED_DTYPE, TAKEN, Incoming, screen
+from ingest.judging.bindings import Binding, Bindings
+from ingest.judging.decode import PACKED_DTYPE, Decoded, gather
+from ingest.judging.screening import SCREENED_DTYPE, TAKEN, Incoming, screen
 from vitals.wire import DeviceEntry, Header
 
 NOW_MS = 1_772_366_400_000

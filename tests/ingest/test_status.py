@@ -6,9 +6,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from ingest.registry import Registry
-from ingest.status import read_status
-from ingest.storing import Batch, store
+from ingest.judging.status import read_status
+from ingest.store.registry import Registry
+from ingest.store.storing import Batch, store
 from tests.ingest.county import GATEWAY, NOW_MS
 
 ONLINE, LATER, OFFLINE = b'{"state":"online","n":1}', b'{"state":"online","n":2}', b'{"state":"offline"}'

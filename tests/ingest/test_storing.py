@@ -7,8 +7,8 @@ import psycopg
 import pytest
 
 from ingest.feed import from_payload
-from ingest.registry import Registry
-from ingest.rejection import Rejection
+from ingest.judging.rejection import Rejection
+from ingest.store.registry import Registry
 from tests.ingest.county import (
     LENT,
     NOW,

@@ -18,10 +18,10 @@ from hearthwatch.doctor.tending import tending
 from hearthwatch.services.ports import free_port
 from hearthwatch.services.process import tied_to_parent
 from ingest.commands import app
-from ingest.due import RETRY_MOST_S, Schedule, retry_after_s
 from ingest.settings import IngestSettings
-from ingest.tend_app import jobs
-from ingest.tending_metrics import TendingMetrics
+from ingest.tend.app import jobs
+from ingest.tend.due import RETRY_MOST_S, Schedule, retry_after_s
+from ingest.tend.metrics import TendingMetrics
 from tests.ingest.county import NOW_MS, REGISTRY, SPO2, UNBOUND, Home, connect, put, rows_of
 from tests.ingest.rollup_oracle import expected, found
 from tests.ingest.service import metrics_of, wait_until

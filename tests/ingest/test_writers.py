@@ -7,8 +7,8 @@ from typing import Any
 import psycopg
 
 from ingest.feed import from_payload
-from ingest.registry import Registry
-from ingest.trouble import Trouble, trouble_of
+from ingest.store.registry import Registry
+from ingest.store.trouble import Trouble, trouble_of
 from tests.ingest.county import (
     LENT,
     OXIMETER,

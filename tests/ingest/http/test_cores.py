@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.decode import Refused, read_json
 from ingest.http import document
 from ingest.http.answers import STATUS, Answer, Fate, Outcome, Standing, answer_of, status_of
 from ingest.http.inflating import BadGzip, InflatesTooFar, inflate
 from ingest.http.pace import Pace
 from ingest.http.problems import Problem, RequestRefused, UnreadableDocument
 from ingest.http.token_form import TOKEN_BYTES, bearer, fingerprint, written
-from ingest.rejection import ROW_REJECTIONS, Rejection
-from ingest.screening import QUARANTINED, REPEATED, SCREENED_DTYPE, TAKEN, Incoming
+from ingest.judging.decode import Refused, read_json
+from ingest.judging.rejection import ROW_REJECTIONS, Rejection
+from ingest.judging.screening import QUARANTINED, REPEATED, SCREENED_DTYPE, TAKEN, Incoming
 from vitals.wire_json import JsonFault, JsonWireError, pack_json, unpack_json
 
 TAKEN_BEFORE = -1

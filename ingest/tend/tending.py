@@ -17,9 +17,10 @@ import psycopg
 import structlog
 
 from care.sql import load_queries
-from ingest import rollups, storing
-from ingest.due import Schedule
-from ingest.tending_metrics import TendingMetrics
+from ingest.store import storing
+from ingest.tend import rollups
+from ingest.tend.due import Schedule
+from ingest.tend.metrics import TendingMetrics
 from ingest.turn import Turn
 
 STANDBY_S = 5.0

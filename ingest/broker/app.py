@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 import structlog
 
-from ingest.configs import Configs
-from ingest.database import Database
-from ingest.intake import Intake, Limits
-from ingest.mailbox import BrokerAddress, Mailbox
-from ingest.metrics import Metrics
-from ingest.pages import serve_pages
+from ingest.broker.configs import Configs
+from ingest.broker.intake import Intake, Limits
+from ingest.broker.mailbox import BrokerAddress, Mailbox
+from ingest.broker.pages import serve_pages
 from ingest.settings import IngestSettings
+from ingest.store.database import Database
+from ingest.store.metrics import Metrics
 from vitals.clock import ClinicalClock
 from vitals.reading import scaled
 from vitals.signals import Signal

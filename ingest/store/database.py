@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import psycopg
 
-from ingest.storing import Connection, prepare
+from ingest.store.storing import Connection, prepare
 
 STATEMENT_S_MAX = 60
 CONNECT_S_MAX = 5

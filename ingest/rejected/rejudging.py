@@ -9,12 +9,12 @@ from uuid import UUID
 
 import numpy as np
 
-from ingest.bindings import Bindings
-from ingest.decode import PACKED_DTYPE, READING_DTYPE, Decoded
 from ingest.feed import Rows
-from ingest.refusals import MOVED, REFUSED_DTYPE, SYNCHRONISED
-from ingest.rejection import Rejection
-from ingest.screening import DAY_MS, TAKEN, Incoming, rejection_code, screen
+from ingest.judging.bindings import Bindings
+from ingest.judging.decode import PACKED_DTYPE, READING_DTYPE, Decoded
+from ingest.judging.refusals import MOVED, REFUSED_DTYPE, SYNCHRONISED
+from ingest.judging.rejection import Rejection
+from ingest.judging.screening import DAY_MS, TAKEN, Incoming, rejection_code, screen
 from vitals.quality import Reason
 from vitals.wire import DeviceEntry, Header
 

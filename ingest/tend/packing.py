@@ -1,6 +1,6 @@
 """Rebuilds the index of closed days of `sample` while readers and writers go on (REINDEX CONCURRENTLY).
 
-Whether a day needs it is measured (ingest/looseness.py), so nothing has to be remembered of a rebuild that was cut off;
+Whether a day needs it is measured (ingest/tend/looseness.py): nothing need be remembered of a rebuild that was cut off;
 what it left behind is dropped at the next turn.
 """
 
@@ -13,7 +13,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from care.sql import load_queries
-from ingest.looseness import Piece, closed, loose, uncounted
+from ingest.tend.looseness import Piece, closed, loose, uncounted
 from ingest.turn import Turn
 
 OPEN_S_MAX = 60

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.feed import Rows
-from ingest.rejection import Rejection
+from ingest.judging.rejection import Rejection
 from vitals.reading import NO_VALUE
 from vitals.signals import SIGNALS, Signal
 from vitals.wire import Header, WireError, unpack

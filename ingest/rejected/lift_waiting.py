@@ -6,8 +6,8 @@ from typing import Any
 import psycopg
 
 from care.sql import load_queries
-from ingest.lifting import Lifter
-from ingest.rejection import Rejection
+from ingest.judging.rejection import Rejection
+from ingest.rejected.lifting import Lifter
 from ingest.turn import Turn
 
 READINGS_MAX = 50_000

@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 
 from care.sql import load_queries
-from ingest.tending_metrics import TendingMetrics
+from ingest.tend.metrics import TendingMetrics
 from ingest.turn import Turn
 
 Connection = psycopg.Connection[Any]

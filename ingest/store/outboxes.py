@@ -20,7 +20,7 @@ from care.sql import load_queries
 from ingest import account
 from ingest.account import Range
 from ingest.feed import Rows
-from ingest.screening import Incoming
+from ingest.judging.screening import Incoming
 
 _QUERIES = load_queries("ingest")
 _Account = tuple[UUID, str]

@@ -14,10 +14,10 @@ from psycopg.rows import dict_row
 
 from care.sql import load_queries
 from ingest.command_line import database, errors_in_one_line, settings_or_exit
-from ingest.lift_waiting import ROWS_MAX, bounded
-from ingest.lifting import Lifter, Verdict
-from ingest.rejection import EXPLANATION, Rejection
-from ingest.storing import prepare
+from ingest.judging.rejection import EXPLANATION, Rejection
+from ingest.rejected.lift_waiting import ROWS_MAX, bounded
+from ingest.rejected.lifting import Lifter, Verdict
+from ingest.store.storing import prepare
 from vitals.clock import ClinicalClock
 
 _QUERIES = load_queries("ingest", "rejected.sql")

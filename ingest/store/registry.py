@@ -5,7 +5,7 @@ from typing import Any
 import psycopg
 
 from care.sql import load_queries
-from ingest.bindings import Binding, Bindings
+from ingest.judging.bindings import Binding, Bindings
 
 _QUERIES = load_queries("ingest")
 

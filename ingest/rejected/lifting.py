@@ -16,18 +16,19 @@ import structlog
 from psycopg.rows import dict_row
 
 from care.sql import load_queries
-from ingest import account, outboxes
-from ingest.decode import gather
+from ingest import account
 from ingest.feed import Rows
-from ingest.letters import reread
-from ingest.refusals import Refusal, instant, refusals_of
-from ingest.registry import Registry
-from ingest.rejection import ROW_REJECTIONS, Rejection
-from ingest.rejudging import Lying, as_message, judge_again, refuse_too_old, rows_of
-from ingest.samples import Way
-from ingest.screening import REPEATED, TAKEN, Incoming, screen
-from ingest.storing import Connection, append_to_log, keep, put_aside
-from ingest.trouble import Trouble, trouble_of
+from ingest.judging.decode import gather
+from ingest.judging.letters import reread
+from ingest.judging.refusals import Refusal, instant, refusals_of
+from ingest.judging.rejection import ROW_REJECTIONS, Rejection
+from ingest.judging.screening import REPEATED, TAKEN, Incoming, screen
+from ingest.rejected.rejudging import Lying, as_message, judge_again, refuse_too_old, rows_of
+from ingest.store import outboxes
+from ingest.store.registry import Registry
+from ingest.store.samples import Way
+from ingest.store.storing import Connection, append_to_log, keep, put_aside
+from ingest.store.trouble import Trouble, trouble_of
 
 COLLISIONS_MAX = 5
 _QUERIES = load_queries("ingest", "rejected.sql")
@@ -94,7 +95,7 @@ class Lifter:
                     connection.execute(_QUERIES["one_at_a_time"])
                     found: list[Verdict] = lift(connection, ids, now_ms)
                 return found
-            except Exception as error:  # what it means is in ingest/trouble.py; nothing was kept
+            except Exception as error:  # what it means is in ingest/store/trouble.py; nothing was kept
                 trouble = trouble_of(error)
                 collisions += 1
                 if trouble is Trouble.COLLISION and collisions < COLLISIONS_MAX:

@@ -16,25 +16,30 @@ from uuid import UUID
 import structlog
 
 from ingest.account import Range, merged
-from ingest.database import Database
-from ingest.decode import is_urgent
-from ingest.letters import Letter, quarantined, read_letter
-from ingest.mailbox import Delivery, Mailbox
-from ingest.metrics import Metrics
-from ingest.refusals import Refusal
-from ingest.registry import Registry
-from ingest.samples import Way
-from ingest.screening import Incoming
-from ingest.status import Status
-from ingest.storing import Batch, Connection, Stored, quarantine, store
-from ingest.trouble import ADVICE, Trouble, trouble_of
+from ingest.broker.mailbox import Delivery, Mailbox
+from ingest.judging.decode import is_urgent
+from ingest.judging.letters import Letter, quarantined, read_letter
+from ingest.judging.refusals import Refusal
+from ingest.judging.screening import Incoming
+from ingest.judging.status import Status
+from ingest.store.database import Database
+from ingest.store.metrics import Metrics
+from ingest.store.registry import Registry
+from ingest.store.samples import Way
+from ingest.store.storing import Batch, Connection, Stored, quarantine, store
+from ingest.store.trouble import (
+    ADVICE,
+    COLLISIONS_MAX,
+    COLLISIONS_MAX_ALONE,
+    RETRY_S_FIRST,
+    RETRY_S_MAX,
+    Trouble,
+    trouble_of,
+)
 from vitals.topics import Leaf, topic
 
 IDLE_S = 0.5
-RETRY_S_FIRST, RETRY_S_MAX = 0.05, 5.0
 COMPLAIN_EVERY_S = 30.0
-COLLISIONS_MAX, COLLISIONS_MAX_ALONE = 3, 8
-"""So many collisions (or statement timeouts) in a row are waited out: of a batch, and of one message (some 6 s)."""
 
 log = structlog.get_logger(__name__)
 _Result = TypeVar("_Result")

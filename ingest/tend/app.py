@@ -9,15 +9,15 @@ from functools import partial
 
 from prometheus_client import start_http_server
 
-from ingest.adding_up import add_up
-from ingest.columnstore import compress
-from ingest.lift_waiting import LiftWaiting
-from ingest.packing import Packing
-from ingest.retention import drop_rollups, drop_samples, forget_rejected, trim_log
-from ingest.rollups import roll_hours, roll_minutes
+from ingest.rejected.lift_waiting import LiftWaiting
 from ingest.settings import IngestSettings
-from ingest.tending import Job, Lane, Tender
-from ingest.tending_metrics import TendingMetrics
+from ingest.tend.adding_up import add_up
+from ingest.tend.columnstore import compress
+from ingest.tend.metrics import TendingMetrics
+from ingest.tend.packing import Packing
+from ingest.tend.retention import drop_rollups, drop_samples, forget_rejected, trim_log
+from ingest.tend.rollups import roll_hours, roll_minutes
+from ingest.tend.tending import Job, Lane, Tender
 from vitals.clock import ClinicalClock
 
 INTERRUPT_EVERY_S = 1.0

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.copy_format import Column, copy_bytes, int2, int4, octets, timestamptz
 from ingest.feed import ABSENT, SAMPLE_DTYPE, Rows
-from ingest.latest import Newest
+from ingest.store.copy_format import Column, copy_bytes, int2, int4, octets, timestamptz
+from ingest.store.latest import Newest
 from vitals.reading import NO_VALUE
 from vitals.signals import SIGNAL_BY_CODE, SIGNAL_COUNT
 

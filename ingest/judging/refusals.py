@@ -10,8 +10,8 @@ import numpy as np
 
 from ingest.account import Range
 from ingest.feed import Rows
-from ingest.rejection import ROW_REJECTIONS, Rejection
-from ingest.screening import Incoming
+from ingest.judging.rejection import ROW_REJECTIONS, Rejection
+from ingest.judging.screening import Incoming
 
 PAYLOAD_BYTES_MAX = 256 * 1024
 """More of an oversized payload is not kept; `detail` says how large it was."""

@@ -7,8 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from ingest.account import Range, merged
-from ingest.decode import Refused
-from ingest.rejection import Rejection
+from ingest.judging.decode import Refused
+from ingest.judging.rejection import Rejection
 
 STATUS_BYTES_MAX = 64 * 1024
 _COUNT_MAX = 2**62

@@ -12,12 +12,12 @@ import structlog
 from psycopg.rows import class_row
 
 from care.sql import load_queries
-from ingest.config_document import GatewayClaims, config_document
-from ingest.database import Database
-from ingest.mailbox import Mailbox
-from ingest.metrics import Metrics
-from ingest.storing import Connection
-from ingest.trouble import ADVICE, Trouble, trouble_of
+from ingest.broker.config_document import GatewayClaims, config_document
+from ingest.broker.mailbox import Mailbox
+from ingest.store.database import Database
+from ingest.store.metrics import Metrics
+from ingest.store.storing import Connection
+from ingest.store.trouble import ADVICE, Trouble, trouble_of
 from vitals.topics import Leaf, TopicError, topic
 
 BURST_MAX = 200

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from care.sql import load_queries
 from ingest.feed import Rows, pivot_index
-from ingest.identity import Outcome, settle_batch, settle_stored
+from ingest.judging.identity import Outcome, settle_batch, settle_stored
+from ingest.judging.refusals import instant
+from ingest.judging.screening import DAY_MS
 from ingest.ordering import begins
-from ingest.refusals import instant
-from ingest.screening import DAY_MS
-from ingest.staging import Stream, fills_stream, samples_stream, stored_samples
+from ingest.store.staging import Stream, fills_stream, samples_stream, stored_samples
 
 _QUERIES = load_queries("ingest")
 _EPOCH = date(1970, 1, 1)
@@ -45,7 +45,7 @@ class Way:
 
 
 def store_samples(connection: psycopg.Connection[Any], rows: Rows, way: Way) -> NDArray[np.uint8]:
-    """Store screened rows (not empty) and say what became of each (ingest.identity.Outcome). Raises Raced."""
+    """Store screened rows (not empty) and say what became of each (ingest.judging.identity.Outcome). Raises Raced."""
     settled = settle_batch(rows)
     outcome, winner = settled.outcome, settled.winner
     kept = np.flatnonzero(outcome == Outcome.STORED)

@@ -14,11 +14,11 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.bindings import NOBODY, Bindings
-from ingest.decode import Decoded
 from ingest.feed import ABSENT, FEED_DTYPE, Rows, quality_word
+from ingest.judging.bindings import NOBODY, Bindings
+from ingest.judging.decode import Decoded
+from ingest.judging.rejection import ROW_REJECTIONS, Rejection
 from ingest.ordering import begins
-from ingest.rejection import ROW_REJECTIONS, Rejection
 from vitals.quality import Quality, Reason
 from vitals.reading import NO_VALUE, Acquisition
 from vitals.signals import SIGNALS
@@ -83,7 +83,7 @@ def screen(
     owners: Mapping[UUID, str],
     retention_days: int,
 ) -> Screened:
-    """Judge the readings gathered from these messages (ingest.decode.gather, or part of its rows).
+    """Judge the readings gathered from these messages (ingest.judging.decode.gather, or part of its rows).
 
     `owners` says which gateway each outbox belongs to. A message with nothing to decide reading by reading, as nearly
     all are, is judged as a whole; the outcome is the same.

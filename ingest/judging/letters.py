@@ -1,10 +1,10 @@
 """From a topic and a payload to something that can be stored: readings, a status, or a refusal with its reason."""
 
-from ingest.decode import Refused, read_json, read_packed
-from ingest.refusals import PAYLOAD_BYTES_MAX, Refusal
-from ingest.rejection import Rejection
-from ingest.screening import Incoming
-from ingest.status import Status, read_status
+from ingest.judging.decode import Refused, read_json, read_packed
+from ingest.judging.refusals import PAYLOAD_BYTES_MAX, Refusal
+from ingest.judging.rejection import Rejection
+from ingest.judging.screening import Incoming
+from ingest.judging.status import Status, read_status
 from vitals.topics import Leaf, TopicError, parse_topic
 
 Letter = Incoming | Status | Refusal

@@ -14,10 +14,10 @@ import numpy as np
 import psycopg
 
 from care.sql import load_queries
-from ingest.copy_format import copy_bytes, int4, timestamptz
 from ingest.feed import FEED_DTYPE, PARTITION_COUNT, Rows, from_payload
-from ingest.refusals import instant
-from ingest.spans import DAY_MS, HOLD_MS, HOUR_MS, Ints, Spans, signals_in, stale_spans
+from ingest.judging.refusals import instant
+from ingest.store.copy_format import copy_bytes, int4, timestamptz
+from ingest.tend.spans import DAY_MS, HOLD_MS, HOUR_MS, Ints, Spans, signals_in, stale_spans
 from ingest.turn import Turn
 from vitals.signals import SIGNALS, Signal
 

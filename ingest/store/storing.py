@@ -18,16 +18,12 @@ import psycopg
 
 from care.sql import load_queries
 from ingest import account
-from ingest.decode import gather
 from ingest.feed import Rows, payloads
-from ingest.identity import Outcome
-from ingest.latest import newest_of
-from ingest.outboxes import count_repeated, owners_of, take_fresh
-from ingest.refusals import Refusal, instant, refusals_of
-from ingest.registry import Registry
-from ingest.rejection import Rejection
-from ingest.samples import Way, store_samples
-from ingest.screening import (
+from ingest.judging.decode import gather
+from ingest.judging.identity import Outcome
+from ingest.judging.refusals import Refusal, instant, refusals_of
+from ingest.judging.rejection import Rejection
+from ingest.judging.screening import (
     QUARANTINED,
     REPEATED,
     SCREENED_DTYPE,
@@ -36,8 +32,12 @@ from ingest.screening import (
     rejection_code,
     screen,
 )
-from ingest.staging import latest_stream
-from ingest.status import Status
+from ingest.judging.status import Status
+from ingest.store.latest import newest_of
+from ingest.store.outboxes import count_repeated, owners_of, take_fresh
+from ingest.store.registry import Registry
+from ingest.store.samples import Way, store_samples
+from ingest.store.staging import latest_stream
 
 Connection = psycopg.Connection[Any]
 _QUERIES = load_queries("ingest")

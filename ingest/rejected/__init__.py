@@ -1,0 +1,1 @@
+"""What was put aside: looked at, and judged again once its cause is gone."""
