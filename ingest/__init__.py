@@ -1,1 +1,4 @@
-"""From an MQTT message to committed rows: intake, screening, storing, the intake log."""
+"""From a message to committed rows: `broker` and `http` take it, `judging` reads it, `store` keeps it.
+
+`rejected` holds what was not taken, `tend` does what time brings; `feed` is what other rooms read.
+"""

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import structlog
@@ -13,6 +14,7 @@ from ingest.broker.pages import serve_pages
 from ingest.settings import IngestSettings
 from ingest.store.database import Database
 from ingest.store.metrics import Metrics
+from ingest.store.readiness import Readiness
 from vitals.clock import ClinicalClock
 from vitals.reading import scaled
 from vitals.signals import Signal
@@ -67,7 +69,19 @@ def run(settings: IngestSettings) -> None:
     intake = build(settings, stopping, metrics)
     if settings.ingest_metrics_port:
         host, port = settings.ingest_metrics_host, settings.ingest_metrics_port
-        serve_pages(host, port, metrics.registry, trouble=lambda: metrics.trouble)
+        trouble = _looking(metrics, Readiness(settings.database_dsn))
+        metrics.look_when_asked(trouble)
+        serve_pages(host, port, metrics.registry, trouble=trouble)
     log.info("ingest starts", broker=f"{settings.broker_host}:{settings.broker_port}")
     intake.run()
     log.info("ingest has stopped")
+
+
+def _looking(metrics: Metrics, readiness: Readiness) -> Callable[[], str | None]:
+    """Name what is in the way of readings: as the last attempt to store had it, else as the database answers now."""
+
+    def trouble() -> str | None:
+        found = metrics.trouble or readiness.trouble()
+        return None if found is None else str(found)
+
+    return trouble

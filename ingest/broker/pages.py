@@ -20,10 +20,11 @@ def serve_pages(host: str, port: int, registry: CollectorRegistry, *, trouble: C
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/ready":
             why = trouble()
-            status = "200 OK" if why is None else "503 Service Unavailable"
-            return _json(start_response, status, {"ready": why is None, "trouble": why})
+            if why is None:
+                return _json(start_response, "200 OK", {"status": "ready"})
+            return _json(start_response, "503 Service Unavailable", {"status": "not ready", "trouble": why})
         if environ["PATH_INFO"] == "/healthz":
-            return _json(start_response, "200 OK", {"alive": True})
+            return _json(start_response, "200 OK", {"status": "alive"})
         page: Iterable[bytes] = metrics(environ, start_response)
         return page
 

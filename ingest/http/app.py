@@ -23,9 +23,9 @@ from ingest.http.desk import DATABASE_RETRY_S, TOLD, Desk
 from ingest.http.metrics import HttpMetrics
 from ingest.http.pace import Pace
 from ingest.http.problems import MEDIA_TYPE, NotTaken, Problem, ProblemDocument, RequestRefused
-from ingest.http.readiness import Readiness
 from ingest.http.reception import Bounds, Reception
 from ingest.settings import IngestSettings
+from ingest.store.readiness import Readiness
 from vitals.clock import ClinicalClock
 from vitals.topics import GATEWAY_ID
 

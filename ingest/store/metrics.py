@@ -1,5 +1,7 @@
 """What ingest counts, for Prometheus."""
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from ingest.judging.rejection import Rejection
@@ -89,6 +91,10 @@ class Metrics:
         """Say that readings arrive and can be stored, or what is in the way."""
         self.trouble = trouble
         self._ready.set(trouble is None)
+
+    def look_when_asked(self, trouble: Callable[[], str | None]) -> None:
+        """Let `ready` be found out whenever it is asked for: between two messages nothing is tried."""
+        self._ready.set_function(lambda: float(trouble() is None))
 
     def _step(self, name: str, says: str) -> Histogram:
         return Histogram(f"hearthwatch_ingest_{name}_seconds", says, buckets=STEP_BUCKETS_S, registry=self.registry)

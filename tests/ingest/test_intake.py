@@ -248,18 +248,25 @@ def test_database_and_broker_are_waited_for_and_their_deaths_survived(
     try:
         service.launch()
         wait_until(lambda: service.metrics() and service.said("the database can not be reached"), "it says so")
-        assert service.page("/ready") == (503, {"ready": False, "trouble": "unreachable"})
-        assert service.page("/healthz") == (200, {"alive": True})
+        assert service.page("/ready") == (503, {"status": "not ready", "trouble": "unreachable"})
+        assert service.page("/healthz") == (200, {"status": "alive"})
         server.start()
         wait_until(lambda: service.said("tables are missing or of another version: run"), "it says so")
         migrate(server.dsn())
         with psycopg.connect(server.dsn(), autocommit=True) as county:
             county.execute(REGISTRY)
         wait_until(lambda: service.said("the broker can not be reached"), "it says so")
-        wait_until(lambda: service.page("/ready")[1]["trouble"] == "no_broker", "it is not ready")
+        wait_until(lambda: service.page("/ready")[1].get("trouble") == "no_broker", "it is not ready")
         own_broker.start()
         wait_until(service.is_ready, "it is ready")
-        assert service.page("/ready") == (200, {"ready": True, "trouble": None})
+        assert service.page("/ready") == (200, {"status": "ready"})
+        server.kill()
+        wait_until(
+            lambda: service.page("/ready")[1].get("trouble") == "unreachable", "it is red though nothing is sent"
+        )
+        assert not service.is_ready()
+        server.start()
+        wait_until(service.is_ready, "it is ready again")
         with Publisher(own_broker, "gw-1") as gateway:
             begin = now_ms()
 
@@ -271,7 +278,9 @@ def test_database_and_broker_are_waited_for_and_their_deaths_survived(
             send(50)
             server.kill()
             send(50)
-            wait_until(lambda: service.page("/ready") == (503, {"ready": False, "trouble": "unreachable"}), "it waits")
+            wait_until(
+                lambda: service.page("/ready") == (503, {"status": "not ready", "trouble": "unreachable"}), "it waits"
+            )
             server.start()
             wait_until(lambda: gateway.unstored == 0, "the gateway was told after the database was back")
             send(50)
