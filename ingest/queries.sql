@@ -135,26 +135,25 @@ COPY staged_latest (patient_id, device_id, signal, acquisition, value, quality, 
     good_value, good_measured_at, good_received_at) FROM STDIN (FORMAT binary);
 
 -- name: upsert_latest
--- Bring `latest` up to date: the newest measured_at wins, for the newest word and for the newest good one apart.
+-- Bring `latest` up to date: the newest measured_at wins, for the newest word and for the newest good one apart. What
+-- stands there from the future, as a clock set wrong left it, yields: it would hide all that comes, and silence with it.
+-- {newer}, {good_newer}: ingest/store/storing.py.
 INSERT INTO latest AS l (patient_id, device_id, signal, acquisition, value, quality, reason, measured_at,
     received_at, good_value, good_measured_at, good_received_at, first_received_at)
 SELECT patient_id, device_id, signal, acquisition, value, quality, reason, measured_at,
     received_at, good_value, good_measured_at, good_received_at, received_at
   FROM staged_latest ORDER BY patient_id, signal, device_id
     ON CONFLICT (patient_id, signal, device_id) DO UPDATE SET
-    acquisition = CASE WHEN excluded.measured_at >= l.measured_at THEN excluded.acquisition ELSE l.acquisition END,
-    value       = CASE WHEN excluded.measured_at >= l.measured_at THEN excluded.value ELSE l.value END,
-    quality     = CASE WHEN excluded.measured_at >= l.measured_at THEN excluded.quality ELSE l.quality END,
-    reason      = CASE WHEN excluded.measured_at >= l.measured_at THEN excluded.reason ELSE l.reason END,
-    received_at = CASE WHEN excluded.measured_at >= l.measured_at THEN excluded.received_at ELSE l.received_at END,
-    measured_at = GREATEST(excluded.measured_at, l.measured_at),
-    good_value  = CASE WHEN excluded.good_measured_at >= COALESCE(l.good_measured_at, '-infinity')
-                       THEN excluded.good_value ELSE l.good_value END,
-    good_received_at = CASE WHEN excluded.good_measured_at >= COALESCE(l.good_measured_at, '-infinity')
-                       THEN excluded.good_received_at ELSE l.good_received_at END,
-    good_measured_at = GREATEST(excluded.good_measured_at, l.good_measured_at)
- WHERE excluded.measured_at >= l.measured_at
-    OR excluded.good_measured_at >= COALESCE(l.good_measured_at, '-infinity');
+    acquisition = CASE WHEN {newer} THEN excluded.acquisition ELSE l.acquisition END,
+    value       = CASE WHEN {newer} THEN excluded.value ELSE l.value END,
+    quality     = CASE WHEN {newer} THEN excluded.quality ELSE l.quality END,
+    reason      = CASE WHEN {newer} THEN excluded.reason ELSE l.reason END,
+    received_at = CASE WHEN {newer} THEN excluded.received_at ELSE l.received_at END,
+    measured_at = CASE WHEN {newer} THEN excluded.measured_at ELSE l.measured_at END,
+    good_value  = CASE WHEN {good_newer} THEN excluded.good_value ELSE l.good_value END,
+    good_received_at = CASE WHEN {good_newer} THEN excluded.good_received_at ELSE l.good_received_at END,
+    good_measured_at = CASE WHEN {good_newer} THEN excluded.good_measured_at ELSE l.good_measured_at END
+ WHERE {newer} OR {good_newer};
 
 -- name: copy_rejected
 -- Put aside what was not taken, with its reason.

@@ -117,7 +117,7 @@ class Intake:
         rows = 0
         while not self._stopping.is_set() and (left_s := ends_at - time.monotonic()) > 0:
             self._mailbox.pump(left_s)
-            for delivery in self._mailbox.fetch(self._limits.messages_max - len(received)):
+            while not _is_full(received, rows, self._limits) and (delivery := self._mailbox.fetch()) is not None:
                 if not received:
                     ends_at = time.monotonic() + self._limits.window_s
                 received.append(Received(delivery=delivery, letter=_read(delivery)))
@@ -125,7 +125,7 @@ class Intake:
                 letter = received[-1].letter
                 if isinstance(letter, Incoming) and is_urgent(letter.decoded, self._limits.urgent_spo2_below):
                     ends_at = 0.0
-            if len(received) >= self._limits.messages_max or rows >= self._limits.rows_max:
+            if _is_full(received, rows, self._limits):
                 break
         return received
 
@@ -230,6 +230,10 @@ class Intake:
 
 def _read(delivery: Delivery) -> Letter:
     return read_letter(delivery.topic, delivery.payload, received_ms=delivery.received_ms, retained=delivery.retained)
+
+
+def _is_full(received: list[Received], rows: int, limits: Limits) -> bool:
+    return len(received) >= limits.messages_max or rows >= limits.rows_max
 
 
 def _rows(letter: Letter) -> int:

@@ -25,6 +25,9 @@ from vitals.topics import Leaf, topic
 
 RETRY_S_FIRST, RETRY_S_MAX = 0.1, 5.0
 COMPLAIN_EVERY_S = 30.0
+WAITING_BYTES_MAX = 64 * 1024 * 1024
+"""So much is read ahead of what is stored; TCP holds back the rest, and the broker keeps it."""
+FULL_PAUSE_S = 0.05
 OUTGOING_MAX = 10_000
 """Acknowledgements waiting for the broker; one more is dropped, as the gateway will ask again."""
 
@@ -72,6 +75,7 @@ class Mailbox:
         self._now_ms = now_ms
         self._stopping = stopping
         self._waiting: deque[Delivery] = deque()
+        self._waiting_bytes = 0
         self._connection = 0
         self._attempt_at = 0.0
         self._retry_s = RETRY_S_FIRST
@@ -93,6 +97,11 @@ class Mailbox:
         return len(self._waiting)
 
     @property
+    def _is_full(self) -> bool:
+        """Whether no more is read off the line for now: what comes at QoS 0 knows no receive maximum."""
+        return len(self._waiting) > self._address.receive_maximum or self._waiting_bytes >= WAITING_BYTES_MAX
+
+    @property
     def connection(self) -> int:
         """A number that is another for every connection."""
         return self._connection
@@ -102,17 +111,27 @@ class Mailbox:
         if not self._client.is_connected() and self._client.socket() is None:
             self._connect_again(timeout_s)
             return
+        if self._is_full:
+            self._client.loop_misc()
+            self._stopping.wait(min(FULL_PAUSE_S, timeout_s))
+            return
+        if self._waiting:
+            timeout_s = 0
         before = -1
-        while before < len(self._waiting):
+        while before < len(self._waiting) and not self._is_full:
             before = len(self._waiting)
             if self._client.loop(timeout_s) != MQTTErrorCode.MQTT_ERR_SUCCESS:
                 self._back_off()
                 return
             timeout_s = 0
 
-    def fetch(self, count_max: int) -> list[Delivery]:
-        """Take what has been delivered, oldest first."""
-        return [self._waiting.popleft() for _ in range(min(count_max, len(self._waiting)))]
+    def fetch(self) -> Delivery | None:
+        """Take what was delivered first; None if nothing waits."""
+        if not self._waiting:
+            return None
+        delivery = self._waiting.popleft()
+        self._waiting_bytes -= len(delivery.payload)
+        return delivery
 
     def acknowledge(self, deliveries: list[Delivery]) -> None:
         """Tell the broker that these are safe with us."""
@@ -223,6 +242,7 @@ class Mailbox:
     ) -> None:
         self._connection += 1
         self.subscribed = False
+        self._waiting_bytes = 0
         self._waiting.clear()  # what was not fetched will be delivered again
         if not self._stopping.is_set():
             log.warning("the broker is gone; connecting again", why=str(reason))
@@ -244,6 +264,7 @@ class Mailbox:
             log.error("the broker refuses what gateways are told (its access rules?)", why=str(reason))
 
     def _on_message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
+        self._waiting_bytes += len(message.payload)
         self._waiting.append(
             Delivery(
                 topic=message.topic,

@@ -183,6 +183,7 @@ def _not_now(trouble: Trouble) -> RequestRefused:
 
 TOLD: dict[Trouble, str] = {
     Trouble.COLLISION: "other writers are in the way",
+    Trouble.LOCKED: "somebody holds a lock on the tables",
     Trouble.UNREACHABLE: "the database can not be reached, or was lost on the way",
     Trouble.NO_ROOM: "the database has no disk, memory or connections left",
     Trouble.READ_ONLY: "the database is read-only (a standby?)",

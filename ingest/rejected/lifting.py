@@ -121,7 +121,7 @@ class Lifter:
         owners = outboxes.owners_of(connection, messages, bindings.gateways)
         outboxes.lock_accounts(connection, messages)
         rows = judge_again(lying, bindings, owners=owners, retention_days=self._retention_days, now_ms=now_ms)
-        keep(connection, messages, rows, self._way)
+        keep(connection, messages, rows, self._way, now_ms=now_ms)
         refusals = list(refusals_of(messages, rows, owners))
         ends = np.cumsum([len(each.rows) for each in lying])[:-1]
         verdicts = [_verdict(each, part) for each, part in zip(lying, np.split(rows, ends), strict=True)]
@@ -196,7 +196,7 @@ class Lifter:
             readings = readings[[account.holds(own, number) for number in readings["row_no"].tolist()]]
         rows = screen([message], readings, bindings, owners=owners, retention_days=self._retention_days).rows
         refuse_too_old(rows, retention_days=self._retention_days, now_ms=now_ms)
-        keep(connection, [message], rows, self._way)
+        keep(connection, [message], rows, self._way, now_ms=now_ms)
         put_aside(connection, list(refusals_of([message], rows, owners)), judged_version=bindings.version)
         self._write(connection, [(line["rejected_id"], None, len(rows))], version=bindings.version, now_ms=now_ms)
         append_to_log(connection, rows[rows["rejection"] == TAKEN], now_ms)

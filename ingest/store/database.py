@@ -9,6 +9,7 @@ import psycopg
 from ingest.store.storing import Connection, prepare
 
 STATEMENT_S_MAX = 60
+LOCK_S_MAX = 10
 CONNECT_S_MAX = 5
 CHANNEL = "claim"
 """What is listened to: care's word that claims have changed."""
@@ -59,12 +60,15 @@ class Database:
             self._connection = None
 
     def _open(self) -> Connection:
+        # A lock is waited for less long than a statement: a message must not be suspected of being too slow for it.
+        statement_ms = self._manner.statement_s_max * 1000
+        lock_ms = min(LOCK_S_MAX * 1000, statement_ms // 2)
         connection: psycopg.Connection[Any] = psycopg.connect(
             self._dsn,
             autocommit=True,
             connect_timeout=self._manner.connect_s_max,
             application_name=self._manner.name,
-            options=f"-c statement_timeout={self._manner.statement_s_max * 1000} -c timezone=UTC",
+            options=f"-c statement_timeout={statement_ms} -c lock_timeout={lock_ms} -c timezone=UTC",
             # A network that has gone silent is noticed within half a minute; by itself TCP would wait for hours.
             keepalives_idle=10,
             keepalives_interval=5,

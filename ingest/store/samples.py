@@ -101,7 +101,11 @@ def _insert_beside(
     at = np.array([line[0] for line in found], np.intp)
     if len(at):
         connection.execute(_QUERIES["unstage_samples"], {"ordinals": at.tolist()})
-    if connection.execute(_QUERIES["insert_samples"]).rowcount != len(samples) - len(at):
+    try:
+        inserted = connection.execute(_QUERIES["insert_samples"]).rowcount
+    except psycopg.errors.UniqueViolation as error:  # while the index is rebuilt, ON CONFLICT may miss one just entered
+        raise Raced("another writer stores the same samples") from error
+    if inserted != len(samples) - len(at):
         raise Raced("another writer stored the same samples meanwhile")
     stored = stored_samples(samples[at], [line[1:-1] for line in found], [line[-1] for line in found])
     outcome, merged = settle_stored(samples[at], stored)

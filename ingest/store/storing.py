@@ -41,6 +41,19 @@ from ingest.store.staging import latest_stream
 
 Connection = psycopg.Connection[Any]
 _QUERIES = load_queries("ingest")
+_UPSERT_LATEST = (
+    _QUERIES["upsert_latest"]
+    .replace(
+        b"{newer}",
+        b"(excluded.measured_at >= l.measured_at"
+        b" OR GREATEST(l.measured_at, l.received_at) > %(now)s + INTERVAL '1 minute')",
+    )
+    .replace(
+        b"{good_newer}",
+        b"(excluded.good_measured_at >= COALESCE(l.good_measured_at, '-infinity') OR (excluded.good_measured_at"
+        b" IS NOT NULL AND GREATEST(l.good_measured_at, l.good_received_at) > %(now)s + INTERVAL '1 minute'))",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +112,7 @@ def store(
             readings = take_fresh(connection, batch.messages, readings, instant(batch.now_ms))
         screened = screen(batch.messages, readings, bindings, owners=owners, retention_days=retention_days)
         began_s = time.perf_counter()
-        repeated = keep(connection, batch.messages, screened.rows, way or Way())
+        repeated = keep(connection, batch.messages, screened.rows, way or Way(), now_ms=batch.now_ms)
         copy_s = time.perf_counter() - began_s
         refusals = [*batch.refusals, *refusals_of(batch.messages, screened.rows, owners)]
         put_aside(connection, refusals, judged_version=bindings.version)
@@ -139,9 +152,9 @@ def quarantine(connection: Connection, refusal: Refusal, message: Incoming | Non
     return Stored(refused=_counted([refusal]), judged=judged, refusals=[refusal])
 
 
-def keep(connection: Connection, messages: Sequence[Incoming], rows: Rows, way: Way) -> int:
+def keep(connection: Connection, messages: Sequence[Incoming], rows: Rows, way: Way, *, now_ms: int) -> int:
     """Store what screening took; mark what turns out to repeat or to contradict what is stored; count what repeats."""
-    _store_taken(connection, rows, way)
+    _store_taken(connection, rows, way, now_ms)
     repeated = rows[rows["rejection"] == REPEATED]
     count_repeated(connection, messages, repeated["message"].tolist())
     return len(repeated)
@@ -204,7 +217,7 @@ def append_to_log(connection: Connection, rows: Rows, now_ms: int) -> None:
         )
 
 
-def _store_taken(connection: Connection, rows: Rows, way: Way) -> None:
+def _store_taken(connection: Connection, rows: Rows, way: Way, now_ms: int) -> None:
     taken = (rows["rejection"] == TAKEN).nonzero()[0]
     if not len(taken):
         return
@@ -217,7 +230,7 @@ def _store_taken(connection: Connection, rows: Rows, way: Way) -> None:
     if len(new):
         with connection.cursor() as cursor, cursor.copy(_QUERIES["stage_latest"]) as copy:
             copy.write(latest_stream(newest_of(new)))
-        connection.execute(_QUERIES["upsert_latest"])
+        connection.execute(_UPSERT_LATEST, {"now": instant(now_ms)})
 
 
 def _put_statuses(connection: Connection, statuses: Iterable[Status], gateways: frozenset[str]) -> int:

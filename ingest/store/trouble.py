@@ -20,6 +20,7 @@ class Trouble(StrEnum):
     """Why a batch was not stored. All but POISON (and COLLISION without end) are waited out, nothing acknowledged."""
 
     COLLISION = "collision"
+    LOCKED = "locked"
     UNREACHABLE = "unreachable"
     NO_ROOM = "no_room"
     READ_ONLY = "read_only"
@@ -33,6 +34,7 @@ class Trouble(StrEnum):
 
 ADVICE: dict[Trouble, str] = {
     Trouble.COLLISION: "another writer was in the way; trying again",
+    Trouble.LOCKED: "somebody holds a lock on our tables (pg_locks says who); waiting, nothing is acknowledged",
     Trouble.UNREACHABLE: "the database can not be reached; waiting for it, nothing is acknowledged meanwhile",
     Trouble.NO_ROOM: "the database has no disk, memory or connections left; waiting for room",
     Trouble.READ_ONLY: "the database is read-only (a standby?); waiting for one that can be written",
@@ -55,7 +57,7 @@ _BY_SQLSTATE: dict[str, Trouble] = {
     "42": Trouble.NO_SCHEMA,
     "42501": Trouble.NOT_ALLOWED,
     "53": Trouble.NO_ROOM,
-    "55P03": Trouble.COLLISION,
+    "55P03": Trouble.LOCKED,
     "57014": Trouble.COLLISION,
     "08": Trouble.UNREACHABLE,
     "28": Trouble.NOT_ALLOWED,

@@ -154,9 +154,9 @@ class Publisher:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def send(self, payload: bytes, leaf: Leaf = Leaf.READINGS, *, retain: bool = False) -> None:
+    def send(self, payload: bytes, leaf: Leaf = Leaf.READINGS, *, retain: bool = False, qos: int = 1) -> None:
         """Publish once and forget."""
-        self._client.publish(topic(self.gateway_id, leaf), payload, qos=1, retain=retain)
+        self._client.publish(topic(self.gateway_id, leaf), payload, qos=qos, retain=retain)
 
     def keep(self, rows: Range, payload: bytes, leaf: Leaf = Leaf.READINGS) -> None:
         """Publish, and keep for sending again."""

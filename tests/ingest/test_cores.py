@@ -173,7 +173,7 @@ def test_only_an_error_that_the_data_can_cause_is_held_against_the_data(error: E
         (errors.ReadOnlySqlTransaction(), Trouble.READ_ONLY),
         (errors.ObjectNotInPrerequisiteState(), Trouble.SERVER_FAULT),
         (errors.ObjectInUse(), Trouble.SERVER_FAULT),
-        (errors.LockNotAvailable(), Trouble.COLLISION),
+        (errors.LockNotAvailable(), Trouble.LOCKED),
         (errors.QueryCanceled(), Trouble.COLLISION),
         (errors.ProgramLimitExceeded(), Trouble.SERVER_FAULT),
         (errors.UndefinedObject(), Trouble.NO_SCHEMA),

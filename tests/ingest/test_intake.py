@@ -1,6 +1,7 @@
 """The service as a process: from the broker to the database and back to the gateway."""
 
 import json
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -14,10 +15,12 @@ import pytest
 
 from hearthwatch.migrations import migrate
 from hearthwatch.services.mosquitto import Mosquitto
+from ingest.broker.mailbox import BrokerAddress, Mailbox
 from ingest.settings import IngestSettings
-from ingest.store.database import Database
+from ingest.store.database import Database, Manner
+from ingest.store.trouble import Trouble, trouble_of
 from tests.ingest.county import OXIMETER, PULSE, REGISTRY, SPO2, UNBOUND, Home, connect, put, rows_of
-from tests.ingest.service import Publisher, Service, wait_until
+from tests.ingest.service import WITHIN_S, Publisher, Service, wait_until
 from vitals.setting_names import UnknownSetting
 from vitals.topics import Leaf
 
@@ -164,6 +167,57 @@ def test_a_fault_of_the_database_is_waited_out_and_no_reading_is_put_aside(
         wait_until(lambda: gateway.unstored == 0, "the gateway was told")
         assert rows_of(county, "SELECT spo2 FROM sample") == [(9700,)]
         assert rows_of(county, "SELECT count(*) FROM rejected") == [(0,)]
+
+
+def test_a_lock_is_waited_for_by_name_and_no_message_is_suspected(any_database: str) -> None:
+    with connect(any_database) as county, psycopg.connect(any_database) as holder:
+        county.execute(REGISTRY)
+        holder.execute("LOCK TABLE sample IN SHARE MODE")  # as CREATE INDEX does
+        message = Home().message([(0, SPO2, 7000)])
+        with closing(Database(any_database, Manner(statement_s_max=2))) as database:
+            with pytest.raises(psycopg.errors.LockNotAvailable) as refused:
+                database.run(lambda connection: put(connection, message))
+            assert trouble_of(refused.value) is Trouble.LOCKED
+            holder.rollback()
+            assert database.run(lambda connection: put(connection, message)).readings == 1
+
+
+def test_a_batch_is_bounded_by_its_rows_however_many_messages_wait(
+    database: str, own_broker: Mosquitto, tmp_path: Path
+) -> None:
+    with connect(database) as county, Service(database, own_broker, tmp_path, batch_rows="100") as service:
+        county.execute(REGISTRY)
+        assert service.stop() == 0
+        with Publisher(own_broker, "gw-1") as gateway:
+            home, begin = Home(), now_ms()
+            for number in range(20):
+                rows = [(50 * number + at, SPO2, 9000 + at) for at in range(50)]
+                gateway.keep((50 * number, 50 * number + 50), home.message(rows, t0_ms=begin))
+            service.start()
+            wait_until(lambda: gateway.unstored == 0, "the gateway was told of all")
+        told = service.metrics()
+        assert told["hearthwatch_ingest_batch_rows_sum"] == 1000
+        assert told['hearthwatch_ingest_batch_rows_bucket{le="100.0"}'] == told["hearthwatch_ingest_batch_rows_count"]
+
+
+def test_what_knows_no_receive_maximum_waits_on_the_line_too(own_broker: Mosquitto) -> None:
+    address = BrokerAddress(host="127.0.0.1", port=own_broker.port, client_id="test", receive_maximum=10)
+    mailbox = Mailbox(address, now_ms, threading.Event())
+    with Publisher(own_broker, "gw-1") as gateway:
+        wait_until(lambda: mailbox.pump(0.01) or mailbox.subscribed, "the mailbox is open")
+        for number in range(500):
+            gateway.send(str(number).encode(), qos=0)
+        wait_until(lambda: mailbox.pump(0.01) or mailbox.waiting > 10, "it is full")
+        for _ in range(20):
+            mailbox.pump(0.01)
+        assert mailbox.waiting == 11
+        came: list[bytes] = []
+        while len(came) < 500:
+            mailbox.pump(WITHIN_S)
+            while (delivery := mailbox.fetch()) is not None:
+                came.append(delivery.payload)
+        assert came == [str(number).encode() for number in range(500)], "nothing is lost by it, nothing changes places"
+    mailbox.close()
 
 
 def test_a_broken_session_is_left_for_a_new_one(any_database: str) -> None:

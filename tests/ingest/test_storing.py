@@ -210,3 +210,16 @@ def test_many_devices_and_days_go_into_one_transaction(county: County, thermomet
     assert put(county, *backlog).readings == 4
     assert rows_of(county, "SELECT acquisition, count(*) FROM sample GROUP BY 1") == [(2, 4)]
     assert rows_of(county, "SELECT partition, head FROM partition WHERE head > 0") == [(2, 1)]
+
+
+def test_what_a_clock_set_wrong_left_in_latest_yields_to_what_comes(county: County) -> None:
+    day_ms = 86_400_000
+    home = Home()
+    ahead = home.message([(0, SPO2, 9800)], t0_ms=NOW_MS + day_ms, synchronised=False)
+    put(county, ahead, received_ms=NOW_MS + day_ms)
+    put(county, home.message([(1_000, SPO2, 7000)]))
+    newest = "SELECT value, good_value, measured_at, received_at, good_measured_at, good_received_at FROM latest"
+    second = NOW + timedelta(seconds=1)
+    assert rows_of(county, newest) == [(7000, 7000, second, NOW, second, NOW)]
+    put(county, home.message([(0, SPO2, 9900)]))
+    assert rows_of(county, "SELECT value FROM latest") == [(7000,)], "what is older does not take its place"
