@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,17 +17,21 @@ class Goal:
 
 def at_most(goal: str, limit: float, measured: float | None) -> Goal:
     """Ask for no more than a limit."""
-    return Goal(goal=goal, asked=f"<= {limit:g}", measured=measured, met=measured is not None and measured <= limit)
+    return Goal(
+        goal=goal, asked=f"<= {_number(limit)}", measured=measured, met=measured is not None and measured <= limit
+    )
 
 
 def at_least(goal: str, limit: float, measured: float | None) -> Goal:
     """Ask for no less than a limit."""
-    return Goal(goal=goal, asked=f">= {limit:g}", measured=measured, met=measured is not None and measured >= limit)
+    return Goal(
+        goal=goal, asked=f">= {_number(limit)}", measured=measured, met=measured is not None and measured >= limit
+    )
 
 
 def exactly(goal: str, wanted: float, measured: float | None) -> Goal:
     """Ask for a number, most often none."""
-    return Goal(goal=goal, asked=f"{wanted:g}", measured=measured, met=measured == wanted)
+    return Goal(goal=goal, asked=_number(wanted), measured=measured, met=measured == wanted)
 
 
 def verdict(goals: Sequence[Goal]) -> dict[str, object]:
@@ -34,6 +39,15 @@ def verdict(goals: Sequence[Goal]) -> dict[str, object]:
     return {"goals": [asdict(goal) for goal in goals], "well": all(goal.met for goal in goals)}
 
 
-def in_words(goals: Iterable[dict[str, object]]) -> list[str]:
+def in_words(goals: Iterable[dict[str, Any]]) -> list[str]:
     """Say one line for each goal of a document."""
-    return [f"{'met   ' if g['met'] else 'MISSED'} {g['goal']}: {g['measured']} (asked {g['asked']})" for g in goals]
+    return [f"{'met   ' if g['met'] else 'MISSED'} {g['goal']}: {_measured(g)} (asked {g['asked']})" for g in goals]
+
+
+def _measured(goal: dict[str, Any]) -> str:
+    return "not measured" if goal["measured"] is None else _number(goal["measured"])
+
+
+def _number(number: float) -> str:
+    """Write all digits of it: a count that is wrong by one must look wrong."""
+    return f"{number:,.15g}"

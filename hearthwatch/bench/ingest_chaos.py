@@ -18,6 +18,7 @@ import psycopg
 from hearthwatch.bench.county_traffic import County, Form
 from hearthwatch.bench.goals import exactly, verdict
 from hearthwatch.bench.ingest import Centre, centre
+from hearthwatch.bench.process_figures import load_average, machine
 from hearthwatch.bench.publisher import Plan as PublisherPlan
 from hearthwatch.bench.publisher import planned
 from hearthwatch.services.process import tied_to_parent
@@ -39,7 +40,7 @@ class Plan:
 
 def measure(folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
     """Do it, and hold the database against what was sent; give the JSON document."""
-    seconds = plan.rounds * sum(plan.pause_s) / 2
+    about, seconds = machine(), plan.rounds * sum(plan.pause_s) / 2
     publishing = PublisherPlan(
         form=Form.PACKED,
         county=plan.county,
@@ -67,6 +68,7 @@ def measure(folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
             found: dict[str, Any] = json.loads(publisher.stdout.readline())
         compared = compare(running.dsn, publishing)
     return {
+        "machine": {**about, "load_average_at_the_end": load_average()},
         "kills": kills,
         "seed": plan.seed,
         **found,

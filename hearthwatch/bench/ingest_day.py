@@ -1,7 +1,6 @@
 """A county's day at full speed: does the rate hold to its end, what is on the disk, do the roll-ups agree with raw."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -16,7 +15,7 @@ import psycopg
 from hearthwatch.bench.county_traffic import County, Form
 from hearthwatch.bench.goals import at_least, exactly, verdict
 from hearthwatch.bench.ingest import Centre, centre
-from hearthwatch.bench.process_figures import figures
+from hearthwatch.bench.process_figures import figures, load_average, machine
 from hearthwatch.bench.publisher import Plan as PublisherPlan
 from hearthwatch.services.process import tied_to_parent
 from ingest.tend import rollups
@@ -52,7 +51,7 @@ class Plan:
 
 def measure(folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
     """Play the day, roll it up, and count the roll-ups again from raw; give the JSON document."""
-    county = plan.county
+    about, county = machine(), plan.county
     messages = county.gateways * round(plan.hours * 3600 / (EVERY_S * SAMPLES_PER_MESSAGE))
     begins_at = (datetime.now(UTC) - timedelta(hours=plan.hours + 1)).replace(minute=0, second=0, microsecond=0)
     publishing = PublisherPlan(
@@ -75,13 +74,13 @@ def measure(folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
         rss_mb = round(figures(running.supervisor.pid("ingest")).rss_bytes_max / 1e6, 1)
     rates = found["rates_by_sixth"]
     return {
+        "machine": {**about, "load_average_at_the_end": load_average()},
         "patients": county.gateways * DEVICES,
         "hours": plan.hours,
         **found,
         **rolled,
         **held,
         "ingest_rss_mb_max": rss_mb,
-        "load_average": os.getloadavg(),
         **verdict(
             [
                 exactly("readings stored, of those sent", found["sent"], held["readings"]),

@@ -22,7 +22,7 @@ from hearthwatch.bench.goals import at_most, exactly, verdict
 from hearthwatch.bench.ingest import Centre, centre
 from hearthwatch.bench.ingest_chaos import compare
 from hearthwatch.bench.malformed import Damage, damaged
-from hearthwatch.bench.process_figures import figures
+from hearthwatch.bench.process_figures import figures, load_average, machine
 from hearthwatch.bench.publisher import Plan as PublisherPlan
 from hearthwatch.services.ports import LOOPBACK
 from hearthwatch.services.process import tied_to_parent
@@ -49,7 +49,7 @@ class Plan:
 
 def measure(folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
     """Send both, and count; give the JSON document."""
-    start = datetime.now(UTC) - timedelta(days=3)
+    about, start = machine(), datetime.now(UTC) - timedelta(days=3)
     publishing = PublisherPlan(
         form=Form.PACKED,
         county=plan.county,
@@ -79,6 +79,7 @@ def measure(folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
     astray = _astray(damages, counted)
     growth_mb = round(rss_mb[-1] - rss_mb[len(rss_mb) // 4], 1)
     return {
+        "machine": {**about, "load_average_at_the_end": load_average()},
         "malformed": len(damages),
         "by_reason": counted,
         "astray": astray,

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from hearthwatch.bench import ingest, ingest_day, ingest_fuzz
 from hearthwatch.bench.commands import app, conclude
-from hearthwatch.bench.goals import Goal, at_least, at_most, exactly, verdict
+from hearthwatch.bench.goals import Goal, at_least, at_most, exactly, in_words, verdict
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,20 @@ from hearthwatch.bench.goals import Goal, at_least, at_most, exactly, verdict
 )
 def test_a_goal_is_met_up_to_its_limit_and_missed_where_nothing_was_measured(goal: Goal, met: bool) -> None:
     assert goal.met is met
+
+
+@pytest.mark.parametrize(
+    ("goal", "line"),
+    [
+        (exactly("stored", 1_125_000, 1_124_999), "MISSED stored: 1,124,999 (asked 1,125,000)"),
+        (exactly("stored", 345_600_000, 345_600_000), "met    stored: 345,600,000 (asked 345,600,000)"),
+        (at_least("a second", 250_000, 300_000.5), "met    a second: 300,000.5 (asked >= 250,000)"),
+        (at_most("µs", 2.0, 1.25), "met    µs: 1.25 (asked <= 2)"),
+        (at_most("µs", 0.1, None), "MISSED µs: not measured (asked <= 0.1)"),
+    ],
+)
+def test_numbers_stand_with_all_their_digits(goal: Goal, line: str) -> None:
+    assert in_words(verdict([goal])["goals"]) == [line]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("lost", [0, 1])
