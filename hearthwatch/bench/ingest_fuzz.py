@@ -20,7 +20,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from hearthwatch.bench.county_traffic import County, Form, messages
 from hearthwatch.bench.goals import at_most, exactly, verdict
 from hearthwatch.bench.ingest import Centre, centre
-from hearthwatch.bench.ingest_chaos import compare
+from hearthwatch.bench.ingest_oracle import compare
 from hearthwatch.bench.malformed import Damage, damaged
 from hearthwatch.bench.process_figures import figures, load_average, machine
 from hearthwatch.bench.publisher import Plan as PublisherPlan
