@@ -207,7 +207,7 @@ def conclude(measure: Callable[[Path], dict[str, Any]], *, as_json: bool) -> Non
     with tempfile.TemporaryDirectory(prefix="hearthwatch-bench-") as folder:
         document = measure(Path(folder))
     typer.echo(json.dumps(document, indent=None if as_json else 1))
-    for line in in_words(document["goals"]):
+    for line in in_words(document):
         _say(line)
     if not document["well"]:
         raise typer.Exit(1)

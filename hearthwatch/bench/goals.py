@@ -1,6 +1,6 @@
 """What a benchmark is asked to show, beside what it measured: each goal is met or missed, and one missed is enough."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,6 +13,14 @@ class Goal:
     asked: str
     measured: float | None
     met: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TooShort:
+    """A goal that a run was too short to judge: it is left out and said, for it would be met or missed by chance."""
+
+    goal: str
+    why: str
 
 
 def at_most(goal: str, limit: float, measured: float | None) -> Goal:
@@ -34,14 +42,23 @@ def exactly(goal: str, wanted: float, measured: float | None) -> Goal:
     return Goal(goal=goal, asked=_number(wanted), measured=measured, met=measured == wanted)
 
 
-def verdict(goals: Sequence[Goal]) -> dict[str, object]:
-    """Give the goals as they stand in a document, and whether all are met."""
-    return {"goals": [asdict(goal) for goal in goals], "well": all(goal.met for goal in goals)}
+def verdict(goals: Sequence[Goal | TooShort]) -> dict[str, object]:
+    """Give the goals as they stand in a document, whether all are met, and what was not judged."""
+    judged = [goal for goal in goals if isinstance(goal, Goal)]
+    left_out = [asdict(goal) for goal in goals if isinstance(goal, TooShort)]
+    said = {"goals": [asdict(goal) for goal in judged], "well": all(goal.met for goal in judged)}
+    return {**said, "too_short_to_tell": left_out} if left_out else said
 
 
-def in_words(goals: Iterable[dict[str, Any]]) -> list[str]:
-    """Say one line for each goal of a document."""
-    return [f"{'met   ' if g['met'] else 'MISSED'} {g['goal']}: {_measured(g)} (asked {g['asked']})" for g in goals]
+def in_words(document: Mapping[str, Any]) -> list[str]:
+    """Say one line for each goal of a document, and for each that was left out."""
+    return [
+        *(
+            f"{'met   ' if g['met'] else 'MISSED'} {g['goal']}: {_measured(g)} (asked {g['asked']})"
+            for g in document["goals"]
+        ),
+        *(f"too short to tell {g['goal']}: {g['why']}" for g in document.get("too_short_to_tell", ())),
+    ]
 
 
 def _measured(goal: dict[str, Any]) -> str:

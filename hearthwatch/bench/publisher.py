@@ -128,6 +128,7 @@ class Publisher:
             "seconds": round(took_s, 3),
             "readings_per_s": round(self.stored / took_s) if took_s else 0,
             "rates_by_sixth": self._rates(),
+            "seconds_by_sixth": [round(seconds, 3) for seconds in self._each_sixth_s()],
             "age_p50_ms": round(float(np.percentile(waits_ms, 50)), 1),
             "age_p99_ms": round(float(np.percentile(waits_ms, 99)), 1),
         }
@@ -140,7 +141,10 @@ class Publisher:
                 print(json.dumps(word), flush=True)  # noqa: T201
 
     def _rates(self) -> list[int]:
-        return [round(self.rows / 6 / max(1e-9, end - begin)) for begin, end in pairwise([0.0, *self._sixths_s])]
+        return [round(self.rows / 6 / max(1e-9, seconds)) for seconds in self._each_sixth_s()]
+
+    def _each_sixth_s(self) -> list[float]:
+        return [end - begin for begin, end in pairwise([0.0, *self._sixths_s])]
 
     def _send_due(self, began: float) -> None:
         now = time.monotonic()
