@@ -120,7 +120,7 @@ def _publish(running: Centre, publishing: PublisherPlan, say: Say) -> dict[str, 
             word: dict[str, Any] = json.loads(line)
             if "sixth" not in word:
                 return word
-            say(f"{word['sixth']} of 6: {word['readings_per_s']:,} readings a second")
+            say(f"{word['sixth']} of 6 stored, in {word['seconds']} s")
     raise RuntimeError("the publisher ended without a word")
 
 
