@@ -59,6 +59,15 @@ class Sent:
     rows: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Readings of one gateway before they become a message, or several."""
+
+    gateway: int
+    header: Header
+    rows: np.ndarray
+
+
 def gateway_name(number: int) -> str:
     """Name a gateway of the county."""
     return f"gw-{number:05d}"
@@ -71,6 +80,12 @@ def device_name(gateway: int, device: int) -> str:
 
 def messages(county: County, form: Form, *, run: str, t0_ms: int, seed: int) -> Iterator[Sent]:
     """Give the county's messages for ever, round after round of all its gateways; `run` names its outboxes."""
+    for batch in batches(county, run=run, t0_ms=t0_ms, seed=seed):
+        yield from _FORMS[form](gateway_name(batch.gateway), batch.header, batch.rows)
+
+
+def batches(county: County, *, run: str, t0_ms: int, seed: int) -> Iterator[Batch]:
+    """Give what the county's messages are made of, in their order."""
     rng = np.random.default_rng(seed)
     entries = [_entries(county, gateway) for gateway in range(county.gateways)]
     outboxes = [uuid5(_NAMESPACE, f"{run} {gateway}") for gateway in range(county.gateways)]
@@ -88,7 +103,7 @@ def messages(county: County, form: Form, *, run: str, t0_ms: int, seed: int) -> 
                 offset_unit_ms=1,
                 devices=entries[gateway],
             )
-            yield from _FORMS[form](gateway_name(gateway), header, _rows(county, rng))
+            yield Batch(gateway=gateway, header=header, rows=_rows(county, rng))
 
 
 def _entries(county: County, gateway: int) -> tuple[DeviceEntry, ...]:

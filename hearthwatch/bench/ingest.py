@@ -19,7 +19,7 @@ from care.registry_file import parse_registry
 from hearthwatch.bench.county_traffic import County, Form, device_name, gateway_name
 from hearthwatch.bench.goals import at_least, at_most, exactly, verdict
 from hearthwatch.bench.ingest_disk import Days, disk_of, log_bytes_per_reading
-from hearthwatch.bench.process_figures import family_cpu_s, figures
+from hearthwatch.bench.process_figures import family_cpu_s, figures, load_average, machine
 from hearthwatch.bench.publisher import Plan as PublisherPlan
 from hearthwatch.migrations import migrate
 from hearthwatch.services.databases import best_database
@@ -72,6 +72,7 @@ class Centre:
 
 def measure(folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
     """Measure every form, the age at half the packed rate, then four signals and the disk; give the JSON document."""
+    about = machine()
     say(f"a centre with {plan.county.gateways} gateways of {plan.county.devices} devices")
     t0 = datetime.now(UTC) - timedelta(days=3)
     forms = []
@@ -105,6 +106,7 @@ def measure(folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
     packed, _, single = forms
     ratio = round(single["cpu_us_per_reading"] / packed["cpu_us_per_reading"], 1)
     return {
+        "machine": {**about, "load_average_at_the_end": load_average()},
         "forms": [{**packed, "age_p50_ms": paced["age_p50_ms"], "age_p99_ms": paced["age_p99_ms"]}, *forms[1:]],
         "paced": paced,
         "packed_four_signals": packed_four,
@@ -116,15 +118,15 @@ def measure(folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
         "disk": {"two_signals": asdict(two), "four_signals": asdict(four)},
         "ingest_rss_bytes_max": ingest_rss,
         "ratio_json_single_to_packed": ratio,
-        "load_average": os.getloadavg(),
         **_judged([*forms, paced, packed_four], ratio=ratio, bytes_per_sample=two.bytes_per_sample),
     }
 
 
 def _judged(runs: Sequence[dict[str, Any]], *, ratio: float, bytes_per_sample: float) -> dict[str, object]:
-    packed, _, _, paced, _ = runs
+    packed, *_, paced, _ = runs
     stored = [
-        exactly(f"readings stored, of those sent as {run['form']}", run["sent"], run["in_database"]) for run in runs
+        exactly(f"readings stored, of those sent {name}", run["sent"], run["in_database"])
+        for name, run in zip(_RUNS, runs, strict=True)
     ]
     return verdict(
         [
@@ -132,7 +134,11 @@ def _judged(runs: Sequence[dict[str, Any]], *, ratio: float, bytes_per_sample: f
             at_most("processor time of a packed reading, µs", CPU_US_MAX, packed["cpu_us_per_reading"]),
             at_least("times dearer with one JSON reading a message", RATIO_MIN, ratio),
             at_most("age at half the rate, p99, ms", AGE_P99_MS_MAX, paced["age_p99_ms"]),
-            at_most("bytes a sample of two signals with its index, packed", BYTES_PER_SAMPLE_MAX, bytes_per_sample),
+            at_most(
+                "bytes a sample of two signals with its index, packed (closed day)",
+                BYTES_PER_SAMPLE_MAX,
+                bytes_per_sample,
+            ),
             *stored,
         ]
     )
@@ -238,6 +244,13 @@ def registry_text(county: County) -> str:
     return "\n".join(parts)
 
 
+_RUNS = (
+    "packed at full speed",
+    "as JSON columns",
+    "as JSON, one a message",
+    "packed at half the rate",
+    "packed with four signals",
+)
 _COUNTY = """
 [organisation.centre]
 name = "测试中心"

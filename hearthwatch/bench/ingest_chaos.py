@@ -12,16 +12,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import psycopg
-
 from hearthwatch.bench.county_traffic import County, Form
 from hearthwatch.bench.goals import exactly, verdict
 from hearthwatch.bench.ingest import Centre, centre
+from hearthwatch.bench.ingest_oracle import compare
+from hearthwatch.bench.process_figures import load_average, machine
 from hearthwatch.bench.publisher import Plan as PublisherPlan
-from hearthwatch.bench.publisher import planned
 from hearthwatch.services.process import tied_to_parent
-from ingest.judging.decode import gather, read_packed
 
 Say = Callable[[str], None]
 
@@ -39,7 +36,7 @@ class Plan:
 
 def measure(folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
     """Do it, and hold the database against what was sent; give the JSON document."""
-    seconds = plan.rounds * sum(plan.pause_s) / 2
+    about, seconds = machine(), plan.rounds * sum(plan.pause_s) / 2
     publishing = PublisherPlan(
         form=Form.PACKED,
         county=plan.county,
@@ -67,6 +64,7 @@ def measure(folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
             found: dict[str, Any] = json.loads(publisher.stdout.readline())
         compared = compare(running.dsn, publishing)
     return {
+        "machine": {**about, "load_average_at_the_end": load_average()},
         "kills": kills,
         "seed": plan.seed,
         **found,
@@ -74,6 +72,7 @@ def measure(folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
         **verdict(
             [
                 exactly("kills", plan.rounds, sum(kills.values())),
+                exactly("of ingest, broker and database, killed at least once", min(3, plan.rounds), len(kills)),
                 exactly("readings stored, of those sent", found["sent"], compared["in_database"]),
                 exactly("readings said to be stored", found["sent"], found["stored"]),
                 *(exactly(f"readings {name}", 0, compared[name]) for name in ("missing", "wrong", "unexpected")),
@@ -85,50 +84,15 @@ def measure(folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
 
 def _kill(running: Centre, plan: Plan, say: Say) -> dict[str, int]:
     rng = random.Random(plan.seed)
+    parts = ("ingest", "mosquitto", running.database)
+    first = rng.sample(parts, len(parts))  # none is left out, however short the run
     kills: Counter[str] = Counter()
     for number in range(1, plan.rounds + 1):
         time.sleep(rng.uniform(*plan.pause_s))
-        name = rng.choice(("ingest", "mosquitto", running.database))
+        name = first[number - 1] if number <= len(first) else rng.choice(parts)
         restarts = running.supervisor.restarts(name)
         running.supervisor.kill(name)
         kills[name] += 1
         say(f"{number} of {plan.rounds}: {name} killed")
         running.supervisor.wait_for_restart(name, beyond=restarts)
     return dict(kills)
-
-
-def compare(dsn: str, publishing: PublisherPlan) -> dict[str, int]:
-    """Hold each reading of the database against the one that was sent, by device, instant and signal."""
-    sent = [read_packed(message.payload) for message in planned(publishing)]
-    rows = gather(sent)
-    names = np.array([entry.device for message in sent for entry in message.header.devices])
-    with psycopg.connect(dsn) as connection:
-        devices: dict[str, int] = dict(connection.execute("SELECT device_key, device_id FROM care_device").fetchall())
-        stored = connection.execute(
-            "SELECT device_id, (extract(epoch FROM measured_at) * 1000)::bigint, spo2, pulse FROM sample"
-        ).fetchall()
-        logged, distinct = connection.execute(  # type: ignore[misc]
-            "SELECT (SELECT sum(octet_length(payload)) / 24 FROM intake_log), (SELECT count(spo2) + count(pulse)"
-            " FROM sample)"
-        ).fetchone()
-    there = {
-        (device, at_ms, signal): value
-        for device, at_ms, *values in stored
-        for signal, value in enumerate(values, start=1)
-        if value is not None
-    }
-    number = np.array([devices[name] for name in names])[rows["slot"]]
-    expected = dict(
-        zip(
-            zip(number.tolist(), rows["gateway_ms"].tolist(), rows["signal"].tolist(), strict=True),
-            rows["value"].tolist(),
-            strict=True,
-        )
-    )
-    return {
-        "in_database": len(there),
-        "missing": sum(place not in there for place in expected),
-        "wrong": sum(there.get(place, value) != value for place, value in expected.items()),
-        "unexpected": sum(place not in expected for place in there),
-        "doubled_in_feed": int(logged) - int(distinct),
-    }

@@ -3,9 +3,11 @@
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import cycle, islice
@@ -18,11 +20,11 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from hearthwatch.bench.county_traffic import County, Form, messages
-from hearthwatch.bench.goals import at_most, exactly, verdict
+from hearthwatch.bench.goals import Goal, TooShort, at_most, exactly, verdict
 from hearthwatch.bench.ingest import Centre, centre
-from hearthwatch.bench.ingest_chaos import compare
+from hearthwatch.bench.ingest_oracle import compare
 from hearthwatch.bench.malformed import Damage, damaged
-from hearthwatch.bench.process_figures import figures
+from hearthwatch.bench.process_figures import figures, load_average, machine
 from hearthwatch.bench.publisher import Plan as PublisherPlan
 from hearthwatch.services.ports import LOOPBACK
 from hearthwatch.services.process import tied_to_parent
@@ -30,6 +32,8 @@ from vitals.topics import Leaf, topic
 
 OPEN_MAX = 2000
 GROWTH_MB_MAX = 40.0
+SAMPLE_EVERY_S = 0.5
+SAMPLES_MIN = 8
 QUIET_S_MAX = 60.0
 SOURCE = "gw-00000"
 
@@ -49,7 +53,7 @@ class Plan:
 
 def measure(folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
     """Send both, and count; give the JSON document."""
-    start = datetime.now(UTC) - timedelta(days=3)
+    about, start = machine(), datetime.now(UTC) - timedelta(days=3)
     publishing = PublisherPlan(
         form=Form.PACKED,
         county=plan.county,
@@ -71,21 +75,21 @@ def measure(folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
             publisher.stdout.readline()
             publisher.stdin.write(b"\n")
             publisher.stdin.flush()
-            damages, rss_mb = _flood(running, plan, say)
+            with _memory_mb(running.supervisor.pid("ingest")) as rss_mb:  # no longer: calm would make a flood look flat
+                damages = _flood(running, plan, say)
+                counted = _counted(running.dsn, plan.malformed)
             found: dict[str, Any] = json.loads(publisher.stdout.readline())
-        counted = _counted(running.dsn, plan.malformed)
         compared = compare(running.dsn, publishing)
         restarts = running.supervisor.restarts("ingest")
     astray = _astray(damages, counted)
-    growth_mb = round(rss_mb[-1] - rss_mb[len(rss_mb) // 4], 1)
     return {
+        "machine": {**about, "load_average_at_the_end": load_average()},
         "malformed": len(damages),
         "by_reason": counted,
         "astray": astray,
         "kinds": len({damage.name for damage in damages}),
         "good": {**found, **compared},
         "rss_mb": rss_mb,
-        "rss_growth_mb": growth_mb,
         "ingest_restarts": restarts,
         **verdict(
             [
@@ -93,15 +97,43 @@ def measure(folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
                 exactly("reasons counted oftener or more seldom than the damage explains", 0, len(astray)),
                 exactly("good readings stored, of those sent", found["sent"], compared["in_database"]),
                 exactly("good readings missing or wrong", 0, compared["missing"] + compared["wrong"]),
-                at_most("growth of ingest's memory, MB", GROWTH_MB_MAX, growth_mb),
+                flatness(rss_mb),
                 exactly("restarts of ingest", 0, restarts),
             ]
         ),
     }
 
 
-def _flood(running: Centre, plan: Plan, say: Say) -> tuple[list[Damage], list[float]]:
-    """Publish the malformed ones as fast as the broker takes them; watch ingest's memory."""
+def flatness(rss_mb: Sequence[float]) -> Goal | TooShort:
+    """Judge how memory grew after the first quarter of the flood."""
+    goal = "growth of ingest's memory, MB"
+    if len(rss_mb) < SAMPLES_MIN:
+        return TooShort(goal=goal, why=f"{len(rss_mb)} samples, one every {SAMPLE_EVERY_S:g} s, of {SAMPLES_MIN}")
+    return at_most(goal, GROWTH_MB_MAX, round(rss_mb[-1] - rss_mb[len(rss_mb) // 4], 1))
+
+
+@contextmanager
+def _memory_mb(pid: int) -> Iterator[list[float]]:
+    """Sample a process's memory by time, as long as the block lasts and the process lives."""
+    samples: list[float] = []
+    over = threading.Event()
+
+    def watch() -> None:
+        with suppress(OSError, KeyError):  # gone, or a zombie: the goal about restarts says so
+            while not over.wait(SAMPLE_EVERY_S):
+                samples.append(round(figures(pid).rss_bytes / 2**20, 1))
+
+    watcher = threading.Thread(target=watch, name="memory")
+    watcher.start()
+    try:
+        yield samples
+    finally:
+        over.set()
+        watcher.join()
+
+
+def _flood(running: Centre, plan: Plan, say: Say) -> list[Damage]:
+    """Publish the malformed ones as fast as the broker takes them."""
     rng = np.random.default_rng(plan.seed)
     pairs = list(
         islice(
@@ -117,9 +149,7 @@ def _flood(running: Centre, plan: Plan, say: Say) -> tuple[list[Damage], list[fl
     client.max_queued_messages_set(0)
     client.connect(LOOPBACK, running.broker_port)
     client.loop_start()
-    pid = running.supervisor.pid("ingest")
     damages: list[Damage] = []
-    rss_mb: list[float] = []
     sent = []
     for packed, twin in cycle(pairs):
         damage = damaged(packed.payload, twin.payload, rng)
@@ -129,15 +159,14 @@ def _flood(running: Centre, plan: Plan, say: Say) -> tuple[list[Damage], list[fl
             for info in sent:
                 info.wait_for_publish(QUIET_S_MAX)
             sent.clear()
-            rss_mb.append(round(figures(pid).rss_bytes / 2**20, 1))
-            say(f"{len(damages)} of {plan.malformed} malformed messages, ingest at {rss_mb[-1]} MB")
+            say(f"{len(damages)} of {plan.malformed} malformed messages")
         if len(damages) == plan.malformed:
             break
     for info in sent:
         info.wait_for_publish(QUIET_S_MAX)
     client.disconnect()
     client.loop_stop()
-    return damages, rss_mb
+    return damages
 
 
 def _counted(dsn: str, expected: int) -> dict[str, int]:

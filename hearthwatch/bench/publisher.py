@@ -28,6 +28,8 @@ QUIET_S_MAX = 120.0
 MADE_AHEAD_MAX = 200_000
 """Of more messages each is made when it is sent."""
 WAITS_MAX = 1_000_000
+RATED_S_MIN = 1.0
+"""A sixth that was over sooner came in one burst of *stored*, and has no rate."""
 RESEND_S = 5.0
 """So long without any *stored*, and everything that waits is sent again."""
 
@@ -128,6 +130,7 @@ class Publisher:
             "seconds": round(took_s, 3),
             "readings_per_s": round(self.stored / took_s) if took_s else 0,
             "rates_by_sixth": self._rates(),
+            "seconds_by_sixth": [round(seconds, 3) for seconds in self._each_sixth_s()],
             "age_p50_ms": round(float(np.percentile(waits_ms, 50)), 1),
             "age_p99_ms": round(float(np.percentile(waits_ms, 99)), 1),
         }
@@ -136,11 +139,14 @@ class Publisher:
         while len(self._sixths_s) < 6 and self.stored >= self.rows * (len(self._sixths_s) + 1) // 6:
             self._sixths_s.append(self._heard_at - began)
             if self._plan.messages > MADE_AHEAD_MAX:
-                word = {"sixth": len(self._sixths_s), "readings_per_s": self._rates()[-1]}
+                word = {"sixth": len(self._sixths_s), "seconds": round(self._each_sixth_s()[-1], 1)}
                 print(json.dumps(word), flush=True)  # noqa: T201
 
-    def _rates(self) -> list[int]:
-        return [round(self.rows / 6 / max(1e-9, end - begin)) for begin, end in pairwise([0.0, *self._sixths_s])]
+    def _rates(self) -> list[int | None]:
+        return [round(self.rows / 6 / s) if s >= RATED_S_MIN else None for s in self._each_sixth_s()]
+
+    def _each_sixth_s(self) -> list[float]:
+        return [end - begin for begin, end in pairwise([0.0, *self._sixths_s])]
 
     def _send_due(self, began: float) -> None:
         now = time.monotonic()

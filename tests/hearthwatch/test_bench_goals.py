@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from hearthwatch.bench import ingest, ingest_day, ingest_fuzz
 from hearthwatch.bench.commands import app, conclude
-from hearthwatch.bench.goals import Goal, at_least, at_most, exactly, verdict
+from hearthwatch.bench.goals import Goal, TooShort, at_least, at_most, exactly, in_words, verdict
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,50 @@ from hearthwatch.bench.goals import Goal, at_least, at_most, exactly, verdict
 )
 def test_a_goal_is_met_up_to_its_limit_and_missed_where_nothing_was_measured(goal: Goal, met: bool) -> None:
     assert goal.met is met
+
+
+@pytest.mark.parametrize(
+    ("goal", "line"),
+    [
+        (exactly("stored", 1_125_000, 1_124_999), "MISSED stored: 1,124,999 (asked 1,125,000)"),
+        (exactly("stored", 345_600_000, 345_600_000), "met    stored: 345,600,000 (asked 345,600,000)"),
+        (at_least("a second", 250_000, 300_000.5), "met    a second: 300,000.5 (asked >= 250,000)"),
+        (at_most("µs", 2.0, 1.25), "met    µs: 1.25 (asked <= 2)"),
+        (at_most("µs", 0.1, None), "MISSED µs: not measured (asked <= 0.1)"),
+    ],
+)
+def test_numbers_stand_with_all_their_digits(goal: Goal, line: str) -> None:
+    assert in_words(verdict([goal])) == [line]
+
+
+def test_what_a_run_was_too_short_for_is_said_and_neither_met_nor_missed() -> None:
+    document = verdict([exactly("lost", 0, 0), TooShort(goal="growth, MB", why="2 samples, of 8")])
+    assert document["well"]
+    assert in_words(document) == ["met    lost: 0 (asked 0)", "too short to tell growth, MB: 2 samples, of 8"]
+
+
+def test_a_day_is_said_to_slow_down_only_where_its_sixths_are_long_enough() -> None:
+    assert isinstance(ingest_day.steadiness([0.2, 0.5, 0.5, 0.5, 0.5, 4.0]), TooShort)
+    assert isinstance(ingest_day.steadiness([19.9] * 6), TooShort)
+    goals = [ingest_day.steadiness([first, 30, 30, 30, 30, last]) for first, last in ((20, 20), (20, 26), (1, 20))]
+    assert [(goal.measured, goal.met) for goal in goals if isinstance(goal, Goal)] == [
+        (1.0, True),
+        (0.77, False),
+        (0.05, False),
+    ]
+
+
+def test_a_day_whose_end_never_came_has_not_held_its_rate() -> None:
+    goal = ingest_day.steadiness([30.0] * 5)
+    assert isinstance(goal, Goal)
+    assert (goal.measured, goal.met) == (None, False)
+
+
+def test_memory_is_judged_after_the_first_quarter_of_enough_samples() -> None:
+    assert isinstance(ingest_fuzz.flatness([]), TooShort)
+    assert isinstance(ingest_fuzz.flatness([60.0] * 7), TooShort)
+    goals = [ingest_fuzz.flatness([60.0, 90.0, *[100.0] * 5, last]) for last in (140.0, 140.1)]
+    assert [(goal.measured, goal.met) for goal in goals if isinstance(goal, Goal)] == [(40.0, True), (40.1, False)]
 
 
 @pytest.mark.parametrize("lost", [0, 1])
