@@ -28,7 +28,15 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 
 @app.command()
 def run() -> None:
-    """Run the service until SIGTERM or Ctrl-C."""
+    """Take readings from the broker and store them, until SIGTERM or Ctrl-C.
+
+    Set first, in the environment: HEARTHWATCH_DATABASE_DSN (host=127.0.0.1 dbname=hearthwatch), HEARTHWATCH_BROKER_HOST
+    (127.0.0.1), HEARTHWATCH_BROKER_PORT (1883). The database is one that 'hearthwatch db migrate' has made ready.
+
+    /ready, /healthz and /metrics are off until HEARTHWATCH_INGEST_METRICS_PORT (0) is set.
+
+    All settings: docs/ingest-settings.md. What becomes of each reading: docs/ingest.md.
+    """
     from ingest.broker.app import run as run_service
 
     with ports_in_one_line():
@@ -37,7 +45,16 @@ def run() -> None:
 
 @app.command()
 def serve() -> None:
-    """Serve the HTTP intake until SIGTERM or Ctrl-C (docs/http-intake.md)."""
+    """Take readings over HTTP and store them, until SIGTERM or Ctrl-C.
+
+    Set first, in the environment: HEARTHWATCH_DATABASE_DSN (host=127.0.0.1 dbname=hearthwatch),
+    HEARTHWATCH_INGEST_HTTP_HOST (127.0.0.1), HEARTHWATCH_INGEST_HTTP_PORT (8090), and a certificate where no proxy does
+    TLS. Who may send: 'hearthwatch ingest token add'.
+
+    /ready and /healthz are on the same port; /metrics are off until HEARTHWATCH_INGEST_HTTP_METRICS_PORT (0) is set.
+
+    All settings: docs/ingest-settings.md. How to send: docs/http-intake.md.
+    """
     from ingest.http.server import serve as serve_http
 
     with ports_in_one_line():
@@ -72,7 +89,15 @@ def tend(
     status: Annotated[bool, typer.Option("--status", help="Do nothing; show how the work is getting on.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Do what is driven by time (roll-ups, retention) until SIGTERM; of several processes one works."""
+    """Do what is driven by time (roll-ups, retention) until SIGTERM; of several processes one works.
+
+    Set first, in the environment: HEARTHWATCH_DATABASE_DSN (host=127.0.0.1 dbname=hearthwatch). How long what is kept:
+    HEARTHWATCH_INGEST_RETENTION_DAYS (90), HEARTHWATCH_INGEST_MINUTE_ROLLUP_DAYS (730).
+
+    /metrics are off until HEARTHWATCH_INGEST_TEND_METRICS_PORT (0) is set.
+
+    All settings: docs/ingest-settings.md. What the jobs are: docs/time-driven-work.md.
+    """
     settings = settings_or_exit()
     if not status:
         from ingest.tend.app import run as run_tending
