@@ -10,6 +10,7 @@ from dashboards.app import create_app
 from dashboards.server import Server
 from dashboards.settings import Settings
 from dashboards.wall.link import wall_path
+from vitals.setting_faults import in_lines
 from vitals.setting_names import UnknownSetting
 
 app = typer.Typer(help="The web console and the wall displays.", no_args_is_help=True)
@@ -46,5 +47,7 @@ def wall_link(organisation: str) -> None:
 def _settings() -> Settings:
     try:
         return Settings.from_environment()
-    except (UnknownSetting, ValidationError) as error:
-        sys.exit(f"hearthwatch console: the environment is wrong: {error}")
+    except UnknownSetting as error:
+        sys.exit(f"hearthwatch console: {error}")
+    except ValidationError as error:
+        sys.exit("\n".join(f"hearthwatch console: {line}" for line in in_lines(error.errors())))

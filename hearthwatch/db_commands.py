@@ -7,10 +7,12 @@ from typing import Annotated
 
 import psycopg
 import typer
+from pydantic import ValidationError
 
 from hearthwatch import migrations
 from hearthwatch.migration_files import MigrationError
 from hearthwatch.settings import Settings
+from vitals.setting_faults import in_lines
 
 app = typer.Typer(no_args_is_help=True, help="Migrate the database and say how far it is.")
 
@@ -51,5 +53,11 @@ def _errors_in_one_line() -> Iterator[None]:
         yield
     except psycopg.OperationalError as error:
         sys.exit(f"hearthwatch db: the database cannot be reached: {str(error).strip()}")
+    except ValidationError as error:
+        sys.exit("\n".join(f"hearthwatch db: {line}" for line in in_lines(error.errors())))
+    except psycopg.ProgrammingError as error:
+        if error.sqlstate is not None:  # the server's word on a statement of ours
+            raise
+        sys.exit("hearthwatch db: that is no connection string: 'host=... dbname=...' or 'postgresql://...' is wanted")
     except MigrationError as error:
         sys.exit(f"hearthwatch db: {error}")

@@ -67,9 +67,13 @@ def holds(ranges: Sequence[Range], number: int) -> bool:
     return outside((number, number + 1), ranges) == []
 
 
-def missing(taken: Sequence[Range]) -> list[Range]:
-    """Give the holes between row 0 and the last row taken: sent later, lost, or thinned by the gateway."""
-    edges = [0, *(edge for pair in taken for edge in pair)]
+def missing(taken: Sequence[Range], *, is_told: bool) -> list[Range]:
+    """Give the holes before the last row taken; they begin at row 0 only where a gateway tells of its outbox.
+
+    Who else numbers rows (a phone) may begin anywhere; `outbox_standing.unexplained` counts the same.
+    """
+    edges = [edge for pair in taken for edge in pair]
+    edges = [0, *edges] if is_told else edges[1:]
     return [(first, end) for first, end in zip(edges[:-1:2], edges[1::2], strict=True) if first < end]
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -9,35 +10,55 @@ import typer
 
 from care.sql import load_queries
 from ingest.account import Why, missing, why_missing
-from ingest.command_line import database, errors_in_one_line, settings_or_exit
+from ingest.command_line import database, errors_in_one_line, ports_in_one_line, settings_or_exit
 from ingest.http import commands as token_commands
 from ingest.rejected import commands as rejected_commands
 from ingest.tend.status import JobStatus, standing
 
 app = typer.Typer(no_args_is_help=True, help="Take readings from the broker, or over HTTP, and store them.")
 app.add_typer(token_commands.app, name="token")
-app.command()(rejected_commands.rejected)
-app.command()(rejected_commands.replay)
+app.command(epilog=rejected_commands.REASONS)(rejected_commands.rejected)
+app.command(epilog=rejected_commands.REASONS)(rejected_commands.replay)
 
 _QUERIES = load_queries("ingest")
 KINDS = ("thinned", "on_the_way", "lost", "unexplained")
+HOLES_SHOWN = 10
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 
 
 @app.command()
 def run() -> None:
-    """Run the service until SIGTERM or Ctrl-C."""
+    """Take readings from the broker and store them, until SIGTERM or Ctrl-C.
+
+    Set first, in the environment: HEARTHWATCH_DATABASE_DSN (host=127.0.0.1 dbname=hearthwatch), HEARTHWATCH_BROKER_HOST
+    (127.0.0.1), HEARTHWATCH_BROKER_PORT (1883). The database is one that 'hearthwatch db migrate' has made ready.
+
+    /ready, /healthz and /metrics are off until HEARTHWATCH_INGEST_METRICS_PORT (0) is set.
+
+    All settings: docs/ingest-settings.md. What becomes of each reading: docs/ingest.md.
+    """
     from ingest.broker.app import run as run_service
 
-    run_service(settings_or_exit())
+    with ports_in_one_line():
+        run_service(settings_or_exit())
 
 
 @app.command()
 def serve() -> None:
-    """Serve the HTTP intake until SIGTERM or Ctrl-C (docs/http-intake.md)."""
+    """Take readings over HTTP and store them, until SIGTERM or Ctrl-C.
+
+    Set first, in the environment: HEARTHWATCH_DATABASE_DSN (host=127.0.0.1 dbname=hearthwatch),
+    HEARTHWATCH_INGEST_HTTP_HOST (127.0.0.1), HEARTHWATCH_INGEST_HTTP_PORT (8090), and a certificate where no proxy does
+    TLS. Who may send: 'hearthwatch ingest token add'.
+
+    /ready and /healthz are on the same port; /metrics are off until HEARTHWATCH_INGEST_HTTP_METRICS_PORT (0) is set.
+
+    All settings: docs/ingest-settings.md. How to send: docs/http-intake.md.
+    """
     from ingest.http.server import serve as serve_http
 
-    serve_http(settings_or_exit())
+    with ports_in_one_line():
+        serve_http(settings_or_exit())
 
 
 @app.command()
@@ -57,7 +78,7 @@ def account(
         copy = "  (a copy of another gateway's)" if shown["is_copy"] else ""
         typer.echo(
             f"{shown['gateway_id']}  {shown['outbox_id']}  taken {shown['taken']}  missing {shown['missing']}"
-            f"{parts}{since}{copy}" + "".join(f"\n    {hole}" for hole in shown["holes"][:10])
+            f"{parts}{since}{copy}" + "".join(f"\n    {line}" for line in _hole_lines(shown["holes"]))
         )
     if not as_json:
         typer.echo("in all: " + ", ".join(f"{kind.replace('_', ' ')} {total[kind]}" for kind in KINDS))
@@ -68,12 +89,21 @@ def tend(
     status: Annotated[bool, typer.Option("--status", help="Do nothing; show how the work is getting on.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Do what is driven by time (roll-ups, retention) until SIGTERM; of several processes one works."""
+    """Do what is driven by time (roll-ups, retention) until SIGTERM; of several processes one works.
+
+    Set first, in the environment: HEARTHWATCH_DATABASE_DSN (host=127.0.0.1 dbname=hearthwatch). How long what is kept:
+    HEARTHWATCH_INGEST_RETENTION_DAYS (90), HEARTHWATCH_INGEST_MINUTE_ROLLUP_DAYS (730).
+
+    /metrics are off until HEARTHWATCH_INGEST_TEND_METRICS_PORT (0) is set.
+
+    All settings: docs/ingest-settings.md. What the jobs are: docs/time-driven-work.md.
+    """
     settings = settings_or_exit()
     if not status:
         from ingest.tend.app import run as run_tending
 
-        return run_tending(settings)
+        with ports_in_one_line():
+            return run_tending(settings)
     with errors_in_one_line():
         found = standing(settings.database_dsn)
     if as_json:
@@ -91,7 +121,8 @@ def tend(
 def _account(line: dict[str, Any]) -> dict[str, Any]:
     taken = [(part.lower, part.upper) for part in line["taken_ranges"] or ()]
     thinned = [(part.lower, part.upper) for part in line["thinned_rows"] or ()]
-    holes = missing(taken)
+    # a copy is told nothing, and nothing of it is missing
+    holes = [] if line["is_copy"] else missing(taken, is_told=line["is_told"])
     why = {hole: why_missing(hole, thinned=thinned, is_told=line["is_told"]) for hole in holes}
     copied = ("is_copy", "accepted", "taken", "stored", "repeated", "rejected", *KINDS)
     return {
@@ -106,6 +137,15 @@ def _account(line: dict[str, Any]) -> dict[str, Any]:
         "said_at": line["said_at"] and line["said_at"].isoformat(),
         "received_at": line["received_at"] and line["received_at"].isoformat(),
     }
+
+
+def _hole_lines(holes: Sequence[tuple[int, int, str]]) -> list[str]:
+    """Say where holes are, by their first and last row: so many that they can be read, and how many more there are."""
+    shown = [
+        f"row {first}: {why}" if first + 1 == end else f"rows {first}-{end - 1}: {why}"
+        for first, end, why in holes[:HOLES_SHOWN]
+    ]
+    return [*shown, f"and {len(holes) - HOLES_SHOWN} more"] if len(holes) > HOLES_SHOWN else shown
 
 
 def _job_line(job: JobStatus) -> str:

@@ -9,9 +9,10 @@ SELECT rejected_id, received_at, source, reason, detail, device, measured_at, ou
  ORDER BY received_at DESC, rejected_id DESC LIMIT %(limit)s;
 
 -- name: count
--- How much lies there by reason.
-SELECT reason, count(*) AS rows, sum(readings)::bigint AS readings, sum(times)::bigint AS times,
-       sum(lifted)::bigint AS lifted, min(received_at) AS first_received_at, max(last_received_at) AS last_received_at
+-- How much lies there by reason; `messages`: how many of the rows are whole messages that could not be read.
+SELECT reason, count(*) AS rows, count(*) FILTER (WHERE readings = 0 AND lifted_at IS NULL) AS messages,
+       sum(readings)::bigint AS readings, sum(times)::bigint AS times, sum(lifted)::bigint AS lifted,
+       min(received_at) AS first_received_at, max(last_received_at) AS last_received_at
   FROM rejected
  WHERE {filters} AND (%(lifted)s OR readings > 0 OR lifted_at IS NULL)
  GROUP BY reason ORDER BY reason;

@@ -14,7 +14,7 @@ from vitals.setting_names import PREFIX, refuse_unknown
 class IngestSettings(BaseSettings):
     """Each field is an environment variable HEARTHWATCH_<FIELD>; the first five are shared by all services."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     database_dsn: str = "host=127.0.0.1 dbname=hearthwatch"
     """libpq connection string of the database."""
@@ -54,7 +54,7 @@ class IngestSettings(BaseSettings):
     ingest_urgent_spo2_below: float = Field(default=90.0, ge=0, le=100)
     """A live SpO2 below this ends the collecting window at once. It decides nothing clinical."""
     ingest_metrics_port: int = Field(default=0, ge=0, le=65535)
-    """Port of the Prometheus metrics on `ingest_metrics_host`; 0: none."""
+    """Port of `ingest run` for /metrics, /ready and /healthz, on `ingest_metrics_host`; 0: none of them."""
     ingest_metrics_host: str = "127.0.0.1"
     """Address the metrics are served on."""
 

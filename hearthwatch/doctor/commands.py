@@ -14,9 +14,11 @@ from pydantic import ValidationError
 
 from gateway.settings import PREFIX, GatewaySettings, SettingsError, load_settings
 from hearthwatch.doctor import machine
+from hearthwatch.doctor.mosquitto_settings import not_looked_at
 from hearthwatch.settings import Settings
 from vitals.clock import ClinicalClock
 from vitals.finding import Finding, Language, as_plain, as_text, is_broken, unknown
+from vitals.setting_faults import in_lines
 
 app = typer.Typer(add_completion=False)
 
@@ -46,7 +48,7 @@ def doctor(
     try:
         settings = Settings()
     except ValidationError as error:
-        sys.exit(f"hearthwatch doctor: the environment is wrong: {error}")
+        sys.exit("\n".join(f"hearthwatch doctor: {line}" for line in in_lines(error.errors())))
     findings = examine(settings, role or _installed_role(), mosquitto_conf, config)
     spoken = language or _language_of(os.environ)
     if as_json:
@@ -67,7 +69,7 @@ def examine(
     ]
     if role is Role.GATEWAY:
         return [*findings, *_gateway(config), *_mosquitto(mosquitto_conf)]
-    findings += [*_broker(settings), *_mosquitto(mosquitto_conf)]
+    findings += [*_broker(settings), *(_mosquitto(mosquitto_conf) or [not_looked_at()])]
     return [*findings, *_server(settings, findings)]
 
 
@@ -78,8 +80,10 @@ def _broker(settings: Settings) -> list[Finding]:
 
     try:
         ingest = IngestSettings.from_environment()
-    except (UnknownSetting, ValidationError) as error:
-        return [machine.ingest_settings_wrong(error)]
+    except UnknownSetting as error:
+        return [machine.ingest_settings_wrong(str(error))]
+    except ValidationError as error:
+        return [machine.ingest_settings_wrong("; ".join(in_lines(error.errors())))]
     if ingest.ingest_broker_ca_file is None:
         return [broker(settings.broker_host, settings.broker_port)]
     own = (ingest.ingest_broker_certificate_file, ingest.ingest_broker_key_file)

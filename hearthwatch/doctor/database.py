@@ -17,6 +17,16 @@ def reachable(dsn: str) -> Finding:
     try:
         with psycopg.connect(dsn, connect_timeout=_CONNECT_TIMEOUT_S) as db:
             version = db.info.parameter_status("server_version")
+    except psycopg.ProgrammingError:  # libpq's reason may show the password
+        return broken(
+            "database",
+            en="HEARTHWATCH_DATABASE_DSN is no connection string",
+            zh="HEARTHWATCH_DATABASE_DSN 不是有效的连接字符串",
+            way_out=Words(
+                en="write 'host=... dbname=...' or 'postgresql://...'",
+                zh="请写成 'host=... dbname=...' 或 'postgresql://...'",
+            ),
+        )
     except psycopg.OperationalError as error:
         reason = " ".join(str(error).split())
         return broken(

@@ -96,9 +96,8 @@ def gateway_settings_wrong(error: SettingsError) -> Finding:
     )
 
 
-def ingest_settings_wrong(error: ValueError) -> Finding:
+def ingest_settings_wrong(said: str) -> Finding:
     """Say what is wrong with ingest's settings, by which the broker is to be met."""
-    said = str(error).partition("[type=")[0].strip()
     return broken(
         "broker",
         en=f"ingest's settings are wrong: {said}",

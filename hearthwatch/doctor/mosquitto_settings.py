@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from vitals.finding import Finding, Words, broken, fine, warning
+from vitals.finding import Finding, Verdict, Words, broken, fine, warning
 
 CHECK = "broker settings"
 DEFAULTS: Mapping[str, str] = {
@@ -60,6 +60,14 @@ def judge(text: str) -> list[Finding]:
         *_memory(settings["retain_available"], settings["persistent_client_expiration"]),
     ]
     return findings or [fine(CHECK, en="nothing that loses messages silently", zh="没有会悄悄丢失消息的设置")]
+
+
+def not_looked_at() -> Finding:
+    """Say that nobody has named the file: its settings may be right or wrong."""
+    words = Words(
+        en="not looked at: name the file with --mosquitto-conf", zh="未检查：请用 --mosquitto-conf 给出配置文件"
+    )
+    return Finding(check=CHECK, verdict=Verdict.UNKNOWN, found=words)
 
 
 def judge_version(said: str) -> Finding:

@@ -11,6 +11,7 @@ from ingest.broker.configs import Configs
 from ingest.broker.intake import Intake, Limits
 from ingest.broker.mailbox import BrokerAddress, Mailbox
 from ingest.broker.pages import serve_pages
+from ingest.listening import port_named
 from ingest.settings import IngestSettings
 from ingest.store.database import Database
 from ingest.store.metrics import Metrics
@@ -71,7 +72,8 @@ def run(settings: IngestSettings) -> None:
         host, port = settings.ingest_metrics_host, settings.ingest_metrics_port
         trouble = _looking(metrics, Readiness(settings.database_dsn))
         metrics.look_when_asked(trouble)
-        serve_pages(host, port, metrics.registry, trouble=trouble)
+        with port_named(host, port, setting="HEARTHWATCH_INGEST_METRICS_PORT"):
+            serve_pages(host, port, metrics.registry, trouble=trouble)
     log.info("ingest starts", broker=f"{settings.broker_host}:{settings.broker_port}")
     intake.run()
     log.info("ingest has stopped")

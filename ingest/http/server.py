@@ -10,6 +10,7 @@ from prometheus_client import start_http_server
 
 from ingest.http.app import create_app
 from ingest.http.metrics import HttpMetrics
+from ingest.listening import port_named, sockets_on
 from ingest.settings import IngestSettings
 
 KEEP_ALIVE_S = 20
@@ -21,7 +22,9 @@ def serve(settings: IngestSettings) -> None:
     """Serve; what is being stored when told to stop is finished and answered first."""
     metrics = HttpMetrics()
     if settings.ingest_http_metrics_port:
-        start_http_server(settings.ingest_http_metrics_port, settings.ingest_metrics_host, metrics.registry)
+        host, port = settings.ingest_metrics_host, settings.ingest_http_metrics_port
+        with port_named(host, port, setting="HEARTHWATCH_INGEST_HTTP_METRICS_PORT"):
+            start_http_server(port, host, metrics.registry)
     certificate, key = settings.ingest_http_certificate_file, settings.ingest_http_key_file
     if certificate is None and not _is_loopback(settings.ingest_http_host):
         log.warning("tokens and readings can be read on the way: give a certificate, or let a proxy do TLS")
@@ -41,8 +44,11 @@ def serve(settings: IngestSettings) -> None:
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _ended)
-    log.info("the HTTP intake starts", host=settings.ingest_http_host, port=settings.ingest_http_port)
-    uvicorn.Server(config).run()
+    host, port = settings.ingest_http_host, settings.ingest_http_port
+    with port_named(host, port, setting="HEARTHWATCH_INGEST_HTTP_PORT"):
+        sockets = sockets_on(host, port)
+    log.info("the HTTP intake starts", host=host, port=port)
+    uvicorn.Server(config).run(sockets)
     log.info("the HTTP intake has stopped")
 
 

@@ -27,12 +27,16 @@ _FILTERS = b"""(%(reason)s::text IS NULL OR reason = %(reason)s)
    AND (%(since)s::timestamptz IS NULL OR last_received_at >= %(since)s)
    AND (%(until)s::timestamptz IS NULL OR received_at < %(until)s)"""
 _FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+_TIME = "2026-03-01 or 2026-03-01T12:00, UTC"
+REASONS = f"Reasons: {', '.join(Rejection)}. What each means, and when it is taken after all: docs/rejected.md."
 
-Reason = Annotated[Rejection | None, typer.Option(help="Only this reason.")]
+Reason = Annotated[Rejection | None, typer.Option(metavar="REASON", help="Only this reason; below are all.")]
 Gateway = Annotated[str | None, typer.Option(help="Only what this gateway sent.")]
 Device = Annotated[str | None, typer.Option(help="Only this device, by its id on the wire.")]
-Since = Annotated[datetime | None, typer.Option(formats=_FORMATS, help="Only what came at or after this (UTC).")]
-Until = Annotated[datetime | None, typer.Option(formats=_FORMATS, help="Only what came before this (UTC).")]
+Since = Annotated[
+    datetime | None, typer.Option(formats=_FORMATS, metavar="TIME", help=f"Only what came at or after this: {_TIME}.")
+]
+Until = Annotated[datetime | None, typer.Option(formats=_FORMATS, metavar="TIME", help="Only what came before this.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 
 
@@ -48,7 +52,8 @@ def rejected(
     as_json: AsJson = False,
 ) -> None:
     """Browse what was not taken, newest first, with the reason in words."""
-    values = {**_filters(reason, gateway, device, since, until), "limit": limit, "lifted": lifted}
+    filters = _filters(reason, gateway, device, since, until)
+    values = {**filters, "limit": limit, "lifted": lifted}
     with database() as connection:
         lines = connection.execute(_query("count" if count else "browse"), values).fetchall()
     for line in lines:
@@ -57,7 +62,7 @@ def rejected(
         else:
             typer.echo(_counted(line) if count else _browsed(line))
     if not lines and not as_json:
-        typer.echo("nothing was refused")
+        typer.echo("nothing matches" if any(filters.values()) else "nothing was refused")
 
 
 def replay(
@@ -93,7 +98,7 @@ def replay(
         would = "would be " if dry_run else ""
         still = ", ".join(f"{name} {count}" for name, count in sorted(total.items()) if name not in _TAKEN)
         typer.echo(
-            f"{total['stored']} readings {would}lifted, {total['repeated']} equal what is stored;"
+            f"{_number(total['stored'], 'reading')} {would}lifted, {total['repeated']} equal what is stored;"
             f" still refused: {still or 'none'}"
         )
 
@@ -138,10 +143,12 @@ def _filters(
 
 def _browsed(line: dict[str, Any]) -> str:
     zh, en = EXPLANATION[Rejection(line["reason"])]
-    again = f"  {line['times']} times, last {line['last_received_at']:%F %T}" if line["times"] > 1 else ""
+    is_message = line["readings"] == 0 and line["lifted_at"] is None
+    what = "1 message" if is_message else _number(line["readings"], "reading")
+    again = f", came {line['times']} times, last {line['last_received_at']:%F %T}" if line["times"] > 1 else ""
     lifted = f"  {line['lifted']} lifted {line['lifted_at']:%F %T} by {line['lifted_by']}" if line["lifted_at"] else ""
     return (
-        f"{line['received_at']:%F %T}  {line['source']}  {line['reason']}  {line['readings']} readings{again}{lifted}\n"
+        f"{line['received_at']:%F %T}  {line['source']}  {line['reason']}  {what}{again}{lifted}\n"
         f"    {line['detail']}\n    {zh} {en}"
     )
 
@@ -149,9 +156,20 @@ def _browsed(line: dict[str, Any]) -> str:
 def _counted(line: dict[str, Any]) -> str:
     lifted = f", {line['lifted']} lifted" if line["lifted"] else ""
     return (
-        f"{line['reason']}  {line['readings']} readings in {line['rows']} rows, came {line['times']} times{lifted},"
+        f"{line['reason']}  {_what_lies(line)}, came {_number(line['times'], 'time')}{lifted},"
         f" {line['first_received_at']:%F %T} to {line['last_received_at']:%F %T}"
     )
+
+
+def _what_lies(line: dict[str, Any]) -> str:
+    """Count what lies there of a reason: readings in rows, and whole messages that could not be read."""
+    messages, rows = line["messages"], line["rows"] - line["messages"]
+    readings = [f"{_number(line['readings'], 'reading')} in {_number(rows, 'row')}"] if rows else []
+    return ", ".join([*readings, *([_number(messages, "message")] if messages else [])])
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _tally(verdict: Verdict) -> dict[str, int]:

@@ -9,6 +9,7 @@ from functools import partial
 
 from prometheus_client import start_http_server
 
+from ingest.listening import port_named
 from ingest.rejected.lift_waiting import LiftWaiting
 from ingest.settings import IngestSettings
 from ingest.tend.adding_up import add_up
@@ -66,7 +67,9 @@ def run(settings: IngestSettings) -> None:
         signal.signal(number, lambda *_: stopping.set())
     metrics = TendingMetrics()
     if settings.ingest_tend_metrics_port:
-        start_http_server(settings.ingest_tend_metrics_port, settings.ingest_metrics_host, metrics.registry)
+        host, port = settings.ingest_metrics_host, settings.ingest_tend_metrics_port
+        with port_named(host, port, setting="HEARTHWATCH_INGEST_TEND_METRICS_PORT"):
+            start_http_server(port, host, metrics.registry)
     every, now = jobs(settings, metrics), _clock(settings)
     tenders = {
         lane: Tender(settings.database_dsn, every, metrics, lane=lane, now=now, stopping=stopping) for lane in Lane

@@ -4,6 +4,7 @@ All jobs of a lane run one after the other on the connection that holds the lane
 lock can commit nothing more. A job's turn is bounded; one that fails is named, retried later, and holds up no other.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -87,7 +88,8 @@ class Tender:
                     self._serve(self._connection)
             except psycopg.Error as exc:
                 if not self._stopping.is_set():
-                    self._say("database", "database_unreachable", error=str(exc).strip().partition("\n")[0])
+                    error = str(exc).strip().partition("\n")[0]
+                    self._say("database", "database_unreachable", level=logging.WARNING, error=error)
             finally:
                 self._tell(working=False)
             self._stopping.wait(RETRY_S)
@@ -169,12 +171,12 @@ class Tender:
         if self._lane is Lane.PROMPT:
             self._metrics.working.set(int(working))
 
-    def _say(self, about: str, event: str, **values: object) -> None:
+    def _say(self, about: str, event: str, *, level: int = logging.INFO, **values: object) -> None:
         """Log what has not just been said: once per change, not once a turn."""
         text = f"{event} {values}"
         if self._said.get(about) != text:
             self._said[about] = text
-            log.info(event, about=about, **values)
+            log.log(level, event, about=about, **values)
 
 
 def connect(dsn: str) -> Connection:

@@ -139,6 +139,9 @@ def test_the_command_prints_the_link_the_console_takes() -> None:
     assert is_wall_token(SECRET.encode(), "qingshi", token)
     without = CliRunner().invoke(app, ["wall-link", "qingshi"], env={"HEARTHWATCH_CONSOLE_SECRET": ""})
     assert without.exit_code == 2
+    wrong = CliRunner().invoke(app, ["wall-link", "qingshi"], env={"HEARTHWATCH_CONSOLE_PORT": "x"})
+    said = "hearthwatch console: HEARTHWATCH_CONSOLE_PORT: 'x' is not a whole number\n"
+    assert (wrong.exit_code, wrong.output) == (1, said)
 
 
 def test_tiles_are_as_big_as_their_number_allows() -> None:

@@ -74,6 +74,14 @@ def test_every_extra_that_a_room_names_exists() -> None:
         assert set(room.extra.split(",")) <= set(extras)
 
 
+@pytest.mark.parametrize("command", ["migrate", "status"])
+def test_a_wrong_connection_string_and_a_wrong_setting_are_a_line_each(command: str) -> None:
+    form = "hearthwatch db: that is no connection string: 'host=... dbname=...' or 'postgresql://...' is wanted\n"
+    assert _hearthwatch("db", command, HEARTHWATCH_DATABASE_DSN="nonsense").stderr == form
+    number = "hearthwatch db: HEARTHWATCH_BROKER_PORT: 'x' is not a whole number\n"
+    assert _hearthwatch("db", command, HEARTHWATCH_BROKER_PORT="x").stderr == number
+
+
 def test_migrate_and_status_by_command(empty_database: str) -> None:
     assert _hearthwatch("db", "status", "--dsn", empty_database).returncode == 1
     first = _hearthwatch("db", "migrate", HEARTHWATCH_DATABASE_DSN=empty_database)

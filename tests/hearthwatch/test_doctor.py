@@ -400,8 +400,29 @@ def test_the_command_speaks_chinese_where_the_system_does() -> None:
 def test_a_wrong_environment_is_named() -> None:
     done = _doctor(HEARTHWATCH_BROKER_PORT="many")
     assert done.returncode == 1
-    assert "broker_port" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.stderr == "hearthwatch doctor: HEARTHWATCH_BROKER_PORT: 'many' is not a whole number\n"
+
+
+def test_wrong_settings_of_ingest_are_a_finding_that_names_the_variable() -> None:
+    done = _doctor("--json", "--lang", "en", "--role", "server", HEARTHWATCH_INGEST_WINDOW_MS="abc")
+    said = {each["check"]: each for each in json.loads(done.stdout)}
+    wrong = "HEARTHWATCH_INGEST_WINDOW_MS: 'abc' is not a whole number"
+    assert said["broker"]["found"] == f"ingest's settings are wrong: {wrong}"
+
+
+def test_a_wrong_connection_string_is_a_finding() -> None:
+    done = _doctor("--json", "--lang", "en", "--role", "server", HEARTHWATCH_DATABASE_DSN="nonsense")
+    said = {each["check"]: each for each in json.loads(done.stdout)}
+    assert said["database"]["found"] == "HEARTHWATCH_DATABASE_DSN is no connection string"
+    assert said["migrations"]["verdict"] == "unknown"
+
+
+def test_that_the_brokers_settings_were_not_looked_at_is_said_and_is_not_broken() -> None:
+    done = _doctor("--json", "--lang", "en", "--role", "server")
+    [said] = [each for each in json.loads(done.stdout) if each["check"] == "broker settings"]
+    assert said["verdict"] == "unknown"
+    assert said["found"] == "not looked at: name the file with --mosquitto-conf"
+    assert "broker settings" not in _gateway_findings()
 
 
 def _doctor(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:

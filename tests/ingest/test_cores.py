@@ -37,7 +37,9 @@ def test_ranges_hold_exactly_their_rows(taken: list[int]) -> None:
     assert rows_in(ranges) == set(taken)
     assert count(ranges) == len(set(taken))
     assert all(end < first for (_, end), (first, _) in pairwise(ranges))
-    assert rows_in(missing(ranges)) == set(range(max(taken, default=-1) + 1)) - set(taken)
+    for is_told, begin in ((True, 0), (False, min(taken, default=0))):
+        between = set(range(begin, max(taken, default=-1) + 1))
+        assert rows_in(missing(ranges, is_told=is_told)) == between - set(taken)
     assert merged([*ranges, *ranges]) == ranges
 
 

@@ -440,10 +440,10 @@ def test_the_commands_browse_count_and_replay(county: County, monkeypatch: pytes
     home = Home()
     put(county, home.message([(0, SPO2, 9500), (1, SPO2, 9600)], devices=[UNBOUND]))
     put(county, home.message([(0, SPO2, 9500)], devices=[STRANGER]), gateway_id="gw-2", received_ms=NOW_MS + 60_000)
-    assert "unbound_device  2 readings in 1 rows" in run("rejected", "--count")
+    assert "unbound_device  2 readings in 1 row, came 1 time," in run("rejected", "--count")
     [line] = run("rejected", "--device", UNBOUND, "--json").splitlines()
     assert json.loads(line)["readings"] == 2
-    assert run("rejected", "--gateway", "gw-3") == "nothing was refused\n"
+    assert run("rejected", "--gateway", "gw-3") == "nothing matches\n"
     [line] = run("rejected", "--since", "2026-03-01T12:01:00", "--json").splitlines()
     assert json.loads(line)["source"] == "gw-2"
     [line] = run("rejected", "--until", "2026-03-01T12:01:00", "--json").splitlines()

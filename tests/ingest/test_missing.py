@@ -239,6 +239,36 @@ def test_the_command_shows_it(county: County, monkeypatch: pytest.MonkeyPatch) -
     said = run("account")
     assert "missing 5, thinned 2, on the way 1, lost 2 since 2026-03-01" in said
     assert said.endswith("in all: thinned 2, on the way 1, lost 2, unexplained 0\n")
+    assert said.splitlines()[1:4] == ["    row 0: never_given", "    rows 5-6: thinned", "    rows 9-10: unknown"]
+
+
+def test_of_a_phone_the_command_shows_the_holes_that_are_counted(
+    county: County, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEARTHWATCH_DATABASE_DSN", f"{county.info.dsn} user={county.info.user}")
+    home = Home(next_row=120)
+    sent(county, home, 2)
+    assert run("account").splitlines()[0].endswith("taken 2  missing 0")
+    assert json.loads(run("account", "--json"))["holes"] == []
+    assert "rows" not in run("account")
+    for _ in range(12):
+        home.next_row += 1
+        sent(county, home, 1)
+    told = json.loads(run("account", "--json"))
+    assert (told["missing"], len(told["holes"])) == (12, 12)
+    assert sum(end - first for first, end in told["missing_ranges"]) == 12
+    lines = run("account").splitlines()
+    assert (lines[1], lines[10], lines[11]) == ("    row 122: unknown", "    row 140: unknown", "    and 2 more")
+
+
+def test_of_a_copy_the_command_shows_no_holes(county: County, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEARTHWATCH_DATABASE_DSN", f"{county.info.dsn} user={county.info.user}")
+    home = Home()
+    sent(county, home, 3)
+    for row in (5, 9):
+        put(county, home.message([(0, SPO2, 9000)], devices=[LENT], first_row=row), gateway_id="gw-2")
+    [told] = [json.loads(line) for line in run("account", "--json", "--gateway", "gw-2").splitlines()]
+    assert (told["is_copy"], told["missing"], told["holes"]) == (True, 0, [])
 
 
 def run(*arguments: str) -> str:

@@ -69,6 +69,12 @@ class Tend(AbstractContextManager["Tend"]):
         """Say whether it is the one that works."""
         return self.metrics().get(WORKING) == 1
 
+    def levels(self, event: str) -> set[str]:
+        """Say at which levels it has logged an event."""
+        lines = self._log.read_text().splitlines(keepends=True)
+        said = [json.loads(line) for line in lines if line.endswith("\n")]
+        return {each["level"] for each in said if each["event"] == event}
+
     def stands_by(self) -> bool:
         """Say whether it waits for another one to end."""
         return self._log.exists() and "another one works" in self._log.read_text()
@@ -93,6 +99,12 @@ def rolled_up(connection: psycopg.Connection[Any]) -> bool:
         " WHERE reader = 'rollups') + (SELECT count(*) FROM dirty_hour)"
     ).fetchone()
     return row is not None and row[0] == 0
+
+
+def test_a_database_that_is_away_is_a_warning(tmp_path: Path) -> None:
+    with Tend(f"host=127.0.0.1 port={free_port()}", tmp_path, "alone") as tend:
+        wait_until(lambda: tend.levels("database_unreachable"), "it says that the database is away")
+        assert tend.levels("database_unreachable") == {"warning"}
 
 
 def test_of_two_processes_one_works_and_the_other_takes_over(site: psycopg.Connection[Any], tmp_path: Path) -> None:
