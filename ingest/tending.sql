@@ -169,7 +169,7 @@ SELECT r.reader, l.received_at
   FROM intake_reader r
  CROSS JOIN LATERAL (SELECT received_at FROM intake_log l WHERE l.partition = r.partition AND l.batch_id > r.batch_id
                       ORDER BY l.batch_id LIMIT 1) l
- ORDER BY l.received_at LIMIT 1;
+ ORDER BY l.received_at, r.reader LIMIT 1;
 
 -- name: trim_log
 -- Delete batches that every reader has read, that came before an instant, and an hour before the hindmost reader's
