@@ -169,7 +169,15 @@ SELECT r.reader, l.received_at
   FROM intake_reader r
  CROSS JOIN LATERAL (SELECT received_at FROM intake_log l WHERE l.partition = r.partition AND l.batch_id > r.batch_id
                       ORDER BY l.batch_id LIMIT 1) l
- ORDER BY l.received_at LIMIT 1;
+ ORDER BY l.received_at, r.reader LIMIT 1;
+
+-- name: newest_received
+-- When the newest reading came: of each partition the batch that was committed last, so that hours in which the clock
+-- was ahead count no longer once readings come by the right one.
+SELECT max(l.received_at)
+  FROM partition p
+ CROSS JOIN LATERAL (SELECT received_at FROM intake_log l WHERE l.partition = p.partition
+                      ORDER BY l.batch_id DESC LIMIT 1) l;
 
 -- name: trim_log
 -- Delete batches that every reader has read, that came before an instant, and an hour before the hindmost reader's
