@@ -306,7 +306,8 @@ SELECT job, every_s, last_run, last_success, duration_ms, failures, detail, work
   FROM tending ORDER BY job;
 
 -- name: notice_missing
--- Note since when something of a kind is missing; forget what is missing no more.
+-- Note since when something of a kind is missing; forget what is missing no more. Holes may be as wide as a bigint, so
+-- their sum is none.
 WITH missing AS MATERIALIZED (
     SELECT outbox_id, gateway_id, kind, count
       FROM outbox_standing
@@ -320,4 +321,4 @@ WITH missing AS MATERIALIZED (
     SELECT outbox_id, gateway_id, kind, %(now)s FROM missing WHERE count > 0
         ON CONFLICT (outbox_id, gateway_id, kind) DO NOTHING
 )
-SELECT kind, sum(count)::bigint FROM missing GROUP BY kind;
+SELECT kind, sum(count::numeric) FROM missing GROUP BY kind;
