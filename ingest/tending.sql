@@ -171,6 +171,14 @@ SELECT r.reader, l.received_at
                       ORDER BY l.batch_id LIMIT 1) l
  ORDER BY l.received_at, r.reader LIMIT 1;
 
+-- name: newest_received
+-- When the newest reading came: of each partition the batch that was committed last, so that hours in which the clock
+-- was ahead count no longer once readings come by the right one.
+SELECT max(l.received_at)
+  FROM partition p
+ CROSS JOIN LATERAL (SELECT received_at FROM intake_log l WHERE l.partition = p.partition
+                      ORDER BY l.batch_id DESC LIMIT 1) l;
+
 -- name: trim_log
 -- Delete batches that every reader has read, that came before an instant, and an hour before the hindmost reader's
 -- place: the engine fills its windows from the last minutes before its own.
@@ -298,7 +306,8 @@ SELECT job, every_s, last_run, last_success, duration_ms, failures, detail, work
   FROM tending ORDER BY job;
 
 -- name: notice_missing
--- Note since when something of a kind is missing; forget what is missing no more.
+-- Note since when something of a kind is missing; forget what is missing no more. Holes may be as wide as a bigint, so
+-- their sum is none.
 WITH missing AS MATERIALIZED (
     SELECT outbox_id, gateway_id, kind, count
       FROM outbox_standing
@@ -312,4 +321,4 @@ WITH missing AS MATERIALIZED (
     SELECT outbox_id, gateway_id, kind, %(now)s FROM missing WHERE count > 0
         ON CONFLICT (outbox_id, gateway_id, kind) DO NOTHING
 )
-SELECT kind, sum(count)::bigint FROM missing GROUP BY kind;
+SELECT kind, sum(count::numeric) FROM missing GROUP BY kind;

@@ -9,9 +9,11 @@ from uuid import UUID
 from ingest.account import Range, merged
 from ingest.judging.decode import Refused
 from ingest.judging.rejection import Rejection
+from vitals.wire_json import ROW_NUMBER_MAX
 
 STATUS_BYTES_MAX = 64 * 1024
-_COUNT_MAX = 2**62
+COUNT_MAX = 2**40
+"""More than a gateway counts in its life (3,000 readings a second for ten years); of a count beyond nothing is true."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,23 +61,24 @@ def read_status(payload: bytes, *, gateway_id: str, received_ms: int, retained: 
 
 
 def _outbox(word: object) -> OutboxWord | None:
-    """Read what is said of the outbox; None where it is not all there, as of another version."""
+    """Read what is said of the outbox; None where it is not all there, as of another version, or can not be true."""
     if not isinstance(word, dict):
         return None
     counts = {name: _count(word, name) for name in ("accepted", "thinned", "depth")}
+    salvaged = _count(word, "salvaged") if "salvaged" in word else 0
     try:
         outbox_id = UUID(word["id"])
     except (KeyError, ValueError, TypeError, AttributeError):
         return None
     accepted, thinned, depth = counts["accepted"], counts["thinned"], counts["depth"]
-    if accepted is None or thinned is None or depth is None or thinned + depth > accepted:
+    if accepted is None or thinned is None or depth is None or salvaged is None or thinned + depth > accepted:
         return None
     return OutboxWord(
         outbox_id=outbox_id,
         accepted=accepted,
         thinned=thinned,
         depth=depth,
-        salvaged=_count(word, "salvaged") or 0,
+        salvaged=salvaged,
         thinned_rows=_ranges(word.get("thinned_rows")),
     )
 
@@ -87,9 +90,9 @@ def _ranges(entries: object) -> tuple[Range, ...]:
 
 
 def _is_range(pair: tuple[Any, ...]) -> bool:
-    return len(pair) == 2 and all(type(each) is int for each in pair) and 0 <= pair[0] < pair[1] <= _COUNT_MAX
+    return len(pair) == 2 and all(type(each) is int for each in pair) and 0 <= pair[0] < pair[1] <= ROW_NUMBER_MAX
 
 
 def _count(word: Mapping[str, Any], name: str) -> int | None:
     value = word.get(name)
-    return value if type(value) is int and 0 <= value <= _COUNT_MAX else None
+    return value if type(value) is int and 0 <= value <= COUNT_MAX else None

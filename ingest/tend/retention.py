@@ -1,7 +1,8 @@
 """What is let go of after its time: raw samples (their evidence is kept), roll-ups, rejected readings, the intake log.
 
-Each turn is one transaction of bounded size. Nothing is dropped that somebody still has to read, and what alerting
-recorded is never touched here.
+Each turn is one transaction of bounded size, and goes by the data where `now` is far ahead of them
+(ingest/tend/horizon.py). Nothing is dropped that somebody still has to read, and what alerting recorded is never
+touched here.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from typing import Any
 import psycopg
 
 from care.sql import load_queries
+from ingest.tend.horizon import within_the_data
 from ingest.turn import Turn
 
 LATE_DAY = timedelta(days=1)
@@ -20,6 +22,7 @@ Connection = psycopg.Connection[Any]
 _QUERIES = load_queries("ingest", "tending.sql")
 
 
+@within_the_data
 def drop_samples(connection: Connection, now: datetime, *, kept: timedelta, margin: timedelta) -> Turn:
     """Drop the oldest day of raw samples that is past its time; what belongs to an episode is copied first.
 
@@ -43,6 +46,7 @@ def drop_samples(connection: Connection, now: datetime, *, kept: timedelta, marg
     return Turn(detail=detail, done=1, left=pieces - 1, more=pieces > 1)
 
 
+@within_the_data
 def drop_rollups(connection: Connection, now: datetime, *, whole: str, kept: timedelta) -> Turn:
     """Drop the oldest piece of a table of roll-ups that is past its time."""
     with connection.transaction():
@@ -56,6 +60,7 @@ def drop_rollups(connection: Connection, now: datetime, *, whole: str, kept: tim
     return Turn(detail=detail, done=1, left=pieces - 1, more=pieces > 1)
 
 
+@within_the_data
 def forget_rejected(connection: Connection, now: datetime, *, kept: timedelta) -> Turn:
     """Delete what was put aside longer ago, and has not come again since."""
     values = {"before": now - kept, "most": ROWS_MAX}
@@ -63,6 +68,7 @@ def forget_rejected(connection: Connection, now: datetime, *, kept: timedelta) -
     return Turn(detail=f"deleted {deleted} older than {kept.days} days", done=deleted, more=deleted == ROWS_MAX)
 
 
+@within_the_data
 def trim_log(connection: Connection, now: datetime, *, kept: timedelta) -> Turn:
     """Delete batches of the intake log that are past their time and that every reader has read."""
     values = {"before": now - kept, "most_each": ROWS_MAX}

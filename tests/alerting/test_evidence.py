@@ -57,10 +57,11 @@ def test_the_samples_about_an_episode_outlive_their_day(ward: Ward) -> None:
     (episode,) = ward.episodes()
     statement = "SELECT measured_at, value FROM reading WHERE patient_id = 1 ORDER BY measured_at"
     before = ward.connection.execute(statement).fetchall()
+    ward.spo2(2, WELL, begin=T0 + timedelta(days=92), judged=False)
     turn = drop_samples(ward.connection, T0 + timedelta(days=92), kept=timedelta(days=90), margin=MARGIN)
     assert turn.done == 1
     first, last = episode.since - MARGIN, episode.cleared_at + MARGIN
-    assert ward.connection.execute("SELECT count(*) AS n FROM sample").fetchone() == (0,)
+    assert ward.connection.execute("SELECT count(*) AS n FROM sample WHERE patient_id = 1").fetchone() == (0,)
     assert ward.connection.execute(statement).fetchall() == [row for row in before if first <= row.measured_at <= last]
     assert len(before) == 1890
 
@@ -72,7 +73,9 @@ def test_an_engine_that_begins_anew_finds_the_log_it_needs(ward: Ward, snapshot:
     ward.spo2(1, WELL * 240)
     ward.spo2(1, CRITICAL * 45)
     ward.connection.execute("SELECT intake_read('rollups', partition, head) FROM partition")
-    trim_log(ward.connection, ward.now + timedelta(days=30), kept=timedelta(days=3))
+    much_later = ward.now + timedelta(days=30)
+    ward.spo2(2, WELL, begin=much_later, judged=False)
+    trim_log(ward.connection, much_later, kept=timedelta(days=3))
     if not snapshot:
         ward.connection.execute("UPDATE engine_snapshot SET rules_hash = 'of another profile'")
     ward.restarted()

@@ -130,6 +130,12 @@ def put(
     return store(connection, batch, registry or Registry(), retention_days=90)
 
 
+def heard_at(connection: psycopg.Connection[Any], at: datetime) -> None:
+    """Store a reading of patient 3 measured and received at an instant: readings came until then."""
+    at_ms = int(at.timestamp() * 1000)
+    put(connection, Home().message([(0, PULSE, 7000)], devices=[LENT], t0_ms=at_ms), received_ms=at_ms)
+
+
 def refused(stored: Stored) -> dict[Rejection, int]:
     """Give what was refused, by reason."""
     return dict(stored.refused)

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from ingest.account import Why, why_missing
 from ingest.commands import app
-from ingest.judging.status import OutboxWord, read_status
+from ingest.judging.status import OutboxWord, Status, read_status
 from ingest.store.registry import Registry
 from ingest.store.storing import Batch, store
 from ingest.tend.adding_up import add_up
@@ -147,6 +147,8 @@ def test_since_when_something_is_missing_is_noted_until_it_is_here(county: Count
         {"id": ID, "accepted": 1, "thinned": -1, "depth": 0},
         {"id": ID, "accepted": 1, "thinned": 1, "depth": 1},
         {"id": ID, "accepted": 2**70, "thinned": 0, "depth": 0},
+        {"id": ID, "accepted": 2**40 + 1, "thinned": 0, "depth": 0},
+        {"id": ID, "accepted": 1, "thinned": 0, "depth": 0, "salvaged": 2**40 + 1},
     ],
     ids=str,
 )
@@ -155,6 +157,39 @@ def test_a_word_of_another_form_is_no_word_and_the_status_is_kept(county: County
     assert status.outbox is None
     store(county, Batch(now_ms=NOW_MS, statuses=[status]), Registry(), retention_days=90)
     assert rows_of(county, "SELECT count(*) FROM gateway_status") == [(1,)]
+
+
+def test_the_greatest_counts_that_are_believed_can_be_added_up(county: County) -> None:
+    for _ in range(3):
+        says(county, Home(), accepted=2**40, salvaged=2**40)
+    turn = add_up(county, NOW, metrics=TendingMetrics())
+    assert f"lost {3 * 2**40}" in turn.detail
+
+
+def test_words_of_more_than_a_gateway_can_count_do_not_break_the_account(county: County) -> None:
+    home, metrics = Home(next_row=1), TendingMetrics()
+    says(county, home, accepted=10)
+    for _ in range(3):
+        says(county, Home(), accepted=2**62)
+    assert "lost 10," in add_up(county, NOW, metrics=metrics).detail
+    assert rows_of(county, "SELECT outbox_id, accepted FROM outbox_word") == [(home.outbox_id, 10)]
+
+
+def test_a_sum_of_counts_may_pass_what_the_database_counts_in(county: County) -> None:
+    """A word of an older version that believed more; and holes of senders that tell nothing, as wide as rows go."""
+    metrics = TendingMetrics()
+    for _ in range(3):
+        home = Home()
+        word = OutboxWord(outbox_id=home.outbox_id, accepted=2**62, thinned=0, depth=0, salvaged=0, thinned_rows=())
+        status = Status(gateway_id="gw-1", online=True, received_ms=NOW_MS, body="{}", retained=False, outbox=word)
+        store(county, Batch(now_ms=NOW_MS, statuses=[status]), Registry(), retention_days=90)
+        phone = Home()
+        sent(county, phone, 1)
+        sent(county, phone, 1, first_row=2**62)
+    turn = add_up(county, NOW, metrics=metrics)
+    assert f"lost {3 * 2**62}" in turn.detail
+    assert f"unexplained {3 * (2**62 - 1)}" in turn.detail
+    assert metrics.registry.get_sample_value("hearthwatch_ingest_missing_readings", {"kind": "lost"}) == 3 * 2**62
 
 
 def test_malformed_thinned_ranges_are_passed_over() -> None:
