@@ -259,10 +259,14 @@ SELECT p.key, p.name, p.initials, p.bed, p.organisation_name, p.organisation_nam
 -- name: accounts
 -- What became of the readings of each gateway in scope, those with losses first; every outbox it ever had is in it.
 SELECT g.gateway_id, g.place, g.organisation_name, g.organisation_name_en, o.time_zone,
-       coalesce(s.accepted, 0)::bigint AS accepted, coalesce(s.stored, 0)::bigint AS stored,
-       coalesce(s.repeated, 0)::bigint AS repeated, coalesce(s.rejected, 0)::bigint AS rejected,
-       coalesce(s.thinned, 0)::bigint AS thinned, coalesce(s.on_the_way, 0)::bigint AS on_the_way,
-       coalesce(s.lost, 0)::bigint AS lost, coalesce(s.unexplained, 0)::bigint AS unexplained, s.said_at,
+       LEAST(coalesce(s.accepted, 0), 9e18)::bigint AS accepted, LEAST(coalesce(s.stored, 0), 9e18)::bigint AS stored,
+       LEAST(coalesce(s.repeated, 0), 9e18)::bigint AS repeated,
+       LEAST(coalesce(s.rejected, 0), 9e18)::bigint AS rejected,
+       LEAST(coalesce(s.thinned, 0), 9e18)::bigint AS thinned,
+       LEAST(coalesce(s.on_the_way, 0), 9e18)::bigint AS on_the_way,
+       LEAST(coalesce(s.lost, 0), 9e18)::bigint AS lost,
+       LEAST(coalesce(s.unexplained, 0), 9e18)::bigint AS unexplained,
+       s.said_at,
        (SELECT min(n.since) FROM outbox_noticed n WHERE n.gateway_id = g.gateway_id AND n.kind = 'lost') AS lost_since,
        (SELECT min(n.since) FROM outbox_noticed n WHERE n.gateway_id = g.gateway_id AND n.kind = 'on_the_way')
            AS waiting_since,
@@ -282,10 +286,13 @@ SELECT g.gateway_id, g.place, g.organisation_name, g.organisation_name_en, o.tim
 
 -- name: accounts_total
 -- The same of all gateways in scope together.
-SELECT coalesce(sum(s.accepted), 0)::bigint AS accepted,
-       coalesce(sum(s.taken - s.rejected - s.repeated), 0)::bigint AS stored,
-       coalesce(sum(s.repeated), 0)::bigint AS repeated, coalesce(sum(s.rejected), 0)::bigint AS rejected,
-       coalesce(sum(s.thinned), 0)::bigint AS thinned, coalesce(sum(s.on_the_way), 0)::bigint AS on_the_way,
-       coalesce(sum(s.lost), 0)::bigint AS lost, coalesce(sum(s.unexplained), 0)::bigint AS unexplained
+SELECT LEAST(coalesce(sum(s.accepted), 0), 9e18)::bigint AS accepted,
+       LEAST(coalesce(sum(s.taken - s.rejected - s.repeated), 0), 9e18)::bigint AS stored,
+       LEAST(coalesce(sum(s.repeated), 0), 9e18)::bigint AS repeated,
+       LEAST(coalesce(sum(s.rejected), 0), 9e18)::bigint AS rejected,
+       LEAST(coalesce(sum(s.thinned), 0), 9e18)::bigint AS thinned,
+       LEAST(coalesce(sum(s.on_the_way), 0), 9e18)::bigint AS on_the_way,
+       LEAST(coalesce(sum(s.lost), 0), 9e18)::bigint AS lost,
+       LEAST(coalesce(sum(s.unexplained), 0), 9e18)::bigint AS unexplained
   FROM outbox_standing s JOIN care_gateway g USING (gateway_id)
  WHERE g.organisation_id = ANY (%(organisations)s);

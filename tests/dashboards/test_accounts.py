@@ -107,6 +107,20 @@ def test_the_numbers_follow_by_themselves(counted: Console, open_page: OpenPage)
     expect(page.locator("#lost-readings")).to_have_text("3 条读数丢失")
 
 
+def test_holes_as_wide_as_numbers_allow_break_nothing(counted: Console, open_page: OpenPage) -> None:
+    with counted.rows() as db:
+        prepare(db)
+        for _ in range(3):
+            outbox = Outbox(gateway_id=HOME)
+            for first_row in (0, 2**62 - 1):
+                put(db, outbox.message([(0, SPO2, 9500)], devices=[WORN], first_row=first_row), gateway_id=HOME)
+    page = open_page()
+    enter(page, counted)
+    response = page.goto(f"{counted.url}/accounts")
+    assert response is not None
+    assert response.status == 200
+
+
 def test_nobody_sees_it_who_is_not_signed_in(counted: Console, open_page: OpenPage) -> None:
     page = open_page()
     page.goto(f"{counted.url}/accounts")
