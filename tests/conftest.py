@@ -15,6 +15,7 @@ from typing import NoReturn
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from hearthwatch.migrations import migrate
 from hearthwatch.services.embedded import EmbeddedPostgres, NoEmbeddedPostgres
@@ -29,6 +30,10 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 TEMPLATE = "migrated"
 Templates = Callable[[Postgres], str]
 _numbers = itertools.count(1)
+
+# How long an example takes to draw is the machine's business: a busy one must not fail a test.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 
 def pytest_configure() -> None:
