@@ -82,16 +82,12 @@ def quality_word(rows: Rows) -> NDArray[np.uint8]:
     return np.asarray(rows["quality"] * 64 + rows["reason"], np.uint8)
 
 
-def pivot(rows: Rows) -> Rows:
-    """Gather feed rows into wide samples of SAMPLE_DTYPE, by patient, instant and device.
-
-    A signal may stand once per sample (`ingest.judging.identity` sorts repeats out); of several modes the first counts.
-    """
-    return pivot_index(rows, order_by(*(rows[name] for name in PLACE)))[0]
-
-
 def pivot_index(rows: Rows, order: NDArray[np.intp]) -> tuple[Rows, NDArray[np.intp]]:
-    """Pivot rows of which an order by PLACE is known, and say for each row into which sample it went."""
+    """Gather feed rows, of which an order by PLACE is known, into wide samples of SAMPLE_DTYPE in that order.
+
+    Say for each row into which sample it went. A signal may stand once per sample (`ingest.judging.identity` sorts
+    repeats out); of several modes the first counts.
+    """
     ordered = rows.take(order)
     first = begins(*(ordered[name] for name in PLACE))
     samples = np.zeros(int(first.sum()), SAMPLE_DTYPE)

@@ -42,7 +42,7 @@ class IngestSettings(BaseSettings):
     ingest_session_expiry_s: int = Field(default=7 * 86_400, ge=60, le=2**32 - 2)
     """How long the broker keeps messages while ingest is away."""
     ingest_receive_maximum: int = Field(default=2000, ge=1, le=65535)
-    """Messages the broker may send ahead of acknowledgement: the bound of what lies in memory."""
+    """Messages the broker may send ahead of acknowledgement; at most 64 MiB of them are read before they are stored."""
     ingest_window_ms: int = Field(default=200, ge=0, le=10_000)
     """How long messages are collected before they are stored together."""
     ingest_batch_messages: int = Field(default=2000, ge=1)

@@ -13,7 +13,8 @@ from ingest.store.samples import Raced
 RETRY_S_FIRST, RETRY_S_MAX = 0.05, 5.0
 """How long is waited before the next attempt; twice as long each time."""
 COLLISIONS_MAX, COLLISIONS_MAX_ALONE = 3, 8
-"""So many collisions (or statement timeouts) in a row are waited out: of a batch, and of one message (some 6 s)."""
+"""So many collisions (or statement timeouts) in a row are waited out: of a batch, and of one message
+(some 6 s of collisions)."""
 
 
 class Trouble(StrEnum):

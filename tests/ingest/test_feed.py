@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from ingest.feed import ABSENT, FEED_DTYPE, FeedError, Rows, from_payload, payloads, pivot
+from ingest.feed import ABSENT, FEED_DTYPE, PLACE, FeedError, Rows, from_payload, payloads, pivot_index
+from ingest.ordering import order_by
 from vitals.quality import Quality, Reason
 from vitals.reading import NO_VALUE
 
@@ -45,7 +46,8 @@ def test_the_pivot_gathers_what_one_device_said_at_one_instant() -> None:
         (1_000, 1, 4, 7000, 2, 0, 0, 0),
         (1_000, 1, 5, 3700, 4, 0, 0, 1),
     )
-    samples = pivot(rows)
+    samples, sample_of_row = pivot_index(rows, order_by(*(rows[name] for name in PLACE)))
+    assert sample_of_row.tolist() == [2, 0, 0, 1]
     assert samples[["patient", "measured_ms", "device", "acquisition"]].tolist() == [
         (1, 1_000, 4, 0),
         (1, 1_000, 5, 1),
@@ -54,4 +56,4 @@ def test_the_pivot_gathers_what_one_device_said_at_one_instant() -> None:
     assert samples["value"][0].tolist() == [9500, 7000, *[NO_VALUE] * 11]
     assert samples["word"][0].tolist() == [2 * 64 + 11, 0, *[ABSENT] * 11]
     assert samples["value"][1].tolist() == [*[NO_VALUE] * 3, 3700, *[NO_VALUE] * 9]
-    assert len(pivot(rows[:0])) == 0
+    assert len(pivot_index(rows[:0], np.zeros(0, np.intp))[0]) == 0
