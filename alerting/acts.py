@@ -10,8 +10,8 @@ from psycopg.rows import namedtuple_row, tuple_row
 from alerting.desk import QUERIES, Desk, json, unix_ms
 from alerting.episodes import HUMAN_ACTS, Act, IllegalAct, State, move_for, possible
 from alerting.moving import add_event, carry_out, standing_of
-from alerting.profile import Profile
-from alerting.profile_file import parse_profile, standard_adult
+from alerting.profile.file import parse_profile, standard_adult
+from alerting.profile.profile import Profile
 from alerting.raising import Basis
 
 NOTE_CHARACTERS_MAX = 2000

@@ -13,9 +13,9 @@ import structlog
 from alerting.delivery import deliver, warm_up
 from alerting.desk import Connection, Desk, connect
 from alerting.escalation import tick
-from alerting.judging import Judge
-from alerting.profile import Profile
-from alerting.profile_file import ProfileError, parse_profile, standard_adult
+from alerting.judging.judge import Judge
+from alerting.profile.file import ProfileError, parse_profile, standard_adult
+from alerting.profile.profile import Profile
 from alerting.settings import AlertingSettings
 from alerting.sweep import sweep
 from ingest.feed import PARTITION_COUNT

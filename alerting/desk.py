@@ -9,7 +9,7 @@ import psycopg
 from psycopg.rows import namedtuple_row
 from psycopg.types.json import Jsonb
 
-from alerting.profile import Profile
+from alerting.profile.profile import Profile
 from care.sql import load_queries
 
 QUERIES = load_queries("alerting")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from alerting.profile import Timers
+from alerting.profile.profile import Timers
 
 
 class State(StrEnum):

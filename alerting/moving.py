@@ -6,7 +6,7 @@ from typing import Any
 from alerting.desk import Desk, json
 from alerting.episodes import Act, Move, Standing, State, after
 from alerting.paging import Page, page
-from alerting.profile import Consequence, Priority
+from alerting.profile.profile import Consequence, Priority
 
 
 def carry_out(

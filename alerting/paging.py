@@ -7,7 +7,7 @@ from typing import Any
 
 from alerting.desk import Desk, json
 from alerting.episodes import Audience
-from alerting.profile import Consequence, Priority
+from alerting.profile.profile import Consequence, Priority
 from alerting.words import body, household_body, title
 from care.duty import PersonOnDuty, family_doctor, on_duty
 

@@ -73,6 +73,18 @@ SELECT measured_at, spo2 FROM sample
    AND acquisition = ANY(%(acquisitions)s)
  ORDER BY measured_at;
 
+-- name: channel_history
+-- A patient's values of one signal from streams, of some qualities, as stored by a given instant; in order of time.
+SELECT s.measured_at, v.value
+  FROM sample s CROSS JOIN LATERAL (
+       SELECT (ARRAY[s.spo2, s.pulse, s.perfusion_index, s.temperature, s.respiratory_rate, s.systolic, s.diastolic,
+                     s.mean_arterial, s.glucose, s.rr_interval, s.weight, s.steps, s.battery])[%(code)s] AS value,
+              CASE WHEN s.quality IS NULL THEN 0 ELSE get_byte(s.quality, %(code)s - 1) >> 6 END AS quality) v
+ WHERE s.patient_id = %(patient_id)s AND s.measured_at >= %(start)s AND s.received_at <= %(received_by)s
+   AND s.acquisition = %(acquisition)s AND v.value IS NOT NULL AND v.quality = ANY(%(qualities)s)
+   AND %(wellness)s = EXISTS (SELECT FROM care_device d WHERE d.device_id = s.device_id AND d.wellness)
+ ORDER BY s.measured_at;
+
 -- name: temperature_history
 -- Good temperatures of one patient, as stored by a given instant; in order of time.
 SELECT measured_at, temperature FROM sample
@@ -296,8 +308,12 @@ UPDATE episode e SET condition = CASE WHEN e.patient_id = ANY(%(silent)s) THEN '
      OR (e.patient_id <> ALL(%(silent)s) AND e.condition = 'unknown'))
 RETURNING e.episode_id;
 
--- name: lowest
--- The lowest good SpO2 of a window, for the evidence.
-SELECT min(spo2) AS lowest FROM sample
- WHERE patient_id = %(patient_id)s AND measured_at BETWEEN %(start)s AND %(until)s
-   AND spo2 IS NOT NULL AND (quality IS NULL OR get_byte(quality, 0) < 64);
+-- name: worst
+-- The lowest and highest value of a signal in a window, of some qualities, for the evidence.
+SELECT min(v.value) AS lowest, max(v.value) AS highest
+  FROM sample s CROSS JOIN LATERAL (
+       SELECT (ARRAY[s.spo2, s.pulse, s.perfusion_index, s.temperature, s.respiratory_rate, s.systolic, s.diastolic,
+                     s.mean_arterial, s.glucose, s.rr_interval, s.weight, s.steps, s.battery])[%(code)s] AS value,
+              CASE WHEN s.quality IS NULL THEN 0 ELSE get_byte(s.quality, %(code)s - 1) >> 6 END AS quality) v
+ WHERE s.patient_id = %(patient_id)s AND s.measured_at BETWEEN %(start)s AND %(until)s
+   AND v.value IS NOT NULL AND v.quality = ANY(%(qualities)s);

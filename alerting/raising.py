@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from alerting.episodes import State
-from alerting.profile import Consequence, Priority
+from alerting.profile.profile import Consequence, Priority
 from care.registry import SpecialGroup
 
 UNANSWERED = frozenset({State.UNACK, State.T3_UNACK, State.EXHAUSTED})

@@ -12,7 +12,7 @@ from alerting.desk import Desk, json
 from alerting.episodes import Act, Audience, Move, Standing, State, after, first_move, move_for
 from alerting.moving import add_event, standing_of, write_standing
 from alerting.paging import Page, page
-from alerting.profile import Consequence
+from alerting.profile.profile import Consequence
 from alerting.raising import Basis, Effect, Raise, effect_of, for_patient, reaches_tier3_at_once
 
 

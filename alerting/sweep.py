@@ -10,11 +10,11 @@ from typing import Any
 from alerting.desk import Desk, unix_ms
 from alerting.episodes import Act, move_for
 from alerting.isolation import one_by_one
+from alerting.judging.stored import raise_key
 from alerting.moving import add_event, carry_out, standing_of
-from alerting.profile import Priority, no_data_rule
+from alerting.profile.profile import Priority, no_data_rule
 from alerting.raising import Basis, Raise
 from alerting.recording import record_raise
-from alerting.stored import raise_key
 
 
 def sweep(desk: Desk) -> int:

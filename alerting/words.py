@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from alerting.profile import Consequence, Priority
+from alerting.profile.profile import Consequence, Priority
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

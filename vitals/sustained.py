@@ -1,30 +1,66 @@
-"""The sustained-low rule in plain Python: what the engine is checked against, and a gateway's local floor.
+"""The sustained rules in plain Python: what the engine is checked against, and a gateway's local floor.
 
-Normative text: CLINICAL section 3.1, ARCHITECTURE section 8. For one patient and one signal, over good samples of
-a continuous device in event time:
+Normative text: CLINICAL section 3.1, ARCHITECTURE section 8, ADR 15. For one patient and one signal, over samples
+of one kind (the good ones of a continuous device, for most rules) in event time:
 
-- Samples fall into 10 s buckets. A bucket remembers how many samples it holds and how many were below each limit;
-  it counts at most 255 samples, later ones in the same bucket are not counted.
-- A rule looks at its last `window_buckets` whole buckets and the present one, so that it never sees less than its
-  stated time. It is *met* when data has flowed for at least the window since it began (began anew after a gap as
-  long as the window), at least `coverage_percent` of `window_buckets` buckets hold a sample, and at least
-  `share_percent` of the samples are below.
-- Met while not active: RAISE. Not yet met, but the last `building_buckets` buckets each hold a sample and at least
-  the share of them is below: PENDING, so that a fall that loses its signal is not forgotten; DISCARD when that
-  ends by good data. Absence of data never discards.
-- Active: values at or above `clear_at` for `clear_ms`, with no gap over `clear_gap_ms`: CLEAR.
+- Time falls into buckets. How long they are grows with the window (`GRAINS`): a rule looks at its last `window` of
+  whole buckets and the present one, so that it never sees less than its stated time. A bucket remembers how many
+  samples it holds, and for each rule how many broke its limit. Of 10 s at most COUNT_MAX samples are counted.
+- A rule is *met* by a sample that breaks its limit, when data has flowed for at least the window since it began (began
+  anew once every bucket of its grain had run empty), at least `coverage_percent` of the window's buckets hold a
+  sample, and at least `share_percent` of the samples break the limit. A sample that is fine raises nothing.
+- Met while not active: RAISE. Not yet met, but the last `building_ms` of buckets each hold a sample and at least the
+  share of them breaks the limit: PENDING, so that a fall that loses its signal is not forgotten; DISCARD when a sample
+  that is fine brings the share down. Absence of data never discards.
+- Active: no breaches are counted. `clear_ms` of whole 10 s buckets without a sample short of `clear_at`, no gap among
+  them over `clear_gap_ms`, and a sample that is well: CLEAR.
 - A sample older than the newest judged one is LATE: it changes nothing here, the caller judges again from what is
-  stored. A sample that is not good is neither evidence nor clock.
+  stored. A sample of another kind is neither evidence nor clock.
 
-Integers only: milliseconds since the Unix epoch and the signal's scaled value.
+A rule's limits may be the patient's own; its times are the same for everybody. Integers only: milliseconds since the
+Unix epoch and the signal's scaled value.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 
 BUCKET_MS = 10_000
-BUCKETS = 32
-COUNT_MAX = 255
+"""The shortest bucket: what clearing is counted in, and what a continuous device must keep filling."""
+
+COUNT_MAX = 40
+"""Samples counted in 10 s: four a second, more than any pulse oximeter has to say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grain:
+    """How finely a window is counted: buckets of this length, of which the last `slots` are kept."""
+
+    bucket_ms: int
+    slots: int
+
+    @property
+    def window_ms_max(self) -> int:
+        """The longest window of whole buckets beside the present one."""
+        return self.bucket_ms * (self.slots - 1)
+
+
+GRAINS = (
+    Grain(bucket_ms=10_000, slots=8),
+    Grain(bucket_ms=20_000, slots=16),
+    Grain(bucket_ms=60_000, slots=16),
+)
+NEVER_MS = -1_000_000_000
+"""The last sample's time where there was none: every bucket has run empty since."""
+
+AGE_MAX = WELL_MAX = 255
+"""Where counts of buckets stop growing."""
+
+CLEAR_MS_MAX = (WELL_MAX - 1) * BUCKET_MS
+
+
+class RuleError(ValueError):
+    """A sustained rule can not be judged; the message names the number and what is possible."""
 
 
 class Kind(IntEnum):
@@ -46,28 +82,98 @@ class Phase(IntEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """Where a rule's danger begins, exclusive, and from where on it is over, inclusive; in the signal's scale."""
+
+    breach: int
+    clear_at: int
+
+
+NEVER_LOW = Limit(breach=-32768, clear_at=-32768)
+NEVER_HIGH = Limit(breach=32767, clear_at=32767)
+"""The limits of a rule that does not hold for a patient: no sample breaks them, every sample is well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SustainedRule:
-    """One limit held for a time. `below` is exclusive, in the signal's scale; windows at most 31 buckets."""
+    """One limit held for a time. `low`: values under the limit are the dangerous ones, else those above it.
+
+    The window is whole buckets of one of `GRAINS`, `building_ms` too (0: never pending).
+    """
 
     rule: str
-    below: int
-    window_buckets: int
+    low: bool
+    limit: Limit
+    window_ms: int
     share_percent: int
     coverage_percent: int
-    building_buckets: int
-    clear_at: int
+    building_ms: int
     clear_ms: int
     clear_gap_ms: int
 
+    def __post_init__(self) -> None:
+        if not 0 < self.window_ms <= GRAINS[-1].window_ms_max:
+            raise RuleError(f"window of {self.window_ms} ms is not within 1 to {GRAINS[-1].window_ms_max}")
+        bucket_ms = self.grain.bucket_ms
+        for name, ms in (("window", self.window_ms), ("building time", self.building_ms)):
+            if ms % bucket_ms:
+                raise RuleError(f"{name} of {ms} ms is no multiple of {bucket_ms}, as this window is counted")
+        if not 0 <= self.building_ms <= self.window_ms:
+            raise RuleError(f"building time of {self.building_ms} ms is not within the window of {self.window_ms}")
+        for name, ms in (("clearing time", self.clear_ms), ("gap in clearing", self.clear_gap_ms)):
+            if not 0 <= ms <= CLEAR_MS_MAX or ms % BUCKET_MS:
+                raise RuleError(f"{name} of {ms} ms is no multiple of {BUCKET_MS} up to {CLEAR_MS_MAX}")
+
     @property
-    def window_ms(self) -> int:
-        """The window's length in event time."""
-        return self.window_buckets * BUCKET_MS
+    def grain_index(self) -> int:
+        """Which of `GRAINS` the window is counted in: the finest that holds it."""
+        return next(i for i, grain in enumerate(GRAINS) if self.window_ms <= grain.window_ms_max)
+
+    @property
+    def grain(self) -> Grain:
+        """The grain the window is counted in."""
+        return GRAINS[self.grain_index]
+
+    @property
+    def window_buckets(self) -> int:
+        """The window in whole buckets, the present one apart."""
+        return self.window_ms // self.grain.bucket_ms
+
+    @property
+    def building_buckets(self) -> int:
+        """How many of the last buckets, the present one among them, make a condition that builds up."""
+        return self.building_ms // self.grain.bucket_ms
+
+    @property
+    def clear_buckets(self) -> int:
+        """Whole 10 s buckets without a sample short of `clear_at` that end the condition."""
+        return self.clear_ms // BUCKET_MS
+
+    @property
+    def clear_gap_buckets(self) -> int:
+        """Empty 10 s buckets in a row that do not begin the clearing anew."""
+        return self.clear_gap_ms // BUCKET_MS
+
+    def is_breach(self, value: int, limit: Limit) -> bool:
+        """Say whether a scaled value breaks this limit."""
+        return value < limit.breach if self.low else value > limit.breach
+
+    def is_well(self, value: int, limit: Limit) -> bool:
+        """Say whether a scaled value is well inside this limit, hysteresis included."""
+        return value >= limit.clear_at if self.low else value <= limit.clear_at
+
+    @property
+    def never(self) -> Limit:
+        """The limit of somebody for whom this rule does not hold."""
+        return NEVER_LOW if self.low else NEVER_HIGH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SustainedEvent:
-    """What was said when: `at_ms` the deciding sample, `since_ms` the first low bucket of its window."""
+    """What was said when: `at_ms` the deciding sample, `since_ms` the window's first bucket with a breach.
+
+    `valid` and `below` count the window's samples and those that break the limit, `buckets` those that hold any.
+    """
 
     rule: str
     kind: Kind
@@ -79,126 +185,124 @@ class SustainedEvent:
     buckets: int
 
 
-@dataclass(slots=True)
-class _Progress:
-    began_ms: int = 0
-    phase: Phase = Phase.IDLE
-    clear_since_ms: int = -1
-
-
-@dataclass(slots=True)
 class SustainedState:
-    """What one patient's signal has shown: the ring of buckets, and where each rule stands."""
+    """What one patient's signal has shown: how full the buckets are, and where each rule stands."""
 
-    rules: tuple[SustainedRule, ...]
-    last_ms: int = -1
-    valid: list[int] = field(default_factory=lambda: [0] * BUCKETS)
-    below: list[list[int]] = field(default_factory=list)
-    progress: list[_Progress] = field(default_factory=list)
+    def __init__(self, rules: Sequence[SustainedRule], limits: Sequence[Limit] | None = None) -> None:
+        self.rules = tuple(rules)
+        self.limits = tuple(limits) if limits is not None else tuple(rule.limit for rule in rules)
+        self.last_ms = NEVER_MS
+        self.count = 0
+        """Samples counted in the present 10 s; they are in no ring yet."""
+        self.valid = [[0] * grain.slots for grain in GRAINS]
+        self.age = [0 for _ in GRAINS]
+        """Buckets since the one in which data began."""
+        self.below = [[0] * rule.grain.slots for rule in self.rules]
+        self.phase = [Phase.IDLE for _ in self.rules]
+        self.well = [0 for _ in self.rules]
+        """While active: 10 s buckets since the last with a sample that was not well."""
 
-    def __post_init__(self) -> None:
-        self.below = [[0] * BUCKETS for _ in self.rules]
-        self.progress = [_Progress() for _ in self.rules]
+    def hold(self, index: int) -> None:
+        """Let a rule's condition hold, as something else than its samples decided."""
+        self.phase[index], self.well[index] = Phase.ACTIVE, 0
+        self.below[index] = [0] * self.rules[index].grain.slots
 
 
 def step(state: SustainedState, t_ms: int, value: int) -> list[SustainedEvent]:
-    """Judge one good sample and move the state; events in the order of the rules."""
+    """Judge one sample and move the state; events in the order of the rules."""
     if t_ms < state.last_ms:
         return [
             SustainedEvent(rule="", kind=Kind.LATE, at_ms=t_ms, since_ms=t_ms, value=value, valid=0, below=0, buckets=0)
         ]
-    gap_ms = t_ms - state.last_ms if state.last_ms >= 0 else None
-    bucket = _advance(state, t_ms)
-    slot = bucket % BUCKETS
-    if state.valid[slot] < COUNT_MAX:
-        state.valid[slot] += 1
-        for index, rule in enumerate(state.rules):
-            state.below[index][slot] += value < rule.below
-    events = []
-    for index, rule in enumerate(state.rules):
-        if gap_ms is None or gap_ms >= rule.window_ms:
-            state.progress[index].began_ms = t_ms
-        event = _judge(state, index, t_ms, value, gap_ms)
-        if event:
-            events.append(event)
+    if t_ms // BUCKET_MS != state.last_ms // BUCKET_MS:
+        _turn_over(state, t_ms)
     state.last_ms = t_ms
-    return events
+    if state.count < COUNT_MAX:
+        state.count += 1
+        for index, (rule, limit) in enumerate(zip(state.rules, state.limits, strict=True)):
+            slot = t_ms // rule.grain.bucket_ms % rule.grain.slots
+            state.below[index][slot] += state.phase[index] is not Phase.ACTIVE and rule.is_breach(value, limit)
+    judged = (_judge(state, index, value) for index in range(len(state.rules)))
+    return [event for event in judged if event is not None]
 
 
-def _advance(state: SustainedState, t_ms: int) -> int:
-    bucket = t_ms // BUCKET_MS
-    if state.last_ms >= 0:
-        for passed in range(max(state.last_ms // BUCKET_MS, bucket - BUCKETS) + 1, bucket + 1):
-            state.valid[passed % BUCKETS] = 0
-            for counts in state.below:
-                counts[passed % BUCKETS] = 0
-    return bucket
+def _turn_over(state: SustainedState, t_ms: int) -> None:
+    """Begin a new 10 s bucket: put the last one's count where it belongs, empty what time has passed by."""
+    for index, grain in enumerate(GRAINS):
+        was, now = state.last_ms // grain.bucket_ms, t_ms // grain.bucket_ms
+        state.valid[index][was % grain.slots] += state.count
+        rings = [state.valid[index]]
+        rings += [ring for ring, rule in zip(state.below, state.rules, strict=True) if rule.grain_index == index]
+        for passed in range(max(was, now - grain.slots) + 1, now + 1):
+            for ring in rings:
+                ring[passed % grain.slots] = 0
+        state.age[index] = min(AGE_MAX, state.age[index] + now - was) if now - was < grain.slots else 0
+    state.count = 0
+    passed = t_ms // BUCKET_MS - state.last_ms // BUCKET_MS
+    for index, rule in enumerate(state.rules):
+        if state.phase[index] is Phase.ACTIVE:
+            whole = passed - 1 <= rule.clear_gap_buckets
+            state.well[index] = min(WELL_MAX, state.well[index] + passed) if whole else 0
 
 
-def _judge(state: SustainedState, index: int, t_ms: int, value: int, gap_ms: int | None) -> SustainedEvent | None:
-    rule, progress = state.rules[index], state.progress[index]
-    if progress.phase is Phase.ACTIVE:
-        return _judge_clearing(state, index, t_ms, value, gap_ms)
-    window = _Window(state, index, t_ms, rule.window_buckets + 1)
-    if t_ms - progress.began_ms >= rule.window_ms and window.is_met(rule):
-        progress.phase, progress.clear_since_ms = Phase.ACTIVE, -1
-        return window.event(rule, Kind.RAISE, t_ms, value)
-    recent = _Window(state, index, t_ms, rule.building_buckets)
-    building = recent.buckets == rule.building_buckets and recent.below * 100 >= rule.share_percent * recent.valid
-    if building and progress.phase is Phase.IDLE:
-        progress.phase = Phase.PENDING
-        return window.event(rule, Kind.PENDING, t_ms, value)
-    settled = recent.below * 100 < rule.share_percent * recent.valid
-    if settled and progress.phase is Phase.PENDING:
-        progress.phase = Phase.IDLE
-        return window.event(rule, Kind.DISCARD, t_ms, value)
+def _judge(state: SustainedState, index: int, value: int) -> SustainedEvent | None:
+    rule = state.rules[index]
+    kind = _said(state, index, value)
+    if kind is None:
+        return None
+    state.phase[index] = {Kind.RAISE: Phase.ACTIVE, Kind.PENDING: Phase.PENDING}.get(kind, Phase.IDLE)
+    state.well[index] = 0
+    window = _Window(state, index, rule.window_buckets + 1)
+    if kind is Kind.RAISE:
+        state.hold(index)
+    return SustainedEvent(
+        rule=rule.rule,
+        kind=kind,
+        at_ms=state.last_ms,
+        since_ms=window.since_ms,
+        value=value,
+        valid=window.valid,
+        below=window.below,
+        buckets=window.buckets,
+    )
+
+
+def _said(state: SustainedState, index: int, value: int) -> Kind | None:
+    rule, limit, phase = state.rules[index], state.limits[index], state.phase[index]
+    if phase is Phase.ACTIVE:
+        if not rule.is_well(value, limit):
+            state.well[index] = 0
+        return Kind.CLEAR if state.well[index] > rule.clear_buckets else None
+    recent = _Window(state, index, rule.building_buckets)
+    low = recent.below * 100 >= rule.share_percent * recent.valid
+    if not rule.is_breach(value, limit):
+        return Kind.DISCARD if phase is Phase.PENDING and not low else None
+    window = _Window(state, index, rule.window_buckets + 1)
+    if (
+        state.age[rule.grain_index] > rule.window_buckets
+        and window.buckets * 100 >= rule.coverage_percent * rule.window_buckets
+        and window.below * 100 >= rule.share_percent * window.valid
+    ):
+        return Kind.RAISE
+    if phase is Phase.IDLE and rule.building_buckets and low and recent.buckets == rule.building_buckets:
+        return Kind.PENDING
     return None
 
 
-def _judge_clearing(
-    state: SustainedState, index: int, t_ms: int, value: int, gap_ms: int | None
-) -> SustainedEvent | None:
-    rule, progress = state.rules[index], state.progress[index]
-    if value < rule.clear_at:
-        progress.clear_since_ms = -1
-        return None
-    if progress.clear_since_ms < 0 or gap_ms is None or gap_ms > rule.clear_gap_ms:
-        progress.clear_since_ms = t_ms
-    if t_ms - progress.clear_since_ms < rule.clear_ms:
-        return None
-    progress.phase, progress.clear_since_ms = Phase.IDLE, -1
-    return _Window(state, index, t_ms, rule.window_buckets + 1).event(rule, Kind.CLEAR, t_ms, value)
-
-
 class _Window:
-    """Counts over the last buckets, and where the first low one began."""
+    """Counts over the last buckets, the present one among them, and where the first one with a breach began."""
 
-    def __init__(self, state: SustainedState, index: int, t_ms: int, width: int) -> None:
-        last = t_ms // BUCKET_MS
+    def __init__(self, state: SustainedState, index: int, width: int) -> None:
+        rule = state.rules[index]
+        grain, valid, below = rule.grain, state.valid[rule.grain_index], state.below[index]
+        present = state.last_ms // grain.bucket_ms
         self.valid = self.below = self.buckets = 0
-        self.since_ms = t_ms
-        for bucket in range(last, last - width, -1):
-            slot = bucket % BUCKETS
-            self.valid += state.valid[slot]
-            self.below += state.below[index][slot]
-            self.buckets += state.valid[slot] > 0
-            if state.below[index][slot]:
-                self.since_ms = min(self.since_ms, bucket * BUCKET_MS)
-
-    def is_met(self, rule: SustainedRule) -> bool:
-        """Say whether coverage and share are reached."""
-        covered = self.buckets * 100 >= rule.coverage_percent * rule.window_buckets
-        return covered and self.below * 100 >= rule.share_percent * self.valid
-
-    def event(self, rule: SustainedRule, kind: Kind, t_ms: int, value: int) -> SustainedEvent:
-        """Say it with its evidence."""
-        return SustainedEvent(
-            rule=rule.rule,
-            kind=kind,
-            at_ms=t_ms,
-            since_ms=self.since_ms,
-            value=value,
-            valid=self.valid,
-            below=self.below,
-            buckets=self.buckets,
-        )
+        self.since_ms = state.last_ms
+        for bucket in range(present, present - width, -1):
+            slot = bucket % grain.slots
+            samples = valid[slot] + (state.count if bucket == present else 0)
+            self.valid += samples
+            self.below += below[slot]
+            self.buckets += samples > 0
+            if below[slot]:
+                self.since_ms = min(self.since_ms, bucket * grain.bucket_ms)

@@ -16,7 +16,7 @@ from enum import StrEnum
 from vitals.quality import Quality
 from vitals.reading import Acquisition, Reading
 from vitals.signals import Signal
-from vitals.sustained import Kind, Phase, SustainedRule, SustainedState, step
+from vitals.sustained import Kind, SustainedRule, SustainedState, step
 
 DEVICES_MAX = 255
 
@@ -170,8 +170,7 @@ class _Stream:
 
     def take_up(self, condition: Condition) -> None:
         self.condition, self._building = condition, None
-        self._state.progress[0].phase = Phase.ACTIVE
-        self._state.progress[0].clear_since_ms = -1
+        self._state.hold(0)
 
 
 class _Spot:

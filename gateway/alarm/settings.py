@@ -14,12 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from gateway.alarm.local_alarm import LocalRules, SpotRule
 from vitals.reading import ScaleError, scaled
 from vitals.signals import Signal
-from vitals.sustained import BUCKET_MS, SustainedRule
+from vitals.sustained import BUCKET_MS, Limit, RuleError, SustainedRule
 
 RULE = "SPO2-CRIT"
 
 Percent = Annotated[int, Field(ge=1, le=100)]
-WholeBuckets = Annotated[int, Field(ge=10, le=310, multiple_of=BUCKET_MS // 1000)]
+WholeBuckets = Annotated[int, Field(ge=10, le=900, multiple_of=BUCKET_MS // 1000)]
 Seconds = Annotated[int, Field(ge=0, le=86_400)]
 Duration = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 
@@ -67,9 +67,9 @@ class LocalAlarmSettings(BaseModel):
     def _fits_together(self) -> "LocalAlarmSettings":
         try:
             rules = self.rules()
-        except ScaleError as exc:
+        except (ScaleError, RuleError) as exc:
             raise ValueError(str(exc)) from exc
-        if rules.sustained.clear_at < rules.sustained.below:
+        if rules.spot.clear_at < rules.spot.below:
             raise ValueError(f"clear_at = {self.clear_at:g} is not above spo2_at_or_below = {self.spo2_at_or_below:g}")
         if self.command and not Path(self.command[0]).is_absolute():
             raise ValueError(f"command = {self.command[0]!r} is not an absolute path")
@@ -92,12 +92,12 @@ class LocalAlarmSettings(BaseModel):
         return LocalRules(
             sustained=SustainedRule(
                 rule=RULE,
-                below=below,
-                window_buckets=self.window_s * 1000 // BUCKET_MS,
+                low=True,
+                limit=Limit(breach=below, clear_at=clear_at),
+                window_ms=self.window_s * 1000,
                 share_percent=self.share_percent,
                 coverage_percent=self.coverage_percent,
-                building_buckets=self.building_s * 1000 // BUCKET_MS,
-                clear_at=clear_at,
+                building_ms=self.building_s * 1000,
                 clear_ms=self.clear_s * 1000,
                 clear_gap_ms=self.clear_gap_s * 1000,
             ),

@@ -9,7 +9,7 @@ import pytest
 from alerting.acts import acknowledge, decide
 from alerting.desk import Desk
 from alerting.escalation import tick
-from alerting.profile_file import parse_profile, standard_adult
+from alerting.profile.file import parse_profile, standard_adult
 from alerting.sweep import sweep
 from tests.alerting.ward import T0, Ward
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from alerting.episodes import HUMAN_ACTS, Act, Audience, IllegalAct, Standing, State, after, move_for, possible
-from alerting.profile import Priority, Timers
+from alerting.profile.profile import Priority, Timers
 from tests.alerting.streams import profile
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)

@@ -2,15 +2,17 @@
 
 import pytest
 
-from alerting.profile_file import ProfileError, parse_profile, standard_adult
+from alerting.profile.file import ProfileError, parse_profile, standard_adult
+from alerting.profile.profile import Channel
 from alerting.words import RULES
+from vitals.signals import Signal
 
 
 def test_the_shipped_profile_has_the_normative_limits() -> None:
     profile = parse_profile(standard_adult())
-    sustained = {r.rule: r for r in profile.sustained}
-    assert (sustained["SPO2-CRIT"].below, sustained["SPO2-CRIT"].window_ms) == (8801, 60_000)
-    assert (sustained["SPO2-REFER"].below, sustained["SPO2-REFER"].window_ms) == (9300, 300_000)
+    sustained = {r.rule: r for r in profile.sustained[Channel(signal=Signal.SPO2)]}
+    assert (sustained["SPO2-CRIT"].limit.breach, sustained["SPO2-CRIT"].window_ms) == (8801, 60_000)
+    assert (sustained["SPO2-REFER"].limit.breach, sustained["SPO2-REFER"].window_ms) == (9300, 300_000)
     assert profile.fever[0].above == 3850
     assert profile.fever[0].longer_than_ms == 72 * 3600 * 1000
 
@@ -26,9 +28,9 @@ def test_every_rule_of_the_profile_has_words_in_both_languages() -> None:
     [
         ("at_or_below = 88.0", "at_or_below = 88.0\nbelow = 89.0", "no source for below"),
         ("at_or_below = 88.0", "at_or_below = 880.0", "880.0"),
-        ("at_or_below", "above", "unknown key above"),
-        ("window_s = 60", "window_s = 55", "window_s = 55 is not a positive multiple of 10"),
-        ("window_s = 300", "window_s = 400", "window_s = 400, not within 0 to 310"),
+        ("at_or_below", "above", "clear_at = 89.0 lies inside the limit"),
+        ("window_s = 60", "window_s = 55", "window of 55000 ms is no multiple of 10000"),
+        ("window_s = 300", "window_s = 1000", "window of 1000000 ms is not within 1 to 900000"),
         ("share_percent = 80", "share_percent = 101", "share_percent = 101"),
         ("clear_at = 89.0", "clear_at = 88.0", "clear_at = 88.0 lies inside the limit"),
         ('window_s = "D; home', 'windov_s = "D; home', "no source for window_s"),

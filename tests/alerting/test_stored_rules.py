@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from alerting.stored_rules import Measurement, Spell, fever_spells, repeat_spells
+from alerting.spot.spells import Measurement, Spell, fever_spells, repeat_spells
 from tests.alerting.streams import profile
 
 PROFILE = profile()

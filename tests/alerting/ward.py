@@ -7,7 +7,7 @@ from typing import Any
 
 from alerting.desk import Connection, Desk, connect
 from alerting.escalation import tick
-from alerting.judging import Judge
+from alerting.judging.judge import Judge
 from alerting.sweep import sweep
 from ingest.store.registry import Registry
 from tests.alerting.streams import profile

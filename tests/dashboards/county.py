@@ -89,7 +89,7 @@ SILENT = Alarm(
 
 def fill_registry(db: Connection) -> None:
     """Insert organisations, people, patients, devices and who wears which."""
-    profile = files("alerting").joinpath("profiles/standard_adult.toml").read_text(encoding="utf-8")
+    profile = files("alerting.profile").joinpath("standard_adult.toml").read_text(encoding="utf-8")
     db.execute("INSERT INTO clinical_profile VALUES (%s, 'standard-adult', %s, now())", [PROFILE_HASH, profile])
     with db.cursor() as cursor:
         cursor.executemany(

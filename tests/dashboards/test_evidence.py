@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from alerting.profile_file import standard_adult
+from alerting.profile.file import standard_adult
 from dashboards.board import Episode
 from dashboards.evidence import evidence_of
 from dashboards.limits import limits_of

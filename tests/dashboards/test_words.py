@@ -11,8 +11,8 @@ from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po
 
 from alerting.episodes import HUMAN_ACTS, Audience, State
-from alerting.profile import Priority, no_data_rule
-from alerting.profile_file import parse_profile, standard_adult
+from alerting.profile.file import parse_profile, standard_adult
+from alerting.profile.profile import Priority, no_data_rule
 from care.claims import Obstacle
 from care.registry import DeviceKind, PersonRole, SpecialGroup
 from dashboards.board import SHOWN_SIGNALS

@@ -179,7 +179,7 @@ async def test_always_rings_with_the_centre_there_until_values_are_well(home: Ho
     async with home.ringing(when=When.ALWAYS):
         home.reads(LOW, 70)
         await eventually(lambda: home.lines() == ["danger"])
-        home.reads(WELL, 602)
+        home.reads(WELL, 622)
         assert home.report["ended"][0]["ended_by"] == "well"
         assert home.report["armed"] is True
 
@@ -249,7 +249,7 @@ async def test_what_rang_before_a_kill_rings_after_it_though_the_finger_is_out(h
         assert (alarm["since"], home.report["sounded_total"]) == (since, 1)
         home.reads(None, 300, quality=Quality.INVALID)
         assert home.report["sounding"]
-        home.reads(WELL, 602)
+        home.reads(WELL, 622)
         assert home.report["sounding"] == []
 
 

@@ -36,7 +36,7 @@ def test_a_table_is_read(tmp_path: Path) -> None:
         ('command = ["aplay"]', "command = 'aplay' is not an absolute path"),
         ("comand = []", "did you mean command"),
         ("window_s = 65", "local_alarm.window_s"),
-        ("window_s = 320", "local_alarm.window_s"),
+        ("window_s = 320", "window of 320000 ms is no multiple of 60000"),
         ("share_percent = 0", "local_alarm.share_percent"),
         ("clear_at = 88", "clear_at = 88 is not above spo2_at_or_below = 88"),
         ("spo2_at_or_below = 1e9", "spo2"),

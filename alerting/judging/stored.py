@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from alerting.desk import Desk, instant, json, unix_ms
-from alerting.profile import FeverRule, RepeatRule
+from alerting.profile.profile import FeverRule, RepeatRule
 from alerting.raising import Basis, Raise
 from alerting.recording import record_clear, record_raise
-from alerting.stored_rules import Measurement, Spell, fever_spells, repeat_spells
+from alerting.spot.spells import Measurement, Spell, fever_spells, repeat_spells
 from vitals.reading import Acquisition, unscaled
 from vitals.signals import SIGNALS, Signal
 

@@ -3,12 +3,13 @@
 from datetime import datetime, timedelta
 
 from alerting.desk import Desk, instant, json
-from alerting.engine import PatientEvent
+from alerting.engine.partition import PatientEvent
+from alerting.judging.channels import QUALITIES
 from alerting.raising import Basis, Raise
 from alerting.recording import record_clear, record_raise
 from vitals.reading import unscaled
-from vitals.signals import Signal
-from vitals.sustained import BUCKET_MS, Kind
+from vitals.signals import SIGNALS
+from vitals.sustained import Kind
 
 
 def record_event(desk: Desk, said: PatientEvent, *, received_at: datetime) -> None:
@@ -46,23 +47,26 @@ def raise_of(desk: Desk, said: PatientEvent) -> Raise:
 
 
 def _evidence(desk: Desk, said: PatientEvent) -> dict[str, object]:
-    event = said.event
-    rule = next(r for r in desk.profile.sustained if r.rule == event.rule)
-    lowest = desk.one(
-        "lowest",
+    event, rule, signal = said.event, said.rule, said.channel.signal
+    found = desk.one(
+        "worst",
         patient_id=said.patient_id,
+        code=SIGNALS[signal].code,
         start=instant(event.since_ms),
         until=instant(event.at_ms),
+        qualities=[int(quality) for quality in QUALITIES[said.channel.trust]],
     )
+    lowest, highest = (found.lowest, found.highest) if found else (None, None)
+    worst = lowest if rule.low else highest
     return {
-        "signal": Signal.SPO2,
-        "unit": "%",
-        "value": unscaled(Signal.SPO2, event.value),
-        "lowest": unscaled(Signal.SPO2, lowest.lowest if lowest and lowest.lowest else event.value),
-        "below": unscaled(Signal.SPO2, rule.below),
-        "window_s": rule.window_buckets * BUCKET_MS // 1000,
+        "signal": signal,
+        "unit": SIGNALS[signal].unit,
+        "value": unscaled(signal, event.value),
+        ("lowest" if rule.low else "highest"): unscaled(signal, event.value if worst is None else worst),
+        ("below" if rule.low else "above"): unscaled(signal, said.limit.breach),
+        "window_s": rule.window_ms // 1000,
         "valid_samples": event.valid,
-        "samples_below": event.below,
+        "samples_below" if rule.low else "samples_above": event.below,
         "share_percent": round(100 * event.below / max(event.valid, 1)),
         "coverage_percent": round(100 * event.buckets / (rule.window_buckets + 1)),
     }

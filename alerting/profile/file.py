@@ -8,7 +8,9 @@ from datetime import date
 from importlib.resources import files
 from typing import Any, TypeVar
 
-from alerting.profile import (
+from alerting.profile.profile import (
+    Channel,
+    Confirm,
     Consequence,
     FeverRule,
     Priority,
@@ -16,11 +18,12 @@ from alerting.profile import (
     RepeatRule,
     Silence,
     Timers,
+    Trust,
     no_data_rule,
 )
 from vitals.reading import ScaleError, scaled
 from vitals.signals import Signal
-from vitals.sustained import BUCKET_MS, BUCKETS, SustainedRule
+from vitals.sustained import Limit, RuleError, SustainedRule
 
 T = TypeVar("T")
 
@@ -31,7 +34,7 @@ class ProfileError(ValueError):
 
 def standard_adult() -> str:
     """Give the text of the profile that ships with the product."""
-    return files("alerting").joinpath("profiles/standard_adult.toml").read_text(encoding="utf-8")
+    return files("alerting.profile").joinpath("standard_adult.toml").read_text(encoding="utf-8")
 
 
 def parse_profile(body: str) -> Profile:
@@ -62,7 +65,7 @@ def parse_profile(body: str) -> Profile:
         version=int(_get(document, "profile", "version", int)),
         profile_hash=hashlib.sha256(body.encode()).hexdigest(),
         body=body,
-        sustained=tuple(_sustained(rule, table) for rule, table in tables["sustained"].items()),
+        sustained=_sustained(tables["sustained"]),
         repeat=tuple(_repeat(rule, table) for rule, table in tables["repeat"].items()),
         fever=tuple(_fever(rule, table) for rule, table in tables["fever"].items()),
         silence=_flat(Silence, "silence", _sourced("silence", _get(document, "profile", "silence", dict))),
@@ -83,7 +86,7 @@ def _sourced(where: str, table: Any) -> dict[str, Any]:
     if not isinstance(source, dict):
         raise ProfileError(f"{where}: no table [{where}.source]; every value needs one")
     values = {key: value for key, value in table.items() if key != "source"}
-    judged = values.keys() - {"family", "signal"}
+    judged = values.keys() - {"family", "signal", "trust", "confirm"}
     if missing := judged - source.keys():
         raise ProfileError(f"{where}: no source for {', '.join(sorted(missing))} (or the key is misspelt)")
     if stray := source.keys() - judged:
@@ -154,41 +157,47 @@ def _signal(where: str, table: Mapping[str, Any]) -> Signal:
     return Signal(name)
 
 
-def _buckets(where: str, table: Mapping[str, Any], key: str) -> int:
-    seconds = _count(table, where, key, (BUCKETS - 1) * BUCKET_MS // 1000)
-    if seconds == 0 or seconds * 1000 % BUCKET_MS:
-        raise ProfileError(f"{where}: {key} = {seconds} is not a positive multiple of {BUCKET_MS // 1000}")
-    return seconds * 1000 // BUCKET_MS
+def _sustained(tables: Mapping[str, dict[str, Any]]) -> dict[Channel, tuple[SustainedRule, ...]]:
+    channels: dict[Channel, tuple[SustainedRule, ...]] = {}
+    for rule, table in tables.items():
+        channel, made = _sustained_rule(rule, table)
+        channels[channel] = (*channels.get(channel, ()), made)
+    return channels
 
 
-def _sustained(rule: str, table: dict[str, Any]) -> SustainedRule:
+def _sustained_rule(rule: str, table: dict[str, Any]) -> tuple[Channel, SustainedRule]:
     where = f"sustained.{rule}"
     timing = {"window_s", "share_percent", "coverage_percent", "building_s", "clear_s", "clear_gap_s"}
-    _only(where, table, timing | {"signal", "below", "at_or_below", "clear_at"})
+    _only(where, table, timing | {"signal", "trust", "below", "at_or_below", "above", "at_or_above", "clear_at"})
     signal = _signal(where, table)
-    low, below = _limit(where, table, signal)
-    if not low or signal is not Signal.SPO2:
-        raise ProfileError(f"{where}: only a low SpO2 can be judged as sustained")
+    low, breach = _limit(where, table, signal)
     clear_at = _level(where, table, "clear_at", signal)
-    if clear_at < below:
+    if clear_at < breach if low else clear_at > breach:
         raise ProfileError(f"{where}: clear_at = {table['clear_at']} lies inside the limit")
-    return SustainedRule(
-        rule=rule,
-        below=below,
-        window_buckets=_buckets(where, table, "window_s"),
-        share_percent=_count(table, where, "share_percent", 100),
-        coverage_percent=_count(table, where, "coverage_percent", 100),
-        building_buckets=_buckets(where, table, "building_s"),
-        clear_at=clear_at,
-        clear_ms=_count(table, where, "clear_s") * 1000,
-        clear_gap_ms=_count(table, where, "clear_gap_s") * 1000,
-    )
+    trust = table.get("trust", Trust.GOOD)
+    if trust not in set(Trust):
+        raise ProfileError(f"{where}: trust = {trust!r}, not one of {', '.join(Trust)}")
+    try:
+        made = SustainedRule(
+            rule=rule,
+            low=low,
+            limit=Limit(breach=breach, clear_at=clear_at),
+            window_ms=_count(table, where, "window_s") * 1000,
+            share_percent=_count(table, where, "share_percent", 100),
+            coverage_percent=_count(table, where, "coverage_percent", 100),
+            building_ms=_count(table, where, "building_s") * 1000,
+            clear_ms=_count(table, where, "clear_s") * 1000,
+            clear_gap_ms=_count(table, where, "clear_gap_s") * 1000,
+        )
+    except RuleError as exc:
+        raise ProfileError(f"{where}: {exc}") from exc
+    return Channel(signal=signal, trust=Trust(trust)), made
 
 
 def _repeat(rule: str, table: dict[str, Any]) -> RepeatRule:
     where = f"repeat.{rule}"
     limits = {"below", "at_or_below", "above", "at_or_above", "clear_at"}
-    _only(where, table, limits | {"signal", "repeat_from_s", "repeat_until_s", "clear_repeats"})
+    _only(where, table, limits | {"signal", "repeat_from_s", "repeat_until_s", "clear_repeats", "confirm"})
     signal = _signal(where, table)
     low, limit = _limit(where, table, signal)
     start, end = _count(table, where, "repeat_from_s"), _count(table, where, "repeat_until_s")
@@ -203,7 +212,15 @@ def _repeat(rule: str, table: dict[str, Any]) -> RepeatRule:
         repeat_until_ms=end * 1000,
         clear_at=_level(where, table, "clear_at", signal),
         clear_repeats=_count(table, where, "clear_repeats", 100),
+        confirm=_confirm(where, table),
     )
+
+
+def _confirm(where: str, table: Mapping[str, Any]) -> Confirm:
+    name = table.get("confirm", Confirm.REPEAT)
+    if name not in set(Confirm):
+        raise ProfileError(f"{where}: confirm = {name!r}, not one of {', '.join(Confirm)}")
+    return Confirm(name)
 
 
 def _fever(rule: str, table: dict[str, Any]) -> FeverRule:

@@ -15,19 +15,24 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
-from alerting.desk import Desk
-from alerting.engine import LAYOUT, EngineState, PatientEvent, rules_hash, step
-from alerting.history import judge_again, record_judged_again
+from alerting.desk import Desk, unix_ms
+from alerting.engine.partition import Partition, PatientEvent, fastest, rules_hash
+from alerting.engine.table import LAYOUT
 from alerting.isolation import one_by_one
-from alerting.saying import record_event
-from alerting.stored import judge_stored
-from ingest.feed import PARTITION_COUNT, Rows, from_payload
+from alerting.judging.channels import samples_of
+from alerting.judging.history import judge_again, record_judged_again
+from alerting.judging.saying import record_event
+from alerting.judging.stored import judge_stored
+from alerting.profile.profile import Channel
+from ingest.feed import Rows, from_payload
 from vitals.quality import Quality
 from vitals.reading import NO_VALUE, Acquisition
 from vitals.signals import SIGNALS, Signal
 from vitals.sustained import Phase
 
 IntArray = npt.NDArray[np.int32]
+Late = dict[tuple[Channel, int], int]
+"""Of which patients' channels samples came late, and the earliest of them, Unix ms."""
 
 BATCHES_MAX = 64
 """Batches of one partition judged in one transaction: bounds memory and how long others wait for its rows."""
@@ -46,8 +51,10 @@ class Fenced(RuntimeError):
 class _Owned:
     version: int
     cursor: int
-    state: EngineState
+    state: Partition
     snapshot_at: int
+    untold: set[tuple[Channel, int]]
+    """Where the arrays hold a condition that the record does not: to be judged again from what is stored."""
 
 
 class Judge:
@@ -93,7 +100,7 @@ class Judge:
         return saved
 
     def _restore(self, desk: Desk, row: Any, found: Any | None) -> int:
-        state = EngineState(desk.profile.sustained, row.partition)
+        state = Partition(desk.profile.sustained, row.partition, fastest())
         if found and (found.layout_hash, found.rules_hash) == (LAYOUT, rules_hash(desk.profile.sustained)):
             start = found.batch_id
             state.load(found.payload)
@@ -102,73 +109,74 @@ class Judge:
             start = lead.after if lead and lead.after is not None else 0
             if row.batch_id:
                 log.warning("rebuilding_engine_state", partition=row.partition, cursor=row.batch_id, after=start)
-        _replay(desk, state, start, row.batch_id)
-        self._owned[row.partition] = _Owned(row.version, row.batch_id, state, start)
+        untold = _replay(desk, state, start, row.batch_id)
+        self._owned[row.partition] = _Owned(row.version, row.batch_id, state, start, untold)
         return 1
 
     def _judge_partition(self, desk: Desk, partition: int) -> int:
         owned = self._owned.pop(partition)  # kept only if all of it is committed: else the arrays are read anew
         with desk.connection.transaction():
             batches = desk.all("read_log", partition=partition, after=owned.cursor, until=2**62, limit=BATCHES_MAX)
-            align(desk, owned.state)
+            untold = owned.untold | align(desk, owned.state)
             if batches:
-                _judge_batches(desk, owned.state, batches)
+                _judge_batches(desk, owned.state, batches, untold)
             last = batches[-1].batch_id if batches else owned.cursor
             if not desk.run("move_cursor", partition=partition, batch_id=last, version=owned.version):
                 raise Fenced(f"partition {partition} was taken over")
-        owned.cursor = last
+            if batches:
+                untold = set()
+        owned.cursor, owned.untold = last, untold
         self._owned[partition] = owned
         return len(batches)
 
 
-def align(desk: Desk, state: EngineState) -> None:
+def align(desk: Desk, state: Partition) -> set[tuple[Channel, int]]:
     """Set every rule's phase to what is recorded: the arrays know the samples, the record knows what was said.
 
-    So a condition the sweep has raised is active here too, and one that the arrays hold but nobody was told of is
-    said with the next sample.
+    So a condition the sweep has raised is active here too. Gives where the arrays hold one that nobody was told of.
     """
-    index = {rule.rule: number for number, rule in enumerate(state.rules)}
+    places = {rule.rule: (channel, place) for channel, rules in state.rules.items() for place, rule in enumerate(rules)}
     phases = {"active": Phase.ACTIVE, "pending": Phase.PENDING}
-    state.phase[:] = Phase.IDLE
-    for row in desk.all("phases_in_partition", partition=state.partition):
-        state.grow(row.patient_id // PARTITION_COUNT + 1)
-        if row.rule in index:
-            state.phase[index[row.rule], row.patient_id // PARTITION_COUNT] = phases[row.phase]
+    standing: dict[tuple[Channel, int, int], Phase] = {}
+    for row in desk.all("phases_in_partition", partition=state.number):
+        if row.rule in places:
+            channel, place = places[row.rule]
+            standing[channel, row.patient_id, place] = phases[row.phase]
+    return state.set_phases(standing)
 
 
-def _replay(desk: Desk, state: EngineState, after: int, until: int) -> None:
+def _replay(desk: Desk, state: Partition, after: int, until: int) -> set[tuple[Channel, int]]:
     """Bring the arrays to a cursor; nothing is recorded, and the phases are the record's."""
     wellness = _wellness(desk)
     while after < until:
-        batches = desk.all("read_log", partition=state.partition, after=after, until=until, limit=BATCHES_MAX)
+        batches = desk.all("read_log", partition=state.number, after=after, until=until, limit=BATCHES_MAX)
         if not batches:
             break
         for batch in batches:
             _, late = _step(state, from_payload(batch.payload), wellness)
-            for patient_id, earliest_ms in late.items():
-                judge_again(desk, state, patient_id, earliest_ms, received_by=batch.received_at)
+            for (channel, patient_id), earliest_ms in late.items():
+                judge_again(desk, state, channel, patient_id, earliest_ms=earliest_ms, received_by=batch.received_at)
         after = batches[-1].batch_id
-    align(desk, state)
+    return align(desk, state)
 
 
-def _judge_batches(desk: Desk, state: EngineState, batches: Sequence[Any]) -> None:
+def _judge_batches(desk: Desk, state: Partition, batches: Sequence[Any], untold: Iterable[tuple[Channel, int]]) -> None:
     """Judge a turn's batches in order; what needs a patient's history is judged once, over all of them."""
     wellness = _wellness(desk)
-    late: dict[int, int] = {}
+    late: Late = {key: unix_ms(batches[0].received_at) for key in untold}
     stored: dict[tuple[int, Signal], None] = {}
     for batch in batches:
         rows = from_payload(batch.payload)
         events, behind = _step(state, rows, wellness)
         for event in events:
             record_event(desk, event, received_at=batch.received_at)
-        for patient_id, earliest_ms in behind.items():
-            late[patient_id] = min(earliest_ms, late.get(patient_id, earliest_ms))
+        for key, earliest_ms in behind.items():
+            late[key] = min(earliest_ms, late.get(key, earliest_ms))
         stored.update(dict.fromkeys(_stored_keys(rows, wellness)))
     received_by = batches[-1].received_at
-    for patient_id, earliest_ms in late.items():
-        record_judged_again(
-            desk, judge_again(desk, state, patient_id, earliest_ms, received_by=received_by), received_at=received_by
-        )
+    for (channel, patient_id), earliest_ms in late.items():
+        judged = judge_again(desk, state, channel, patient_id, earliest_ms=earliest_ms, received_by=received_by)
+        record_judged_again(desk, judged, received_at=received_by)
     for patient_id, signal in stored:
         judge_stored(desk, patient_id, signal, received_by=received_by)
 
@@ -178,23 +186,18 @@ def _wellness(desk: Desk) -> IntArray:
     return np.array([row.device_id for row in desk.all("wellness_devices")], np.int32)
 
 
-def _step(state: EngineState, rows: Rows, wellness: IntArray) -> tuple[Sequence[PatientEvent], dict[int, int]]:
-    """Run the sustained rules over a batch's good continuous SpO2; gives the events and late patients' earliest."""
-    good = (
-        (rows["signal"] == _SPO2)
-        & (rows["quality"] == Quality.GOOD)
-        & (rows["value"] != NO_VALUE)
-        & (rows["acquisition"] == Acquisition.CONTINUOUS)
-        & ~np.isin(rows["device"], wellness)
-    )
-    chosen = rows[good]
-    patients = chosen["patient"].astype(np.int32)
-    times = chosen["measured_ms"].astype(np.int64)
-    events, late = step(state, patients, times, chosen["value"].astype(np.int64))
-    earliest: dict[int, int] = {}
-    for patient_id, t_ms in zip(patients[late].tolist(), times[late].tolist(), strict=True):
-        earliest[patient_id] = min(t_ms, earliest.get(patient_id, t_ms))
-    return events, earliest
+def _step(state: Partition, rows: Rows, wellness: IntArray) -> tuple[Sequence[PatientEvent], Late]:
+    """Run the sustained rules over a batch; gives the events and, where samples came late, the earliest."""
+    said: list[PatientEvent] = []
+    earliest: Late = {}
+    for channel in state.rules:
+        chosen = samples_of(rows, channel, wellness)
+        patients, times = chosen["patient"], chosen["measured_ms"]
+        events, late = state.judge(channel, patients, times, chosen["value"])
+        said += events
+        for patient_id, t_ms in zip(patients[late].tolist(), times[late].tolist(), strict=True):
+            earliest[channel, patient_id] = min(t_ms, earliest.get((channel, patient_id), t_ms))
+    return said, earliest
 
 
 def _stored_keys(rows: Rows, wellness: IntArray) -> list[tuple[int, Signal]]:

@@ -7,7 +7,7 @@ each time one arrives, in event time. The same history gives the same spells, in
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from alerting.profile import FeverRule, RepeatRule
+from alerting.profile.profile import FeverRule, RepeatRule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,22 @@ class Priority(StrEnum):
     LOW = "low"
 
 
+class Trust(StrEnum):
+    """Which samples of a signal a sustained rule looks at."""
+
+    GOOD = "good"  # measured well, by a medical device
+    QUESTIONABLE = "questionable"  # they have a number, and their device or we doubt it
+    WELLNESS = "wellness"  # measured well, by a wearable that is no medical device
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Channel:
+    """One stream of samples that sustained rules judge on its own."""
+
+    signal: Signal
+    trust: Trust = Trust.GOOD
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consequence:
     """What a rule's raise means: which family of episodes, how urgent, whether it opens a tier-3 case.
@@ -39,9 +55,17 @@ class Consequence:
         return {Priority.HIGH: 1 - self.emergency, Priority.MEDIUM: 2, Priority.LOW: 3}[self.priority]
 
 
+class Confirm(StrEnum):
+    """What a first single measurement beyond a limit needs, to raise (CLINICAL 3.1)."""
+
+    REPEAT = "repeat"  # a second one in time; its absence raises
+    ONLY_REPEAT = "only_repeat"  # a second one in time; its absence is another rule's
+    AT_ONCE = "at_once"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepeatRule:
-    """A limit on single measurements: a second one within the interval confirms, its absence raises.
+    """A limit on single measurements, and what confirms that it is broken.
 
     `low` is true when values under `limit` (exclusive) are the dangerous ones, else those above it.
     """
@@ -54,6 +78,7 @@ class RepeatRule:
     repeat_until_ms: int
     clear_at: int
     clear_repeats: int
+    confirm: Confirm = Confirm.REPEAT
 
     def is_breach(self, value: int) -> bool:
         """Say whether a scaled value breaks the limit."""
@@ -110,7 +135,7 @@ class Profile:
     effective_from: date
     profile_hash: str
     body: str
-    sustained: tuple[SustainedRule, ...]
+    sustained: Mapping[Channel, tuple[SustainedRule, ...]]
     repeat: tuple[RepeatRule, ...]
     fever: tuple[FeverRule, ...]
     silence: Silence
@@ -135,10 +160,11 @@ def described(profile: Profile) -> list[tuple[str, str, str, str, str, str]]:
         (
             r.rule,
             "sustained",
-            _bound(Signal.SPO2, r.below, low=True),
+            _bound(channel.signal, r.limit.breach, low=r.low),
             f"{r.share_percent} % of samples in {r.window_ms // 1000} s, coverage {r.coverage_percent} %",
         )
-        for r in profile.sustained
+        for channel, rules in profile.sustained.items()
+        for r in rules
     ]
     judged += [
         (

@@ -1,0 +1,180 @@
+"""The engine of one partition: a table for each channel, and whose row is where (row = patient_id // 32)."""
+
+import hashlib
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from alerting.engine import numpy_step
+from alerting.engine.layout import Events, Flags, Ints
+from alerting.engine.table import LAYOUT, Table
+from alerting.profile.profile import Channel
+from ingest.feed import PARTITION_COUNT
+from vitals.sustained import Kind, Limit, Phase, SustainedEvent, SustainedRule
+
+Rules = Mapping[Channel, Sequence[SustainedRule]]
+Step = Callable[[Table, Ints, Ints, Ints], tuple[Events, Flags]]
+"""(table, rows, Unix ms, scaled values; in order of time for each row) -> (events, which came late)."""
+
+
+def fastest() -> Step:
+    """Give the compiled step where the extra `fast` is installed, else NumPy's; both say the same."""
+    try:
+        from alerting.engine.numba_step import step
+    except ImportError:
+        return numpy_step.step
+    return step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientEvent:
+    """What a rule said about whom, and the limit he is held to."""
+
+    patient_id: int
+    channel: Channel
+    rule: SustainedRule
+    limit: Limit
+    event: SustainedEvent
+
+
+class Partition:
+    """The state of the patients of one partition."""
+
+    def __init__(self, rules: Rules, number: int, step: Step = numpy_step.step) -> None:
+        self.number = number
+        self.rules = {channel: tuple(of_channel) for channel, of_channel in rules.items()}
+        self.tables = {channel: Table(of_channel) for channel, of_channel in self.rules.items()}
+        self._step = step
+
+    def judge(
+        self, channel: Channel, patient_ids: npt.NDArray[np.int32], t_ms: Ints, values: Ints
+    ) -> tuple[list[PatientEvent], Flags]:
+        """Judge a channel's samples (shape (n,) each, any order) and say which came late, shape (n,).
+
+        Of one patient they are judged in order of time; events come in order of the samples, then of the rules. A
+        late sample changes nothing.
+        """
+        if not len(patient_ids):
+            return [], np.zeros(0, np.bool_)
+        table = self.tables[channel]
+        rows = patient_ids.astype(np.int32) // PARTITION_COUNT
+        table.grow(int(rows.max()) + 1)
+        order = None if (t_ms[1:] >= t_ms[:-1]).all() else np.argsort(t_ms, kind="stable")
+        if order is None:
+            events, late = self._step(table, rows, t_ms, values)
+        else:
+            events, behind = self._step(table, rows[order], t_ms[order], values[order])
+            late = np.zeros_like(behind)
+            late[order] = behind
+        return [self._said(channel, event) for event in events], late
+
+    def _said(self, channel: Channel, event: np.void) -> PatientEvent:
+        patient_id = int(event["row"]) * PARTITION_COUNT + self.number
+        return self.said(channel, patient_id, event_of(self.rules[channel], event))
+
+    def said(self, channel: Channel, patient_id: int, event: SustainedEvent) -> PatientEvent:
+        """Say of whom an event speaks, by which rule and against which limit."""
+        place = next(i for i, rule in enumerate(self.rules[channel]) if rule.rule == event.rule)
+        return PatientEvent(
+            patient_id=patient_id,
+            channel=channel,
+            rule=self.rules[channel][place],
+            limit=self.tables[channel].limits_of(patient_id // PARTITION_COUNT)[place],
+            event=event,
+        )
+
+    def phases(self, channel: Channel, patient_id: int) -> list[Phase]:
+        """Say where each rule of a channel stands for one patient."""
+        row = patient_id // PARTITION_COUNT
+        self.tables[channel].grow(row + 1)
+        return self.tables[channel].phases(row)
+
+    def set_phases(self, standing: Mapping[tuple[Channel, int, int], Phase]) -> set[tuple[Channel, int]]:
+        """Let the rules stand so, by (channel, patient_id, rule's place), and all others of the partition be idle.
+
+        Gives the (channel, patient_id) where a rule was active and now is not: to be judged again.
+        """
+        dropped = set()
+        for channel, table in self.tables.items():
+            wanted = {(p // PARTITION_COUNT, rule): phase for (c, p, rule), phase in standing.items() if c == channel}
+            table.grow(max((row for row, _ in wanted), default=-1) + 1)
+            rows = table.set_phases(wanted)
+            dropped |= {(channel, row * PARTITION_COUNT + self.number) for row in rows}
+        return dropped
+
+    def again(self, channel: Channel, patient_id: int) -> "Again":
+        """Begin to judge a patient's channel anew, under the limits he is held to."""
+        table, row = self.tables[channel], patient_id // PARTITION_COUNT
+        table.grow(row + 1)
+        fresh = Table(self.rules[channel], 1)
+        fresh.set_limits(0, table.limits_of(row))
+        return Again(fresh, self._step)
+
+    def replace(self, channel: Channel, patient_id: int, again: "Again") -> None:
+        """Take over what a new judgement came to."""
+        self.tables[channel].copy_row(again.table, 0, patient_id // PARTITION_COUNT)
+
+    def dump(self) -> bytes:
+        """Write all tables (NumPy's npz, no pickle)."""
+        buffer = io.BytesIO()
+        held: dict[str, Any] = {_name(c): np.frombuffer(t.dump(), np.uint8) for c, t in self.tables.items()}
+        np.savez(buffer, **held)
+        return buffer.getvalue()
+
+    def load(self, payload: bytes) -> None:
+        """Read what `dump` wrote under the same layout and rules."""
+        with np.load(io.BytesIO(payload), allow_pickle=False) as tables:
+            for channel, table in self.tables.items():
+                table.load(tables[_name(channel)].tobytes())
+
+
+class Again:
+    """One patient's channel, judged anew from its beginning."""
+
+    def __init__(self, table: Table, step: Step) -> None:
+        self.table = table
+        self._step = step
+
+    def judge(self, t_ms: Ints, values: Ints) -> list[SustainedEvent]:
+        """Judge samples in order of time, shape (n,) each."""
+        events, _ = self._step(self.table, np.zeros(len(t_ms), np.int32), t_ms, values)
+        return [event_of(self.table.plan.rules, event) for event in events]
+
+    @property
+    def phases(self) -> list[Phase]:
+        """Say where each rule stands."""
+        return self.table.phases(0)
+
+    def hold(self, rule: str) -> None:
+        """Let a rule's condition hold, whatever the samples said: late data never clears."""
+        place = next(i for i, each in enumerate(self.table.plan.rules) if each.rule == rule)
+        stands = {(0, i): phase for i, phase in enumerate(self.phases) if phase is not Phase.IDLE}
+        self.table.set_phases(stands | {(0, place): Phase.ACTIVE})
+
+
+def event_of(rules: Sequence[SustainedRule], event: np.void) -> SustainedEvent:
+    """Give one row of the engine's events as the oracle says it."""
+    return SustainedEvent(
+        rule=rules[event["rule"]].rule,
+        kind=Kind(int(event["kind"])),
+        at_ms=int(event["at_ms"]),
+        since_ms=int(event["since_ms"]),
+        value=int(event["value"]),
+        valid=int(event["valid"]),
+        below=int(event["below"]),
+        buckets=int(event["buckets"]),
+    )
+
+
+def rules_hash(rules: Rules) -> str:
+    """Name a set of rules and how their state lies; a snapshot taken under another one is not used."""
+    said = sorted((channel, tuple(of_channel)) for channel, of_channel in rules.items())
+    return hashlib.sha256(repr((LAYOUT, said)).encode()).hexdigest()
+
+
+def _name(channel: Channel) -> str:
+    return f"{channel.signal}-{channel.trust}"

@@ -1,0 +1,1 @@
+"""Following the intake log: what came is judged, what the rules say is recorded."""
