@@ -10,6 +10,7 @@ A value holds until the next good one, at most `HOLD_MS`; the last before a gap 
 hundredths of a percent. All times of a night come from one device, in ascending order.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -96,8 +97,10 @@ def measure(t_ms: Ints, values: Ints) -> Oximetry:
         mean=float(np.average(values, weights=held_ms) if held_ms.any() else values.mean()),
         lowest=int(values.min()),
         lowest_steady=min(_steady(values[piece]) for piece in pieces),
-        below=tuple(_below(limit, values < limit, held_ms, pieces) for limit in LIMITS),
-        desaturations=tuple(sum(_desaturations(t_ms[p], values[p], depth) for p in pieces) for depth in DEPTHS),
+        below=tuple(_below(limit, values, held_ms, unbroken) for limit in LIMITS),
+        desaturations=tuple(
+            sum(_desaturations(t_ms[p].tolist(), values[p].tolist(), depth) for p in pieces) for depth in DEPTHS
+        ),
     )
 
 
@@ -111,39 +114,41 @@ def sketch(t_ms: Ints, values: Ints, *, begin_ms: int, end_ms: int, steps: int) 
 
 
 def _steady(values: Ints) -> int:
-    """Give the lowest median of three neighbours; of fewer than three, the middle one from above."""
+    """Give the lowest median of three neighbours; where there are fewer than three, the highest of them."""
     if len(values) < 3:
         return int(values.max())
-    threes = np.lib.stride_tricks.sliding_window_view(values, 3)
-    return int(np.median(threes, axis=1).min())
+    one, two, three = values[:-2], values[1:-1], values[2:]
+    medians = np.maximum(np.minimum(one, two), np.minimum(np.maximum(one, two), three))
+    return int(medians.min())
 
 
-def _below(limit: int, low: npt.NDArray[np.bool_], held_ms: Ints, pieces: Sequence[Ints]) -> Below:
-    longest = 0
-    for piece in pieces:
-        ends = np.flatnonzero(~low[piece])
-        for run in np.split(piece, ends):
-            longest = max(longest, int(held_ms[run[low[run]]].sum()))
-    return Below(limit=limit, total_ms=int(held_ms[low].sum()), longest_ms=longest)
+def _below(limit: int, values: Ints, held_ms: Ints, unbroken: npt.NDArray[np.bool_]) -> Below:
+    """Add up the time below; a run ends with a value at the limit or above, and with a gap."""
+    low = values < limit
+    run = np.cumsum(~low) + np.cumsum(np.append(False, ~unbroken))
+    of_runs = np.bincount(run[low], weights=held_ms[low])
+    return Below(limit=limit, total_ms=int(held_ms[low].sum()), longest_ms=int(of_runs.max(initial=0)))
 
 
-def _desaturations(t_ms: Ints, values: Ints, depth: int) -> int:
+def _desaturations(t_ms: Sequence[int], values: Sequence[int], depth: int) -> int:
     """Count the falls of an unbroken piece (the definition is the module's)."""
     shortest_ms, longest_ms = EVENT_MS
-    count, first = 0, 0
-    fallen_from = -1
-    for at in range(len(t_ms)):
+    count, fallen_from = 0, -1
+    highest: deque[int] = deque()  # of the last minute: the highest first, then the highest of those after it
+    for at, value in enumerate(values):
         if fallen_from >= 0:
             took_ms = t_ms[at] - t_ms[fallen_from]
-            back = values[at] >= values[fallen_from] - BACK_WITHIN
+            back = value >= values[fallen_from] - BACK_WITHIN
             if not back and took_ms <= longest_ms:
                 continue
-            count += bool(back and shortest_ms <= took_ms <= longest_ms)
-            first, fallen_from = at, -1
-        while t_ms[at] - t_ms[first] > longest_ms:
-            first += 1
-        before = values[first : at + 1]
-        baseline = at - int(np.argmax(before[::-1]))
-        if values[baseline] - values[at] >= depth:
-            fallen_from = baseline
+            count += back and shortest_ms <= took_ms <= longest_ms
+            fallen_from = -1
+            highest.clear()
+        while highest and values[highest[-1]] <= value:
+            highest.pop()
+        highest.append(at)
+        while t_ms[at] - t_ms[highest[0]] > longest_ms:
+            highest.popleft()
+        if values[highest[0]] - value >= depth:
+            fallen_from = highest[0]
     return count
