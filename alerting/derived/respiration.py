@@ -31,7 +31,7 @@ INTERVALS_CONCENTRATION_MIN, HALF_CONCENTRATION_MIN = 0.55, 0.4
 HALVES_APART_MAX_PER_MIN = 2.0
 """How far either half of the window may lie from the whole. Source: D, tuned on noise."""
 
-WAVEFORM_CONCENTRATION_MIN, VARIATION_CONCENTRATION_MIN = 0.45, 0.25
+WAVEFORM_CONCENTRATION_MIN, VARIATION_CONCENTRATION_MIN = 0.5, 0.25
 """How much of the power must lie at the rate, in the mean of the variations and in each. Source: D, tuned on noise."""
 
 VARIATIONS_STD_MAX_PER_MIN = 4.0
