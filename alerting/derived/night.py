@@ -66,6 +66,10 @@ class Oximetry:
         """Give ODI3 and ODI4: events an hour of valid recording."""
         return tuple(count / (self.valid_ms / 3_600_000) for count in self.desaturations)
 
+    def below_of(self, limit: int) -> Below:
+        """Give the time below one of `LIMITS`. Raises ValueError for another."""
+        return self.below[LIMITS.index(limit)]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NightReport:
