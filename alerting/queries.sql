@@ -335,6 +335,16 @@ SELECT d.device_key,
 -- Who a patient is, by the key that people use.
 SELECT patient_id, key, initials, bed, time_zone FROM care_patient WHERE key = %(key)s;
 
+-- name: breathers
+-- Of these patients, whose beats have reached the end of a window that was not derived; and how far each was derived.
+SELECT p.patient_id, d.window_end,
+       COALESCE(bool_or(d.window_end IS NULL OR l.measured_at >= d.window_end + %(every)s), false) AS due
+  FROM unnest(%(patients)s::int[]) AS p (patient_id)
+  LEFT JOIN LATERAL (SELECT max(window_end) AS window_end FROM derived_respiration r
+                      WHERE r.patient_id = p.patient_id AND r.window_end >= %(since)s) d ON true
+  LEFT JOIN latest l ON l.patient_id = p.patient_id AND l.signal = %(code)s
+ GROUP BY p.patient_id, d.window_end ORDER BY p.patient_id;
+
 -- name: undone_windows
 -- Windows of breathing that end since an instant, which a device's beats have passed, and of which beats have come since
 -- they were last derived.

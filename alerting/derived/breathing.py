@@ -10,7 +10,7 @@ from alerting.derived.respiration import WINDOW_S, Breathing, from_intervals
 from alerting.desk import Desk, unix_ms
 from alerting.spot.spells import Measurement
 from vitals.reading import scaled
-from vitals.signals import Signal
+from vitals.signals import SIGNALS, Signal
 
 EVERY = timedelta(seconds=30)
 """Windows end at whole multiples of this of event time, so that no batching moves them."""
@@ -42,9 +42,18 @@ def derive_breathing(
     `earliest`: the instant of a patient's oldest new beat, where beats may have come later than `LOOKBACK`. A window is
     a function of the beats stored by `received_by`; deriving it again from the same beats changes nothing.
     """
+    oldest = earliest or {}
+    rows = desk.all(
+        "breathers",
+        patients=list(patient_ids),
+        since=received_by - KEPT,
+        code=SIGNALS[Signal.RR_INTERVAL].code,
+        every=EVERY,
+    )
     return sum(
-        _derive(desk, patient_id, received_by, since=(earliest or {}).get(patient_id, received_by - LOOKBACK))
-        for patient_id in patient_ids
+        _derive(desk, row.patient_id, received_by, since=oldest.get(row.patient_id, received_by - LOOKBACK))
+        for row in rows
+        if row.due or (row.patient_id in oldest and oldest[row.patient_id] <= row.window_end)
     )
 
 

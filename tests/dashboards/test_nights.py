@@ -22,8 +22,9 @@ def record(
     db.execute("SELECT sample_make_room(%s)", [[night.date + timedelta(days=d) for d in (-1, 0, 1)]])
     db.execute(
         "INSERT INTO sample (measured_at, received_at, patient_id, device_id, acquisition, spo2)"
-        " SELECT t, t, 5, 5, 0, CASE WHEN s %% %(every)s BETWEEN 1 AND %(for)s THEN %(low)s + (s / %(every)s) %% 3 * 100"
-        "                            WHEN s = 4000 THEN 6100 ELSE 9500 + s / 3000 %% 2 * 100 END"
+        " SELECT t, t, 5, 5, 0,"
+        "        CASE WHEN s %% %(every)s BETWEEN 1 AND %(for)s THEN %(low)s + (s / %(every)s) %% 3 * 100"
+        "             WHEN s = 4000 THEN 6100 ELSE 9500 + s / 3000 %% 2 * 100 END"
         "   FROM (SELECT s, %(begins)s::timestamptz + s * INTERVAL '1 s' AS t FROM generate_series(0, %(until)s) s) x"
         " ON CONFLICT DO NOTHING",
         {"every": every_s, "for": for_s, "low": low, "begins": begins, "until": seconds - 1},
