@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vitals.sustained import GRAINS, SustainedRule
+from vitals.sustained import BUCKET_MS, GRAINS, SustainedRule
 
 Ints = npt.NDArray[np.integer[Any]]
 Flags = npt.NDArray[np.bool_]
@@ -49,6 +49,10 @@ EVENT_DTYPE = np.dtype(
 Events = npt.NDArray[np.void]
 
 
+TENS = tuple(grain.bucket_ms // BUCKET_MS for grain in GRAINS)
+"""How many of the shortest buckets make one of each grain."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """Where each rule's bytes lie in `tail`, and its numbers as arrays of shape (rules,)."""
@@ -66,6 +70,11 @@ class Plan:
     coverage: Ints
     clear_buckets: Ints
     clear_gap_buckets: Ints
+
+    def below_words(self, rule: int) -> slice:
+        """Where a rule's counts lie in `tail`, in words of eight."""
+        begin = int(self.below_offset[rule]) // 8
+        return slice(begin, begin + self.rules[rule].grain.slots // 8)
 
 
 def plan(rules: Sequence[SustainedRule]) -> Plan:
