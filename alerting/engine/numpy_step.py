@@ -16,7 +16,7 @@ from alerting.engine.layout import (
     Flags,
     Ints,
 )
-from alerting.engine.packed import filled, kept, last_buckets, total
+from alerting.engine.packed import filled, kept, total
 from alerting.engine.table import Table
 from vitals.sustained import AGE_MAX, BUCKET_MS, COUNT_MAX, GRAINS, WELL_MAX, Kind, Phase
 
@@ -26,8 +26,10 @@ CHUNK = 32_768
 Bytes = npt.NDArray[np.uint8]
 _NOTHING = np.empty(0, EVENT_DTYPE)
 _KEPT = tuple(kept(grain) for grain in GRAINS)
-_LAST = tuple(tuple(last_buckets(grain, count) for count in range(grain.slots + 1)) for grain in GRAINS)
-"""By grain and by how many buckets."""
+_RAISE, _CLEAR, _PENDS, _DISCARD = (int(k) for k in (Kind.RAISE, Kind.CLEAR, Kind.PENDING, Kind.DISCARD))
+_IDLE, _PENDING, _ACTIVE = (int(phase) for phase in Phase)
+_PHASE_AFTER = np.zeros(len(Kind) + 1, np.uint8)
+_PHASE_AFTER[_RAISE], _PHASE_AFTER[_PENDS] = _ACTIVE, _PENDING
 
 _GROWN = int(np.array([AGE_MAX] * 3 + [0], np.uint8).view(np.int32)[0])
 """The ages of data that has flowed for longer than any window: they grow no more."""
@@ -82,7 +84,7 @@ def _round(table: Table, rows: Ints, t_ms: Ints, values: Ints) -> tuple[Events, 
         table.word[rows] = counted
         return _NOTHING, late
     table.word[rows] = np.where(plain, counted, word)
-    rest = np.flatnonzero(~(plain | late))
+    rest = (~(plain | late)).nonzero()[0]
     quiet = inside[rest] & (word[rest] & BUSY == 0)
     turning = rest[quiet]
     if len(turning):
@@ -92,7 +94,7 @@ def _round(table: Table, rows: Ints, t_ms: Ints, values: Ints) -> tuple[Events, 
     if len(turning) == len(rest):
         return _NOTHING, late
     judged = rest[~quiet]
-    some = _Samples(rows[judged], t_ms[judged], values[judged].astype(np.int64), word[judged], ten[judged])
+    some = _Samples(rows[judged], t_ms[judged], values[judged], word[judged], ten[judged])
     events = _judge(table, some)
     if len(events):
         events["index"] = judged[events["index"]]
@@ -143,41 +145,75 @@ def _wipe(flat: Bytes, offset: Ints, present: Ints, passed: Ints, mask: int) -> 
 
 
 def _judge(table: Table, now: _Samples) -> Events:
+    """Judge one sample each of rows of which nothing is known beforehand, by all rules at once; shapes (n, rules)."""
     plan = table.plan
     tail = table.tail.take(now.rows, axis=0)
-    turning = np.flatnonzero(now.ten != now.was_ten)
+    turning = (now.ten != now.was_ten).nonzero()[0]
     if len(turning):
         turned = now.those(turning)
         _turn_ring(table, turned)
-        busy = np.flatnonzero(turned.busy)
+        busy = turned.busy.nonzero()[0]
         if len(busy):
             tail[turning[busy]] = _turn_tail(table, tail[turning[busy]], turned.those(busy))
         now.count[turning] = 0
     counted = now.count < COUNT_MAX
     now.count += counted
-    limits = table.limits.take(table.limit_set[now.rows], axis=0)
-    ages = table.ring[now.rows, AGE_OFFSET : AGE_OFFSET + len(GRAINS)]
-    said = []
-    low, high = np.full(len(tail), -32768), np.full(len(tail), 32767)
-    for rule in range(len(plan.rules)):
-        breach, clear_at = limits[:, rule, 0], limits[:, rule, 1]
-        is_low = plan.low[rule]
-        broken = now.values < breach if is_low else now.values > breach
-        well = now.values >= clear_at if is_low else now.values <= clear_at
-        old = ages[:, plan.grain[rule]] > plan.window[rule]
-        events = _judge_rule(table, rule, now, tail, counted, broken, well, old)
-        if len(events):
-            said.append(events)
-        phase, wellness = tail[:, plan.phase_offset + rule], tail[:, plan.well_offset + rule]
-        everything, nothing = (32767, -32768) if is_low else (-32768, 32767)
-        active = np.where(wellness > 0, clear_at, nothing)
-        edge = np.where(phase == Phase.IDLE, breach, np.where(phase == Phase.ACTIVE, active, everything))
-        low, high = (np.maximum(low, edge), high) if is_low else (low, np.minimum(high, edge))
+    limits = table.limits if len(table.limits) == 1 else table.limits.take(table.limit_set[now.rows], axis=0)
+    breach, clear_at, value = limits[:, :, 0], limits[:, :, 1], now.values[:, None]
+    broken, is_well = value < breach, value >= clear_at
+    if not plan.low.all():
+        broken, is_well = np.where(plan.low, broken, value > breach), np.where(plan.low, is_well, value <= clear_at)
+    slots = np.stack([now.ten // tens & (grain.slots - 1) for tens, grain in zip(TENS, GRAINS, strict=True)], axis=1)
+    phase, well = tail[:, plan.phase_columns], tail[:, plan.well_columns]
+    active = phase == _ACTIVE
+    well[active & ~is_well] = 0
+    breaks = broken & ~active
+    row, rule = (breaks & counted[:, None]).nonzero()
+    tail[row, plan.below_offset[rule] + slots[row, plan.grain[rule]]] += 1
+    ages = table.ring.view(np.int32).reshape(-1).take(now.rows * np.int64(RING_BYTES // 4) + AGE_OFFSET // 4)
+    may_raise = breaks & (ages.view(np.uint8).reshape(-1, 4)[:, plan.grain] > plan.window.astype(np.uint8))
+    may_pend = breaks & (phase == _IDLE) & (plan.building > 0)
+    may_discard = (phase == _PENDING) & ~broken
+    clears = active & (well > plan.clear_buckets)
+    row, rule = (may_raise | may_pend | may_discard | clears).nonzero()
+    events = _NOTHING
+    if len(row):
+        window = _Window(table, now, tail, row, rule, slots[row, plan.grain[rule]])
+        kind = np.where(may_raise[row, rule] & window.is_met, _RAISE, 0)
+        kind[(kind == 0) & may_pend[row, rule] & window.is_building] = _PENDS
+        kind[may_discard[row, rule] & ~window.is_low] = _DISCARD
+        kind[clears[row, rule]] = _CLEAR
+        spoke = kind.nonzero()[0]
+        if len(spoke):
+            events = window.events(spoke, kind[spoke])
+            _move(table, tail, row[spoke], rule[spoke], kind[spoke])
+    _put_back(table, now, tail, breach, clear_at)
+    return events
+
+
+def _move(table: Table, tail: Bytes, row: Ints, rule: Ints, kind: Ints) -> None:
+    """Let the rules that spoke stand where what they said puts them."""
+    plan = table.plan
+    tail[row, plan.phase_offset + rule] = _PHASE_AFTER[kind]
+    tail[row, plan.well_offset + rule] = 0
+    words = tail.view(np.uint64)
+    raised = (kind == _RAISE).nonzero()[0]
+    for each_row, each_rule in zip(row[raised].tolist(), rule[raised].tolist(), strict=True):
+        words[each_row, plan.below_words(each_rule)] = 0
+
+
+def _put_back(table: Table, now: _Samples, tail: Bytes, breach: Ints, clear_at: Ints) -> None:
+    """Write the rows back, with the band of values that now change nothing for any rule."""
+    plan = table.plan
+    phase, well = tail[:, plan.phase_columns], tail[:, plan.well_columns]
+    while_active = np.where(well > 0, clear_at, plan.nothing)
+    edge = np.where(phase == _IDLE, breach, np.where(phase == _ACTIVE, while_active, plan.everything))
+    low = np.where(plan.low, edge, -32768).max(1).astype(np.int32)
+    high = np.where(plan.low, 32767, edge).min(1).astype(np.int32)
     table.tail[now.rows] = tail
     busy = tail.view(np.uint64).any(1)
     table.word[now.rows] = now.t_ms << TIME_SHIFT | np.where(busy, BUSY, 0) | now.count
     table.band[now.rows] = high << 16 | low & 0xFFFF
-    return np.concatenate(said) if said else _NOTHING
 
 
 def _turn_tail(table: Table, tail: Bytes, now: _Samples) -> Bytes:
@@ -191,88 +227,44 @@ def _turn_tail(table: Table, tail: Bytes, now: _Samples) -> Bytes:
             mask = _KEPT[index][present & (grain.slots - 1), passed]
             for rule in of_grain:
                 words[:, plan.below_words(rule)] &= mask
-    passed = now.ten - now.was_ten
-    for rule in range(len(plan.rules)):
-        well = tail[:, plan.well_offset + rule]
-        counts = (tail[:, plan.phase_offset + rule] == Phase.ACTIVE) & (passed - 1 <= plan.clear_gap_buckets[rule])
-        tail[:, plan.well_offset + rule] = np.where(counts, np.minimum(well + passed, WELL_MAX), 0)
+    passed = (now.ten - now.was_ten)[:, None]
+    well = tail[:, plan.well_columns]
+    counts = (tail[:, plan.phase_columns] == _ACTIVE) & (passed - 1 <= plan.clear_gap_buckets)
+    tail[:, plan.well_columns] = np.where(counts, np.minimum(well + passed, WELL_MAX), 0)
     return tail
 
 
-def _judge_rule(
-    table: Table,
-    rule: int,
-    now: _Samples,
-    tail: Bytes,
-    counted: Flags,
-    broken: Flags,
-    well: Flags,
-    old: Flags,
-) -> Events:
-    plan = table.plan
-    grain = GRAINS[plan.grain[rule]]
-    phase, wellness = tail[:, plan.phase_offset + rule], tail[:, plan.well_offset + rule]
-    active = phase == Phase.ACTIVE
-    wellness[active & ~well] = 0
-    breaks = broken & ~active
-    slot = now.ten // TENS[plan.grain[rule]] & (grain.slots - 1)
-    counts = np.flatnonzero(counted & breaks)
-    tail[counts, plan.below_offset[rule] + slot[counts]] += 1
-    cleared = active & (wellness > plan.clear_buckets[rule])
-    builds = breaks & (phase == Phase.IDLE) if plan.building[rule] else np.zeros_like(broken)
-    settles = (phase == Phase.PENDING) & ~broken
-    look = np.flatnonzero((breaks & old) | builds | settles | cleared)
-    if not len(look):
-        return _NOTHING
-    window = _Window(table, rule, now, tail, look, slot[look])
-    kind = np.where((breaks & old)[look] & window.is_met, int(Kind.RAISE), 0)
-    kind[(kind == 0) & builds[look] & window.is_building] = Kind.PENDING
-    kind[settles[look] & ~window.is_low] = Kind.DISCARD
-    kind[cleared[look]] = Kind.CLEAR
-    spoke = np.flatnonzero(kind)
-    if not len(spoke):
-        return _NOTHING
-    events = window.events(spoke, kind[spoke])
-    chosen, said = look[spoke], kind[spoke]
-    after = np.array([Phase.IDLE, Phase.PENDING, Phase.IDLE, Phase.ACTIVE, Phase.IDLE], np.uint8)
-    tail[chosen, plan.phase_offset + rule] = after[said]
-    tail[chosen, plan.well_offset + rule] = 0
-    tail[chosen[said == Kind.RAISE], plan.below_offset[rule] : plan.below_offset[rule] + grain.slots] = 0
-    return events
-
-
 class _Window:
-    """What the last buckets of a rule hold, the present one among them, for the rows looked at."""
+    """What the last buckets hold, the present one among them, for each row and rule looked at; shape (n,)."""
 
-    def __init__(self, table: Table, rule: int, now: _Samples, tail: Bytes, look: Ints, slot: Ints) -> None:
-        plan, index = table.plan, int(table.plan.grain[rule])
-        self._rule, self._now, self._look, self._slot, self._grain = rule, now, look, slot, GRAINS[index]
-        first = RING_OFFSETS[index] // 8
-        ring = table.ring.view(np.uint64)
-        valid = ring[now.rows[look], first : first + self._grain.slots // 8]
-        below = tail.view(np.uint64)[look, plan.below_words(rule)]
-        count, share = now.count[look], int(plan.share[rule])
-        inside, present = _LAST[index][plan.window[rule] + 1][slot], _LAST[index][1][slot]
+    def __init__(self, table: Table, now: _Samples, tail: Bytes, row: Ints, rule: Ints, slot: Ints) -> None:
+        plan = table.plan
+        self._now, self._plan, self._row, self._rule, self._slot = now, plan, row, rule, slot
+        two = np.arange(2)
+        valid = table.ring.view(np.uint64)[now.rows[row][:, None], plan.ring_word[rule][:, None] + two]
+        below = tail.view(np.uint64)[row[:, None], (plan.below_offset[rule] // 8)[:, None] + two]
+        inside, recent, present = (mask[rule, slot] for mask in (plan.inside, plan.recent, plan.present))
+        count, share = now.count[row], plan.share[rule]
         self._below = below & inside
         self.valid, self.below = total(valid & inside) + count, total(self._below)
         self.buckets = filled((valid & inside) | present)
         self.is_met = (self.buckets * 100 >= plan.coverage[rule] * plan.window[rule]) & (
             self.below * 100 >= share * self.valid
         )
-        recent = _LAST[index][plan.building[rule]][slot]
         self.is_low = total(below & recent) * 100 >= share * (total(valid & recent) + count)
         self.is_building = self.is_low & (filled((valid | present) & recent) == plan.building[rule])
 
     def events(self, spoke: Ints, kind: Ints) -> Events:
         """Say it for those that spoke, with the evidence."""
-        chosen, slots = self._look[spoke], self._grain.slots
-        behind = (self._slot[spoke][:, None] - np.arange(slots)) % slots
+        row, rule = self._row[spoke], self._rule[spoke]
+        tens = self._plan.tens[rule]
+        behind = (self._slot[spoke][:, None] - np.arange(16)) & self._plan.slot_mask[rule][:, None]
         oldest = np.where(self._below[spoke].view(np.uint8) > 0, behind, -1).max(1)
-        at_ms = self._now.t_ms[chosen]
-        begun = (at_ms // self._grain.bucket_ms - oldest) * self._grain.bucket_ms
+        at_ms = self._now.t_ms[row]
+        begun = (self._now.ten[row] // tens - oldest) * tens * BUCKET_MS
         events = np.empty(len(spoke), EVENT_DTYPE)
-        events["row"], events["index"], events["rule"] = self._now.rows[chosen], chosen, self._rule
-        events["kind"], events["value"], events["at_ms"] = kind, self._now.values[chosen], at_ms
+        events["row"], events["index"], events["rule"] = self._now.rows[row], row, rule
+        events["kind"], events["value"], events["at_ms"] = kind, self._now.values[row], at_ms
         events["since_ms"] = np.where(oldest < 0, at_ms, np.minimum(begun, at_ms))
         events["valid"], events["below"], events["buckets"] = self.valid[spoke], self.below[spoke], self.buckets[spoke]
         return events

@@ -1,12 +1,14 @@
 """Eight bucket counts in one 64-bit word: sums and masks over them without looking at each (SIMD within a register)."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
-from alerting.engine.layout import Ints
 from vitals.sustained import Grain
 
 Words = npt.NDArray[np.uint64]
+Ints = npt.NDArray[np.integer[Any]]
 
 _EVEN_BYTES = np.uint64(0x00FF_00FF_00FF_00FF)
 _LANES = np.uint64(0x0001_0001_0001_0001)
