@@ -25,7 +25,7 @@ PROFILE = parse_profile(TEXT)
         ),
         (Channel(signal=Signal.RESPIRATORY_RATE), {"RR-SEVERE": (2999, 120)}),
         (Channel(signal=Signal.SPO2, trust=Trust.QUESTIONABLE), {"QUESTIONABLE-LOW": (9300, 300)}),
-        (Channel(signal=Signal.SPO2, trust=Trust.WELLNESS), {"WELLNESS-LOW": (9300, 300)}),
+        (Channel(signal=Signal.SPO2, trust=Trust.WELLNESS), {"WELLNESS-LOW": (9300, 900)}),
     ],
 )
 def test_streams_have_the_normative_limits_and_windows(channel: Channel, rules: dict[str, tuple[int, int]]) -> None:

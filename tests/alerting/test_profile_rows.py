@@ -9,7 +9,9 @@ from alerting.engine import numba_step, numpy_step
 from alerting.engine.partition import Step, event_of
 from alerting.engine.table import Table
 from alerting.profile.file import parse_profile, standard_adult
-from alerting.profile.profile import Channel, Priority
+from alerting.profile.profile import Channel, Priority, Trust
+from firmware_stubs.courses import ARTEFACT, Course, noise
+from firmware_stubs.physiology import State
 from tests.alerting.streams import Sample, columns, oracle
 from vitals.signals import Signal
 from vitals.sustained import Kind
@@ -53,6 +55,32 @@ def test_a_row_of_another_kind_is_read_as_easily() -> None:
     low = "".join(row for row in rows if row.startswith("[repeat.GLU-LOW")).replace("GLU-LOW", "SITE-GLUCOSE")
     profile = parse_profile(standard_adult() + low.replace("3.9", "3.0"))
     assert [rule.limit for rule in profile.repeat if rule.rule == "SITE-GLUCOSE"] == [301]
+
+
+QUESTIONABLE = PROFILE.sustained[Channel(signal=Signal.SPO2, trust=Trust.QUESTIONABLE)]
+
+
+def flagged(course: Course, seconds: int) -> list[Sample]:
+    """The values that a device itself doubts, once a second."""
+    states = [(second, course(float(second))) for second in range(seconds)]
+    return [
+        Sample(1_700_000_000_000 + second * 1000, 0, round((state.spo2_percent or 0) * 100))
+        for second, state in states
+        if state.measurement_status == ARTEFACT
+    ]
+
+
+@pytest.mark.parametrize("seed", range(1, 5))
+def test_a_well_person_who_moves_is_not_taken_for_one_on_a_bad_probe(seed: int) -> None:
+    samples = flagged(noise(seed=seed), 3 * 3600)
+    assert len(samples) > 100
+    assert oracle(samples, QUESTIONABLE)[0] == []
+
+
+def test_a_fall_on_a_bad_probe_is_never_dropped() -> None:
+    low = State(spo2_percent=84.0, pulse_per_min=80.0, measurement_status=ARTEFACT)
+    said = [event for *_, event in oracle(flagged(lambda _: low, 340), QUESTIONABLE)[0]]
+    assert [(event.rule, event.kind) for event in said] == [("QUESTIONABLE-LOW", Kind.RAISE)]
 
 
 def test_the_page_names_every_key_that_a_variant_may_have() -> None:
