@@ -9,7 +9,7 @@ from tests.alerting.streams import profile
 
 PROFILE = profile()
 REPEAT = {rule.rule: rule for rule in PROFILE.repeat}
-(FEVER,) = PROFILE.fever
+FEVER = next(rule for rule in PROFILE.fever if rule.rule == "FEVER-PERSIST")
 MINUTE, HOUR = 60_000, 3_600_000
 
 
