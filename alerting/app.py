@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -38,6 +39,7 @@ class Duty:
     wakes_on: str
     turn: Callable[[Callable[[], Desk]], int]
     begin: Callable[[Desk], None] = lambda _desk: None
+    end: Callable[[Desk], None] = lambda _desk: None
 
 
 def run(settings: AlertingSettings, profile: Profile) -> None:
@@ -69,7 +71,8 @@ def load_profile(settings: AlertingSettings) -> Profile:
 
 
 def _duties(settings: AlertingSettings, pool: ThreadPoolExecutor) -> list[Duty]:
-    judge = Judge(range(PARTITION_COUNT), settings.alerting_owner)
+    lease = timedelta(seconds=settings.alerting_lease_s)
+    judge = Judge(range(PARTITION_COUNT), settings.alerting_owner, lease)
     snapshots = _Snapshots(judge)
     return [
         Duty(
@@ -78,6 +81,7 @@ def _duties(settings: AlertingSettings, pool: ThreadPoolExecutor) -> list[Duty]:
             wakes_on="intake",
             turn=lambda desk_of: _judge(judge, snapshots, desk_of),
             begin=lambda desk: _begin_judging(judge, desk),
+            end=judge.leave,
         ),
         Duty(name="sweep", period_s=SWEEP_EVERY_S, wakes_on="", turn=lambda desk_of: sweep(desk_of())),
         Duty(name="escalation", period_s=TICK_EVERY_S, wakes_on="", turn=lambda desk_of: tick(desk_of())),
@@ -164,3 +168,4 @@ def _work(
                 pass
         else:
             stop.wait(period_s)
+    duty.end(desk())
