@@ -1,0 +1,18 @@
+"""An exclusive scaled limit as people write it."""
+
+from vitals.reading import unscaled
+from vitals.signals import SIGNALS, Signal
+
+
+def sign_of(signal: Signal, limit: int, *, low: bool) -> tuple[str, float]:
+    """Give a sign and a number in the signal's unit: values are whole hundredths, so "< 88.01" is "<= 88"."""
+    inclusive = limit - 1 if low else limit + 1
+    if limit % 10 and inclusive % 10 == 0:
+        return ("<=" if low else ">="), unscaled(signal, inclusive)
+    return ("<" if low else ">"), unscaled(signal, limit)
+
+
+def bound(signal: Signal, limit: int, *, low: bool) -> str:
+    """Write a limit with its signal and unit: "spo2 <= 88 %"."""
+    sign, shown = sign_of(signal, limit, low=low)
+    return f"{signal} {sign} {shown:g} {SIGNALS[signal].unit}"
