@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from string import Formatter
 
-from alerting.profile.bounds import sign_of
+from alerting.profile.bounds import sign_of, unit_of
 from alerting.words import RULES, Text
 from vitals.reading import scaled
-from vitals.signals import SIGNALS, Signal
+from vitals.signals import Signal
 
 Evidence = Mapping[str, object]
 
@@ -42,7 +42,6 @@ SIGN_WORDS = {
     ">": Text(zh="高于", en="above"),
     ">=": Text(zh="不低于", en="at or above"),
 }
-UNITS = {"Cel": "°C", "mm[Hg]": "mmHg", "1": ""}
 WHY = {
     "lost_while_low": Text(zh="越限时信号中断", en="the signal was lost while beyond the limit"),
     "still_present": Text(zh="关闭后仍然存在", en="still present after it was closed"),
@@ -134,8 +133,7 @@ def _measured(key: str, evidence: Evidence) -> Text | None:
 
 
 def _with_unit(number: str, signal: Signal) -> Text:
-    unit = SIGNALS[signal].unit
-    unit = UNITS.get(unit, unit)
+    unit = unit_of(signal)
     return Text(zh=f"{number}{unit}", en=f"{number} {unit}".rstrip())
 
 
