@@ -63,7 +63,7 @@ def profile(
         typer.echo(f"profile: {exc}", err=True)
         raise typer.Exit(2) from exc
     if as_toml:
-        typer.echo(found.body)
+        typer.echo(found.body, nl=False)
     elif as_json:
         typer.echo(json.dumps(as_document(found, held), ensure_ascii=False, indent=1))
     else:

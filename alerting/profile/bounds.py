@@ -3,7 +3,6 @@
 from vitals.reading import unscaled
 from vitals.signals import SIGNALS, Signal
 
-
 _WRITTEN = {"Cel": "°C", "mm[Hg]": "mmHg", "1": ""}
 
 

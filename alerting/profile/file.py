@@ -90,9 +90,20 @@ def _limits(tables: Mapping[str, Mapping[str, dict[str, Any]]]) -> dict[str, Lim
                     f"{where}: limit, clear_at, holds or reached_before differ from the same rule elsewhere"
                 )
     for row in limits.values():
-        if row.reached_before is not None and row.reached_before not in limits:
-            raise ProfileError(f"{row.rule}: reached_before = {row.reached_before!r} is no rule with a limit")
+        _refuse_endless(row, limits)
     return limits
+
+
+def _refuse_endless(row: LimitRow, limits: Mapping[str, LimitRow]) -> None:
+    """Limits reached before others end with one that is reached before none, on the same side of the same signal."""
+    passed = {row.rule}
+    while (further := row.reached_before) is not None:
+        if further not in limits or further in passed:
+            raise ProfileError(f"{row.rule}: reached_before = {further!r} is no more urgent rule with a limit")
+        if (limits[further].signal, limits[further].low) != (row.signal, row.low):
+            raise ProfileError(f"{row.rule}: reached_before = {further!r} limits another side or signal")
+        passed.add(further)
+        row = limits[further]
 
 
 def _consequences(tables: Mapping[str, Mapping[str, dict[str, Any]]]) -> dict[str, Consequence]:

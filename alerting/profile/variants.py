@@ -47,8 +47,10 @@ def _somebody(to: Applies) -> PatientFacts:
 
 def _variant(name: str, raw: Any, limits: Mapping[str, LimitRow], rules: Set[str]) -> Variant:
     where = f"variant.{name}"
+    if not isinstance(raw, dict):
+        raise ProfileError(f"{where}: {raw!r} is not a table")
+    only(where, raw, _KEYS | {"source"})
     table = sourced(where, raw, inner=frozenset({"rule"}))
-    only(where, table, _KEYS)
     return Variant(
         name=name,
         applies=_applies(where, table),
@@ -65,8 +67,8 @@ def _applies(where: str, table: Mapping[str, Any]) -> Applies:
     numbers = {key: count(table, where, key) for key in _NUMBERS if key in table}
     for kind in ("age", "altitude"):
         start, end = (numbers.get(key) for key in _NUMBERS if key.startswith(kind))
-        if start is not None and end is not None and start >= end:
-            raise ProfileError(f"{where}: {kind} from {start} is not before {kind} until {end}")
+        if end is not None and (start or 0) >= end:
+            raise ProfileError(f"{where}: {kind} from {start or 0} is not before {kind} until {end}")
     made = Applies(
         group=choice(table, where, "group", SpecialGroup) if "group" in table else None,
         on_oxygen=get(table, where, "on_oxygen", bool) if "on_oxygen" in table else None,
@@ -78,8 +80,10 @@ def _applies(where: str, table: Mapping[str, Any]) -> Applies:
 
 
 def _override(where: str, rule: str, raw: Any, limits: Mapping[str, LimitRow], rules: Set[str]) -> Override:
+    if not isinstance(raw, dict):
+        raise ProfileError(f"{where}: {raw!r} is not a table")
+    only(where, raw, _OVERRIDE_KEYS | {"source"}, because=_SAME_TIMES)
     table = sourced(where, raw)
-    only(where, table, _OVERRIDE_KEYS, because=_SAME_TIMES)
     if rule not in rules:
         raise ProfileError(f"{where}: no rule {rule} to change")
     limit = None
