@@ -221,7 +221,8 @@ def test_many_patients_are_said_in_bounded_batches(ward: Ward) -> None:
     ward.connection.execute(
         "INSERT INTO patient (patient_id, key, name, initials, born_on, sex, organisation_id, family_doctor_id,"
         " risk_colour, service_tier, special_groups)"
-        " SELECT n, 'q' || n, 'Q', 'Q', '1990-01-01', 'female', 2, 1, 'red', 2, '{pregnant}' FROM generate_series(101, 1300) n"
+        " SELECT n, 'q' || n, 'Q', 'Q', '1990-01-01', 'female', 2, 1, 'red', 2, '{pregnant}'"
+        " FROM generate_series(101, 1300) n"
     )
     assert say(ward) == 1200
     batches = ward.connection.execute("SELECT partition, count(*) AS n FROM intake_log GROUP BY partition").fetchall()
