@@ -64,7 +64,7 @@ def parse_profile(body: str) -> Profile:
         orders=order_rule(_table(document, "orders")),
         tags=tuple(tag(name, table) for name, table in tables_of(document, "tag").items()),
         limits=limits,
-        variants=variants_of(get(document, "profile", "variant", dict), limits, consequences.keys()),
+        variants=variants_of(get(document, "profile", "variant", dict), limits, consequences),
         own_altitude_from_m=count(_table(document, "altitude"), "altitude", "own_variant_from_m"),
         silence=counts(Silence, "silence", _table(document, "silence")),
         timers={priority: _timers(priority, get(document, "profile", "timers", dict)) for priority in Priority},

@@ -200,6 +200,13 @@ def test_a_variant_can_not_move_a_limit_to_the_other_side() -> None:
         parse_profile(upwards)
 
 
+def test_no_variant_can_switch_an_emergency_off() -> None:
+    off = TEXT.replace("[variant.hypercapnic.rule.SPO2-CRIT]\n", '[variant.hypercapnic.rule.SPO2-CRIT]\nholds = "no"\n')
+    source = "[variant.hypercapnic.rule.SPO2-CRIT.source]\n"
+    with pytest.raises(ProfileError, match=r"rule.SPO2-CRIT: holds = no, but an emergency holds for everybody"):
+        parse_profile(off.replace(source, source + 'holds = "x"\n'))
+
+
 def test_one_changed_byte_is_another_profile_also_in_a_variant() -> None:
     hashes = {
         parse_profile(text).profile_hash
