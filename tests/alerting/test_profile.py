@@ -217,6 +217,6 @@ def test_one_changed_byte_is_another_profile_also_in_a_variant() -> None:
 
 
 def test_a_rule_id_stands_in_one_channel_alone() -> None:
-    """The log states limits by rule id: two channels may not share one, and TOML refuses a table that is twice there."""
+    """The log states limits by rule id: two channels may not share one, and TOML refuses a second table."""
     ids = [rule.rule for rules in PROFILE.sustained.values() for rule in rules]
     assert len(ids) == len(set(ids))
