@@ -70,7 +70,7 @@ def limits(*, patient: PatientKey, as_json: Annotated[bool, typer.Option("--json
         found = desk.one("patient_of_key", key=patient)
         if found is None:
             raise NobodyThere(f"patient {patient!r} is not in the registry")
-        row = desk.one("patients_to_hold", after=0, only=found.patient_id, most=1, now=desk.now)
+        row = desk.one("patients_to_hold", after=0, among=[found.patient_id], most=1, now=desk.now)
         judged = desk.one("limits_judged", patient_id=found.patient_id)
         orders = desk.all("orders_of", patient_id=found.patient_id)
     subject = subject_of(row)

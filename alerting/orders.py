@@ -113,7 +113,7 @@ def _patient(desk: Desk, key: str) -> int:
 
 def _limit(desk: Desk, patient_id: int, order: NewOrder) -> Limit:
     """Work out the limit, and try it together with all others the patient is held to."""
-    row = desk.one("patients_to_hold", after=patient_id - 1, only=patient_id, most=1, now=desk.now)
+    row = desk.one("patients_to_hold", after=0, among=[patient_id], most=1, now=desk.now)
     assert row is not None, "the patient was found above"
     facts = subject_of(row).facts
     try:

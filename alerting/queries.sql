@@ -121,22 +121,23 @@ DELETE FROM engine_limits l
                       WHERE o.partition = l.partition AND o.patient_id = l.patient_id AND o.batch_id <= %(after)s);
 
 -- name: limits_stamp
--- Changes whenever what patients are held to may have: the registry, orders (also when one runs out), baselines.
-SELECT v.version, o.made, o.revoked, o.in_force, b.patients, b.content, z.zones
+-- Changes whenever what any patient is held to may have: the registry, an order that has run out, the day somewhere.
+SELECT v.version, o.run_out, z.zones
   FROM care_registry_version v
- CROSS JOIN (SELECT count(*) AS made, count(revoked_at) AS revoked,
-                    count(*) FILTER (WHERE revoked_at IS NULL AND valid_until > %(now)s) AS in_force
-               FROM limit_order) o
- CROSS JOIN (SELECT count(*) AS patients, sum(hashint8(patient_id::bigint << 16 | COALESCE(spo2, 0))::bigint) AS content
-               FROM baseline) b
+ CROSS JOIN (SELECT count(*) AS run_out FROM limit_order WHERE revoked_at IS NULL AND valid_until <= %(now)s) o
  CROSS JOIN (SELECT array_agg(DISTINCT time_zone ORDER BY time_zone) AS zones FROM care_organisation) z;
 
 -- name: lock_limits
 -- One at a time compares what the log says with what it should.
 SELECT pg_advisory_xact_lock(3, 0);
 
+-- name: take_dirty
+-- Patients whose own facts have changed, in the transaction that compares them.
+DELETE FROM limits_dirty WHERE patient_id IN (
+    SELECT patient_id FROM limits_dirty ORDER BY patient_id LIMIT %(most)s FOR UPDATE) RETURNING patient_id;
+
 -- name: patients_to_hold
--- The next patients, with all that their limits are made of and what the log last said of them.
+-- The next patients, of all or among some, with all that their limits are made of and what the log last said of them.
 SELECT p.patient_id, p.born_on, p.special_groups, p.time_zone, b.spo2 AS baseline, s.said, o.orders
   FROM care_patient p
   LEFT JOIN baseline b USING (patient_id)
@@ -146,7 +147,7 @@ SELECT p.patient_id, p.born_on, p.special_groups, p.time_zone, b.spo2 AS baselin
       FROM (SELECT DISTINCT ON (rule) rule, order_id, breach, clear_at FROM limit_order i
              WHERE i.patient_id = p.patient_id AND i.revoked_at IS NULL AND i.valid_until > %(now)s
              ORDER BY rule, order_id DESC) n) o
- WHERE p.patient_id > %(after)s AND (%(only)s::integer IS NULL OR p.patient_id = %(only)s)
+ WHERE p.patient_id > %(after)s AND (%(among)s::integer[] IS NULL OR p.patient_id = ANY(%(among)s))
  ORDER BY p.patient_id LIMIT %(most)s;
 
 -- name: note_said

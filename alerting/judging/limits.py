@@ -1,8 +1,8 @@
 """Puts into the log what patients are held to, where that is no more what the log says: a duty of its own.
 
-It compares all patients, some hundreds in one transaction, whenever the registry, an order, a baseline or somewhere the
-day has changed, and when it begins (the profile may be another). Patients under the profile's own limits, of whom
-nothing was ever said, need no event.
+All patients are compared, some hundreds in one transaction, when it begins (the profile may be another), and whenever
+the registry or somewhere the day has changed, or an order has run out; those whose orders or baseline change, by
+themselves. Patients under the profile's own limits, of whom nothing was ever said, need no event.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,18 +34,17 @@ class Limits:
         self._settled: object = None
 
     def turn(self, desk_of: Callable[[], Desk]) -> int:
-        """Compare all patients if anything has changed since they last were; gives how many events that made."""
+        """Compare whoever may be held to something else since the last turn; gives how many events that made."""
         stamp = _stamp(desk_of())
-        if stamp == self._settled:
-            return 0
-        settler, said, after = Settler(desk_of().profile), 0, 0
+        settler, said = Settler(desk_of().profile), 0
+        if stamp != self._settled:
+            said += _say_all(desk_of, settler)
+            self._settled = stamp
         while True:
-            last, news = _say(desk_of(), settler, after=after)
+            compared, news = _say_changed(desk_of(), settler)
             said += news
-            if last is None:
+            if compared < PATIENTS_MAX:
                 break
-            after = last
-        self._settled = stamp
         if said:
             log.info("limits_said", patients=said)
         return said
@@ -89,21 +88,42 @@ def _stamp(desk: Desk) -> object:
     return (desk.profile.profile_hash, row, frozenset(days))
 
 
-def _say(desk: Desk, settler: Settler, *, after: int) -> tuple[int | None, int]:
-    """Compare the next patients; gives the last of them (None: there are no more) and how many events that made."""
+def _say_all(desk_of: Callable[[], Desk], settler: Settler) -> int:
+    said, after = 0, 0
+    while True:
+        desk = desk_of()
+        with desk.connection.transaction():
+            desk.run("lock_limits")
+            rows = desk.all("patients_to_hold", after=after, among=None, most=PATIENTS_MAX, now=desk.now)
+            said += _say(desk, settler, rows)
+        if len(rows) < PATIENTS_MAX:
+            return said
+        after = rows[-1].patient_id
+
+
+def _say_changed(desk: Desk, settler: Settler) -> tuple[int, int]:
+    """Compare the next patients of whom something changed; gives how many, and how many events that made."""
     with desk.connection.transaction():
         desk.run("lock_limits")
-        rows = desk.all("patients_to_hold", after=after, only=None, most=PATIENTS_MAX, now=desk.now)
-        found = [settler.news(subject_of(row), on=today(row, desk.now)) for row in rows]
-        news = [each for each in found if each is not None]
-        for each in news:
-            if each.refused:
-                log.error("orders_do_not_hold", patient_id=each.patient_id, reason=each.refused)
-        if news:
-            lines = [each.line for each in news]
-            desk.run("note_said", patients=[each.patient_id for each in news], lines=lines, now=desk.now)
-            append(desk.connection, BatchKind.LIMITS, _parts(news), received_at=desk.now)
-    return (rows[-1].patient_id if len(rows) == PATIENTS_MAX else None), len(news)
+        dirty = [row.patient_id for row in desk.all("take_dirty", most=PATIENTS_MAX)]
+        if not dirty:
+            return 0, 0
+        rows = desk.all("patients_to_hold", after=0, among=dirty, most=PATIENTS_MAX, now=desk.now)
+        return len(dirty), _say(desk, settler, rows)
+
+
+def _say(desk: Desk, settler: Settler, rows: Sequence[Any]) -> int:
+    """Append what the log lacks of these patients, as the caller's last statement; gives how many events that is."""
+    found = [settler.news(subject_of(row), on=today(row, desk.now)) for row in rows]
+    news = [each for each in found if each is not None]
+    for each in news:
+        if each.refused:
+            log.error("orders_do_not_hold", patient_id=each.patient_id, reason=each.refused)
+    if news:
+        lines = [each.line for each in news]
+        desk.run("note_said", patients=[each.patient_id for each in news], lines=lines, now=desk.now)
+        append(desk.connection, BatchKind.LIMITS, _parts(news), received_at=desk.now)
+    return len(news)
 
 
 def _parts(news: Sequence[News]) -> list[tuple[int, bytes]]:

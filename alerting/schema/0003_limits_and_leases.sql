@@ -68,13 +68,16 @@ CREATE TABLE baseline (
     computed_at timestamptz NOT NULL
 );
 
--- Orders and baselines wake whoever makes limits of them.
+-- Patients whose orders or baseline have changed: to be compared with what the log says, without looking at all others.
+CREATE TABLE limits_dirty (patient_id integer PRIMARY KEY);
+
 CREATE FUNCTION limits_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    INSERT INTO limits_dirty (patient_id) VALUES (NEW.patient_id) ON CONFLICT (patient_id) DO NOTHING;
     PERFORM pg_notify('limits', '');
     RETURN NULL;
 END $$;
 CREATE TRIGGER limits_changed AFTER INSERT OR UPDATE ON limit_order
-    FOR EACH STATEMENT EXECUTE FUNCTION limits_changed();
+    FOR EACH ROW EXECUTE FUNCTION limits_changed();
 CREATE TRIGGER limits_changed AFTER INSERT OR UPDATE ON baseline
     FOR EACH ROW EXECUTE FUNCTION limits_changed();

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from hearthwatch.bench.engine_crash import Course, Found, run
+from hearthwatch.bench.engine_course import Course
+from hearthwatch.bench.engine_crash import Found, run
 from hearthwatch.bench.engine_script import Doing, script
 
 pytestmark = pytest.mark.long

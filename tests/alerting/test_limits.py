@@ -199,6 +199,20 @@ def test_a_baseline_makes_a_limit_and_moves_it_only_by_steps(ward: Ward) -> None
     assert drops == [9401, 9401 - step, -32768]
 
 
+def test_a_changed_baseline_lets_nobody_else_be_compared(ward: Ward) -> None:
+    limits = Limits()
+    say(ward, limits)
+    ward.connection.execute("UPDATE patient SET special_groups = '{pregnant}' WHERE patient_id = 2")
+    save_baseline(ward.desk(), 1, 9900)
+    assert say(ward, limits) == 1
+    assert [line["patient"] for line in logged(ward)] == [1]
+    save_baseline(ward.desk(), 1, 9900)
+    assert ward.connection.execute("SELECT count(*) AS n FROM limits_dirty").fetchone() == (0,)
+    ward.connection.execute("UPDATE registry_version SET version = version + 1")
+    assert say(ward, limits) == 1
+    assert [line["patient"] for line in logged(ward)] == [1, 2]
+
+
 def test_the_evidence_of_a_drop_names_the_baseline(ward: Ward) -> None:
     save_baseline(ward.desk(), 1, 9900)
     say(ward)
