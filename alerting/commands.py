@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from alerting.derived.commands import night
+from alerting.order_commands import limits, order, revoke
 from alerting.profile.file import ProfileError, parse_profile, standard_adult
 from alerting.profile.patient import Held, LimitRefused, PatientFacts, held_to
 from alerting.profile.profile import Profile
@@ -23,7 +24,8 @@ from vitals.reading import ScaleError, scaled
 from vitals.signals import Signal
 
 app = typer.Typer(no_args_is_help=True, help="Rules, episodes, escalation: from a stored reading to a decision.")
-app.command()(night)
+for command in (night, order, revoke, limits):
+    app.command()(command)
 
 
 @app.command()

@@ -12,20 +12,67 @@ SELECT body FROM clinical_profile ORDER BY loaded_at DESC LIMIT 1;
 -- Who acts, and at which service tier.
 SELECT person_id, name, service_tier FROM care_person WHERE person_id = %(person_id)s;
 
--- name: take_over
--- Own these partitions: whoever owned them before can commit nothing more.
-UPDATE engine_cursor SET owner = %(owner)s, version = version + 1
- WHERE partition = ANY(%(partitions)s) RETURNING partition, batch_id, version;
+-- name: bound_idleness
+-- End a transaction of this session that does nothing for so long: what it has locked is others' then.
+SELECT set_config('idle_in_transaction_session_timeout', %(limit_ms)s, false);
 
--- name: read_snapshots
--- The arrays of these partitions as last written.
-SELECT partition, batch_id, layout_hash, rules_hash, payload FROM engine_snapshot WHERE partition = ANY(%(partitions)s);
+-- name: sign_in
+-- A worker lives, by the server's clock; gives all that do. Who has not for an hour is forgotten.
+WITH here AS (
+    INSERT INTO engine_worker (owner, alive_until) VALUES (%(owner)s, clock_timestamp() + %(lease)s)
+    ON CONFLICT (owner) DO UPDATE SET alive_until = EXCLUDED.alive_until RETURNING owner
+), gone AS (
+    DELETE FROM engine_worker WHERE owner <> %(owner)s AND alive_until < clock_timestamp() - INTERVAL '1 hour'
+)
+SELECT owner FROM here UNION SELECT owner FROM engine_worker WHERE alive_until >= clock_timestamp();
+
+-- name: sign_out
+-- A worker ends: the others' shares grow at once.
+DELETE FROM engine_worker WHERE owner = %(owner)s;
+
+-- name: owned_by
+-- Which partitions are a worker's, as the database knows it.
+SELECT partition, version FROM engine_cursor WHERE owner = %(owner)s;
+
+-- name: renew
+-- Keep these partitions.
+UPDATE engine_cursor SET leased_until = clock_timestamp() + %(lease)s
+ WHERE owner = %(owner)s AND partition = ANY(%(partitions)s);
+
+-- name: give_back
+-- Leave these partitions, where they are still this worker's, to whoever comes first.
+UPDATE engine_cursor c SET owner = '', leased_until = NULL
+  FROM unnest(%(partitions)s::smallint[], %(versions)s::bigint[]) AS t (partition, version)
+ WHERE c.partition = t.partition AND c.version = t.version AND c.owner = %(owner)s;
+
+-- name: take_over
+-- Own so many of these partitions: one's own first, then those free or left. Whoever owned them before can commit
+-- nothing more; one that is being judged at this moment is passed over.
+UPDATE engine_cursor c
+   SET owner = %(owner)s, version = c.version + 1, leased_until = clock_timestamp() + %(lease)s
+  FROM (SELECT partition FROM engine_cursor
+         WHERE partition = ANY(%(partitions)s)
+           AND (owner IN ('', %(owner)s) OR leased_until IS NULL OR leased_until < clock_timestamp())
+         ORDER BY owner <> %(owner)s, partition LIMIT %(most)s FOR UPDATE SKIP LOCKED) free
+ WHERE c.partition = free.partition
+RETURNING c.partition, c.batch_id, c.version;
+
+-- name: lock_cursor
+-- Begin to judge: nobody takes the partition over until the commit. No row: somebody has.
+SELECT batch_id FROM engine_cursor WHERE partition = %(partition)s AND version = %(version)s FOR UPDATE;
+
+-- name: read_snapshot
+-- A partition's arrays as last written.
+SELECT batch_id, layout_hash, rules_hash, payload FROM engine_snapshot WHERE partition = %(partition)s;
 
 -- name: save_snapshot
--- Write one partition's arrays with the cursor they stand at; the log up to there is needed no more.
-WITH saved AS (
+-- Write one partition's arrays with the cursor they stand at; the log up to there is needed no more. Nothing is written
+-- by a worker that has lost the partition: an older snapshot than the log was trimmed for would lose readings.
+WITH mine AS (
+    SELECT partition FROM engine_cursor WHERE partition = %(partition)s AND version = %(version)s FOR UPDATE
+), saved AS (
     INSERT INTO engine_snapshot (partition, batch_id, layout_hash, rules_hash, taken_at, payload)
-    VALUES (%(partition)s, %(batch_id)s, %(layout_hash)s, %(rules_hash)s, %(now)s, %(payload)s)
+    SELECT partition, %(batch_id)s, %(layout_hash)s, %(rules_hash)s, %(now)s, %(payload)s FROM mine
     ON CONFLICT (partition) DO UPDATE SET batch_id = EXCLUDED.batch_id, layout_hash = EXCLUDED.layout_hash,
         rules_hash = EXCLUDED.rules_hash, taken_at = EXCLUDED.taken_at, payload = EXCLUDED.payload
     RETURNING partition, batch_id)
@@ -38,7 +85,7 @@ SELECT c.partition FROM engine_cursor c JOIN partition p USING (partition)
 
 -- name: read_log
 -- The next batches of one partition, in commit order.
-SELECT batch_id, received_at, payload FROM intake_log
+SELECT batch_id, received_at, kind, payload FROM intake_log
  WHERE partition = %(partition)s AND batch_id > %(after)s AND batch_id <= %(until)s
  ORDER BY batch_id LIMIT %(limit)s;
 
@@ -47,13 +94,107 @@ SELECT batch_id, received_at, payload FROM intake_log
 UPDATE engine_cursor SET batch_id = %(batch_id)s WHERE partition = %(partition)s AND version = %(version)s;
 
 -- name: replay_start
--- The batch behind which the last minutes before a cursor begin.
+-- The batch behind which the last minutes of readings before a cursor begin.
 SELECT min(batch_id) - 1 AS after
   FROM (SELECT batch_id, received_at, max(received_at) OVER () AS newest
           FROM (SELECT batch_id, received_at FROM intake_log
-                 WHERE partition = %(partition)s AND batch_id <= %(cursor)s
+                 WHERE partition = %(partition)s AND batch_id <= %(cursor)s AND kind = 'readings'
                  ORDER BY batch_id DESC LIMIT 20000) AS recent) AS dated
  WHERE received_at >= newest - %(span)s;
+
+-- name: limits_at
+-- What the log had said by a place about each patient of a partition.
+SELECT DISTINCT ON (patient_id) patient_id, said FROM engine_limits
+ WHERE partition = %(partition)s AND batch_id <= %(batch_id)s ORDER BY patient_id, batch_id DESC;
+
+-- name: save_limits
+-- Keep what a batch says, with the cursor that moves past it.
+INSERT INTO engine_limits (partition, patient_id, batch_id, said, said_at)
+SELECT %(partition)s, t.patient_id, %(batch_id)s, t.said, %(said_at)s
+  FROM unnest(%(patients)s::integer[], %(lines)s::text[]) AS t (patient_id, said);
+
+-- name: forget_limits
+-- Drop what held for these patients before the place where a rebuild would begin.
+DELETE FROM engine_limits l
+ WHERE l.partition = %(partition)s AND l.patient_id = ANY(%(patients)s)
+   AND l.batch_id < (SELECT max(o.batch_id) FROM engine_limits o
+                      WHERE o.partition = l.partition AND o.patient_id = l.patient_id AND o.batch_id <= %(after)s);
+
+-- name: limits_stamp
+-- Changes whenever what any patient is held to may have: the registry, an order that has run out, the day somewhere.
+SELECT v.version, o.run_out, z.zones
+  FROM care_registry_version v
+ CROSS JOIN (SELECT count(*) AS run_out FROM limit_order WHERE revoked_at IS NULL AND valid_until <= %(now)s) o
+ CROSS JOIN (SELECT array_agg(DISTINCT time_zone ORDER BY time_zone) AS zones FROM care_organisation) z;
+
+-- name: lock_limits
+-- One at a time compares what the log says with what it should.
+SELECT pg_advisory_xact_lock(3, 0);
+
+-- name: take_dirty
+-- Patients whose own facts have changed, in the transaction that compares them.
+DELETE FROM limits_dirty WHERE patient_id IN (
+    SELECT patient_id FROM limits_dirty ORDER BY patient_id LIMIT %(most)s FOR UPDATE) RETURNING patient_id;
+
+-- name: patients_to_hold
+-- The next patients, of all or among some, with all that their limits are made of and what the log last said of them.
+SELECT p.patient_id, p.born_on, p.special_groups, p.time_zone, b.spo2 AS baseline, s.said, o.orders
+  FROM care_patient p
+  LEFT JOIN baseline b USING (patient_id)
+  LEFT JOIN limits_said s USING (patient_id)
+ CROSS JOIN LATERAL (
+    SELECT jsonb_object_agg(n.rule, jsonb_build_array(n.order_id, n.breach, n.clear_at)) AS orders
+      FROM (SELECT DISTINCT ON (rule) rule, order_id, breach, clear_at FROM limit_order i
+             WHERE i.patient_id = p.patient_id AND i.revoked_at IS NULL AND i.valid_until > %(now)s
+             ORDER BY rule, order_id DESC) n) o
+ WHERE p.patient_id > %(after)s AND (%(among)s::integer[] IS NULL OR p.patient_id = ANY(%(among)s))
+ ORDER BY p.patient_id LIMIT %(most)s;
+
+-- name: note_said
+-- Remember what the log says of these patients, in the transaction that appends it.
+INSERT INTO limits_said AS s (patient_id, said, said_at)
+SELECT t.patient_id, t.said, %(now)s FROM unnest(%(patients)s::integer[], %(lines)s::text[]) AS t (patient_id, said)
+    ON CONFLICT (patient_id) DO UPDATE SET said = excluded.said, said_at = excluded.said_at;
+
+-- name: save_baseline
+-- Keep a patient's personal baseline; one that is as it was changes nothing.
+INSERT INTO baseline AS b (patient_id, spo2, computed_at) VALUES (%(patient_id)s, %(spo2)s, %(now)s)
+    ON CONFLICT (patient_id) DO UPDATE SET spo2 = excluded.spo2, computed_at = excluded.computed_at
+ WHERE b.spo2 IS DISTINCT FROM excluded.spo2;
+
+-- name: actor
+-- Who orders, by the key in the registry.
+SELECT person_id, name, role FROM care_person WHERE key = %(key)s;
+
+-- name: patient_of_key
+-- A patient by the key in the registry.
+SELECT patient_id FROM care_patient WHERE key = %(key)s;
+
+-- name: insert_order
+-- Note a doctor's limits for a patient.
+INSERT INTO limit_order (patient_id, rule, breach, clear_at, reason, ordered_by, ordered_at, valid_until)
+VALUES (%(patient_id)s, %(rule)s, %(breach)s, %(clear_at)s, %(reason)s, %(person_id)s, %(now)s, %(until)s)
+RETURNING order_id;
+
+-- name: lock_order
+-- One order, to be revoked.
+SELECT order_id, patient_id, valid_until, revoked_at FROM limit_order WHERE order_id = %(order_id)s FOR UPDATE;
+
+-- name: revoke_order
+-- It holds no more.
+UPDATE limit_order SET revoked_by = %(person_id)s, revoked_at = %(now)s WHERE order_id = %(order_id)s;
+
+-- name: orders_of
+-- Every order there ever was for a patient, newest first, and by whom.
+SELECT o.*, p.name AS ordered_by_name, p.name_en AS ordered_by_name_en, r.name AS revoked_by_name
+  FROM limit_order o LEFT JOIN care_person p ON p.person_id = o.ordered_by
+  LEFT JOIN care_person r ON r.person_id = o.revoked_by
+ WHERE o.patient_id = %(patient_id)s ORDER BY o.order_id DESC;
+
+-- name: limits_judged
+-- What the engine holds a patient to, as of its place in the log; no row: to the profile's own limits.
+SELECT said, said_at FROM engine_limits WHERE patient_id = %(patient_id)s AND partition = %(patient_id)s %% 32
+ ORDER BY batch_id DESC LIMIT 1;
 
 -- name: wellness_devices
 -- Wearables that may prompt and never raise by themselves.

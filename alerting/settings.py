@@ -35,6 +35,12 @@ class AlertingSettings(BaseSettings):
     alerting_owner: str = Field(
         default="alerting-1", description="this worker's name, shown beside the partitions it owns"
     )
+    alerting_lease_s: float = Field(
+        default=15,
+        ge=1,
+        le=600,
+        description="machine seconds after a worker's last sign of life until others take its partitions over",
+    )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:

@@ -11,6 +11,7 @@ from alerting.profile.consequences import SILENCE, consequence
 from alerting.profile.fever import fever_rule
 from alerting.profile.limits import limit_row
 from alerting.profile.news2 import news2_rule
+from alerting.profile.orders import order_rule
 from alerting.profile.profile import Consequence, LimitRow, Priority, Profile, Silence, Timers
 from alerting.profile.repeat import repeat_rule
 from alerting.profile.sessions import baseline_rule, session_rule
@@ -25,7 +26,7 @@ LIMITED = ("sustained", "repeat", "fever")
 """Kinds of rules that have a limit; a rule id may be judged in several of them, with one limit and one urgency."""
 
 KINDS = (*LIMITED, "news2")
-TABLES = frozenset(KINDS) | {"tag", "variant", "altitude", "sessions", "baseline", "silence", "timers"}
+TABLES = frozenset(KINDS) | {"tag", "variant", "altitude", "sessions", "baseline", "orders", "silence", "timers"}
 KEYS = TABLES | {"name", "version", "approved_by", "effective_from"}
 
 
@@ -60,6 +61,7 @@ def parse_profile(body: str) -> Profile:
         news2=tuple(news2_rule(rule, table) for rule, table in tables["news2"].items()),
         sessions=session_rule(_table(document, "sessions")),
         baseline=baseline_rule(_table(document, "baseline")),
+        orders=order_rule(_table(document, "orders")),
         tags=tuple(tag(name, table) for name, table in tables_of(document, "tag").items()),
         limits=limits,
         variants=variants_of(get(document, "profile", "variant", dict), limits, consequences),

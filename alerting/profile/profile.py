@@ -137,6 +137,16 @@ class BaselineRule:
 
     sessions_min: int
     span_ms: int
+    limit_step: int
+    """A limit made of it is said anew when it has moved by so much."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRule:
+    """What a doctor may order for a patient: limits for so long at most, those of SpO2 from here on."""
+
+    valid_ms_max: int
+    spo2_least: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,6 +286,7 @@ class Profile:
     news2: tuple[News2Rule, ...]
     sessions: SessionRule
     baseline: BaselineRule
+    orders: OrderRule
     tags: tuple[Tag, ...]
     limits: Mapping[str, LimitRow]
     variants: tuple[Variant, ...]

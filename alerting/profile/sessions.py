@@ -24,7 +24,11 @@ def session_rule(table: dict[str, Any]) -> SessionRule:
 
 def baseline_rule(table: dict[str, Any]) -> BaselineRule:
     """Read the table `baseline`."""
-    only("baseline", table, frozenset({"sessions_min", "span_s"}))
+    only("baseline", table, frozenset({"sessions_min", "span_s", "limit_step"}))
     if not (sessions_min := count(table, "baseline", "sessions_min", 1000)):
         raise ProfileError("baseline: sessions_min = 0, a median needs one at least")
-    return BaselineRule(sessions_min=sessions_min, span_ms=millis(table, "baseline", "span_s"))
+    return BaselineRule(
+        sessions_min=sessions_min,
+        span_ms=millis(table, "baseline", "span_s"),
+        limit_step=difference(table, "baseline", "limit_step", Signal.SPO2),
+    )

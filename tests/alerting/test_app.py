@@ -17,19 +17,21 @@ from hearthwatch.migrations import migrate
 from hearthwatch.services.postgres import Postgres
 from tests.alerting.ward import Ward
 
-WITHIN_S = 60
+WITHIN_S = 180
 
 
 class Process(AbstractContextManager["Process"]):
     """`hearthwatch alerting run`, its log in a file; gone at the end of the block, whatever the test did."""
 
-    def __init__(self, dsn: str, log: Path) -> None:
+    def __init__(self, dsn: str, log: Path, **settings: str) -> None:
         self.log = log
         with log.open("wb") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "hearthwatch", "alerting", "run"],
                 stderr=out,
-                env=os.environ | {"HEARTHWATCH_DATABASE_DSN": dsn, "HEARTHWATCH_ALERTING_SITE_ALTITUDE_M": "50"},
+                env=os.environ
+                | {"HEARTHWATCH_DATABASE_DSN": dsn, "HEARTHWATCH_ALERTING_SITE_ALTITUDE_M": "50"}
+                | settings,
             )
 
     def __exit__(self, *_: object) -> None:
@@ -71,7 +73,7 @@ def test_it_waits_for_its_database_and_says_so(
         with psycopg.connect(timescale_server.dsn(), autocommit=True) as db:
             db.execute(f"CREATE DATABASE {missing_database} TEMPLATE template0")
         migrate(timescale_server.dsn(missing_database))
-        eventually(lambda: alerting.events().count("duty_begins") == 4)
+        eventually(lambda: alerting.events().count("duty_begins") == 5)
         assert alerting.stop() == 0
 
 
@@ -121,3 +123,22 @@ def test_a_site_high_up_needs_a_table_of_its_own() -> None:
     assert "3650 m" in said
     assert "[variant.altitude]" in said
     assert len(said.splitlines()) == 1
+
+
+def test_a_killed_workers_partitions_are_taken_over_when_its_lease_has_run_out(database: str, tmp_path: Path) -> None:
+    def owned(ward: Ward) -> list[tuple[str, int]]:
+        rows = ward.connection.execute("SELECT owner, count(*) AS n FROM engine_cursor GROUP BY owner ORDER BY owner")
+        return [(row.owner, row.n) for row in rows.fetchall()]
+
+    with (
+        Ward(database) as ward,
+        Process(database, tmp_path / "a", HEARTHWATCH_ALERTING_OWNER="a", HEARTHWATCH_ALERTING_LEASE_S="5") as first,
+        Process(database, tmp_path / "b", HEARTHWATCH_ALERTING_OWNER="b", HEARTHWATCH_ALERTING_LEASE_S="5"),
+    ):
+        ward.judge.leave(ward.desk())
+        eventually(lambda: owned(ward) == [("a", 16), ("b", 16)])
+        first.process.kill()
+        ward.spo2(1, [8400] * 90, judged=False)
+        ward.spo2(2, [8400] * 90, judged=False)
+        eventually(lambda: owned(ward) == [("b", 32)])
+        eventually(lambda: sorted(e.patient_id for e in ward.episodes() if not e.technical) == [1, 2])

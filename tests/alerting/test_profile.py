@@ -128,6 +128,7 @@ PREGNANT = "[variant.pregnant.rule.SPO2-AMBER]\n"
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
+        ("[sustained.HR-FAST]", "[sustained.SPO2-REFER]", "not TOML"),
         ("at_or_below = 88.0", "at_or_below = 88.0\nbelow = 89.0", "no source for below"),
         ("at_or_below = 88.0", "at_or_below = 880.0", "880.0"),
         ("at_or_below = 88.0", "at_or_below = 101.0", "at_or_below = 101.0, not within spo2's 1 to 100"),
@@ -213,3 +214,9 @@ def test_one_changed_byte_is_another_profile_also_in_a_variant() -> None:
         for text in (TEXT, TEXT + "\n", TEXT.replace("> 160 under 1", "> 160  under 1"))
     }
     assert len(hashes) == 3
+
+
+def test_a_rule_id_stands_in_one_channel_alone() -> None:
+    """The log states limits by rule id: two channels may not share one, and TOML refuses a second table."""
+    ids = [rule.rule for rules in PROFILE.sustained.values() for rule in rules]
+    assert len(ids) == len(set(ids))
