@@ -111,5 +111,5 @@ def _known(
         if before and (flowing is None or before[-1][0] == t_ms):
             known[item] = Known(value=before[-1][1], at_ms=before[-1][0])
         elif flowing is not None:
-            known[item] = Known(value=flowing, at_ms=t_ms)
+            known[item] = Known(value=flowing, at_ms=t_ms, settled=True)
     return known

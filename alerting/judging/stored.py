@@ -61,8 +61,9 @@ def _judge_limits(desk: Desk, patient_id: int, signal: Signal, held: Held, recei
     exerted = _exerted(desk, patient_id, history, repeats, received_by)
     for repeat in repeats:
         spells = repeat_spells(exerted if repeat.after_activity else history, repeat)
-        _record(desk, patient_id, repeat.rule, Basis.REPEAT, [(s, _evidence(repeat, s)) for s in spells])
-        _wait(desk, patient_id, repeat, spells[-1] if spells else None)
+        judged = [(s, _evidence(repeat, s)) for s in spells]
+        _record(desk, patient_id, repeat.rule, Basis.REPEAT, judged)
+        _wait(desk, patient_id, repeat.rule, judged)
 
 
 def _judge_scores(desk: Desk, patient_id: int, held: Held, received_by: datetime) -> None:
@@ -72,6 +73,7 @@ def _judge_scores(desk: Desk, patient_id: int, held: Held, received_by: datetime
     for rule in held.news2:
         judged = [(each.spell, score_evidence(each, rule) | _of_spell(each.spell)) for each in found[rule.rule]]
         _record(desk, patient_id, rule.rule, Basis.REPEAT, judged)
+        _wait(desk, patient_id, rule.rule, judged)
 
 
 def _exerted(
@@ -122,19 +124,15 @@ def _is_known(desk: Desk, patient_id: int, rule: str, spell: Spell) -> bool:
     return known is not None and bool(known.known)
 
 
-def _wait(desk: Desk, patient_id: int, rule: RepeatRule, waiting: Spell | None) -> None:
+def _wait(desk: Desk, patient_id: int, rule: str, judged: Judged) -> None:
+    """Keep what waits for a repeat, for the clock to raise; or that nothing does."""
+    place = {"patient_id": patient_id, "rule": rule, "basis": Basis.REPEAT}
+    waiting, evidence = judged[-1] if judged else (None, {})
     if waiting is None or waiting.due_ms is None:
-        desk.run("drop_pending", patient_id=patient_id, rule=rule.rule, basis=Basis.REPEAT)
+        desk.run("drop_pending", **place)
         return
-    desk.run(
-        "save_pending",
-        patient_id=patient_id,
-        rule=rule.rule,
-        basis=Basis.REPEAT,
-        since=instant(waiting.since_ms),
-        due_at=instant(waiting.due_ms),
-        evidence=json(_evidence(rule, waiting)),
-    )
+    since, due_at = instant(waiting.since_ms), instant(waiting.due_ms)
+    desk.run("save_pending", **place, since=since, due_at=due_at, evidence=json(evidence))
     ask_for_repeat(desk, patient_id, waiting, due_ms=waiting.due_ms)
 
 

@@ -8,7 +8,6 @@ pregnancy: whom it is not for has no such rules (the profile's variants).
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
 
 from vitals.signals import SIGNALS, Signal
 
@@ -27,19 +26,28 @@ class Item(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What is known of an item: a signal's scaled value; oxygen 1 or on air 0; alert 0 or CVPU 1."""
+    """What is known of an item: a signal's scaled value; oxygen 1 or on air 0; alert 0 or CVPU 1.
+
+    `settled`: it is no single measurement that a repeat might correct (a stream's median).
+    """
 
     value: int
     at_ms: int
+    settled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """A score, of a complete set or of part of one. `total` None: something is missing."""
+    """A score, of a complete set or of part of one. `total` None: something is missing.
+
+    `taken` says when each part was measured (Unix ms), `settled` which parts are no single measurements.
+    """
 
     total: int | None
     parts: Mapping[Item, int]
     missing: tuple[Item, ...]
+    taken: Mapping[Item, int]
+    settled: frozenset[Item] = frozenset()
 
     @property
     def highest(self) -> int:
@@ -84,11 +92,18 @@ STEPS_OF_A_UNIT = {Item.TEMPERATURE: 10}
 
 def score(known: Mapping[Item, Known], *, at_ms: int, within_ms: int, spo2_scale: int = 1) -> Score:
     """Score what is known at an instant; what is older than `within_ms`, or later, is missing."""
-    fresh = {item: each.value for item, each in known.items() if 0 <= at_ms - each.at_ms <= within_ms}
+    counted = {item: each for item, each in known.items() if 0 <= at_ms - each.at_ms <= within_ms}
+    fresh = {item: each.value for item, each in counted.items()}
     scored = {item: _part(item, value, fresh, spo2_scale) for item, value in fresh.items()}
     parts = {item: part for item in Item if (part := scored.get(item)) is not None}
     missing = tuple(item for item in Item if item not in parts)
-    return Score(total=None if missing else sum(parts.values()), parts=parts, missing=missing)
+    return Score(
+        total=None if missing else sum(parts.values()),
+        parts=parts,
+        missing=missing,
+        taken={item: counted[item].at_ms for item in parts},
+        settled=frozenset(item for item in parts if counted[item].settled),
+    )
 
 
 def bands_of(item: Item, *, spo2_scale: int, on_oxygen: bool | None) -> tuple[Bands, ...]:
@@ -121,12 +136,3 @@ def _charted(item: Item, value: int) -> Iterable[float]:
 
 def _points(bands: Bands, value: float) -> int:
     return next(points for highest, points in bands if value <= highest)
-
-
-def edges(bands: Bands, step: float) -> list[tuple[float, int]]:
-    """List both sides of each boundary with its score: the last value of a band and the first of the next."""
-    return [
-        side
-        for (highest, points), (_, following) in pairwise(bands)
-        for side in ((highest, points), (round(highest + step, 1), following))
-    ]

@@ -1,7 +1,9 @@
 """The times that a NEWS2 rule's condition held, over the scores of one patient in order of time.
 
-A complete set from `total_from` on raises; so does a single item from `single_from` on, also of a partial set. It is
-over when what raised it has been measured again and is below: a single item by that item, a total by another total.
+A complete set from `total_from` on raises at once, and so does a single item from `single_from` on of a complete set or
+of a stream. Of a partial set such an item waits as a first value beyond any limit does: measured again within
+`complete_within_ms` it confirms or ends it, and absence raises. It is over when what raised it has been measured again
+and is below: a single item by that item, a total by another total.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,15 +29,15 @@ def score_spells(scores: Mapping[int, Score], rule: News2Rule) -> list[ScoreSpel
     spells: list[ScoreSpell] = []
     building: _Building | None = None
     for t_ms, each in sorted(scores.items()):
-        if _meets(each, rule):
-            building = building or _Building(t_ms)
-            building.add(t_ms, each, rule)
-        elif building:
-            building.lift(each, rule)
-            if building.is_over:
-                spells.append(building.freeze(rule.rule, cleared_ms=t_ms))
-                building = None
-    return [*spells, *([building.freeze(rule.rule)] if building else [])]
+        building = building or (_Building(rule) if _meets(each, rule) else None)
+        if building is None:
+            continue
+        building.take(t_ms, each)
+        if building.is_over:
+            if building.raised_ms is not None:
+                spells.append(building.freeze(cleared_ms=t_ms))
+            building = None
+    return [*spells, *([building.freeze()] if building else [])]
 
 
 def stream_value(samples: Sequence[tuple[int, int]], *, until_ms: int, rule: News2Rule) -> int | None:
@@ -48,43 +50,58 @@ def stream_value(samples: Sequence[tuple[int, int]], *, until_ms: int, rule: New
 
 
 class _Building:
-    def __init__(self, since_ms: int) -> None:
-        self.since_ms = self.newest_ms = since_ms
-        self.count = 0
+    def __init__(self, rule: News2Rule) -> None:
+        self.rule = rule
+        self.beyond: dict[Item, int] = {}  # since when each single item is, by its measurements
         self.by_total = False
-        self.items: set[Item] = set()
-        self.worst: Score | None = None
+        self.seen: list[tuple[int, Score]] = []
+        self.raised_ms: int | None = None
+        self.why: Why | None = None
 
-    def add(self, t_ms: int, each: Score, rule: News2Rule) -> None:
-        self.newest_ms, self.count = t_ms, self.count + 1
-        self.lift(each, rule)
-        self.by_total |= each.total is not None and each.total >= rule.total_from
-        self.items |= _single(each, rule)
-        self.worst = max(filter(None, (self.worst, each)), key=_urgency)
+    def take(self, t_ms: int, each: Score) -> None:
+        """See the score of an instant."""
+        if self.raised_ms is None and self.beyond and t_ms > self.due_ms:
+            self.raised_ms, self.why = self.due_ms, Why.NO_REPEAT
+        if _meets(each, self.rule):
+            self.seen.append((t_ms, each))
+        self.by_total = each.total >= self.rule.total_from if each.total is not None else self.by_total
+        single = _single(each, self.rule)
+        again = {item for item in single & self.beyond.keys() if each.taken[item] > self.beyond[item]}
+        for item in each.parts.keys() - single:
+            self.beyond.pop(item, None)
+        for item in single:
+            self.beyond.setdefault(item, each.taken[item])
+        if self.raised_ms is None and (self.by_total or again or _is_settled(each, single)):
+            self.raised_ms = t_ms
+            self.why = Why.AT_ONCE if self.by_total or not again else Why.REPEATED
 
-    def lift(self, each: Score, rule: News2Rule) -> None:
-        """Take away what was measured again and is below."""
-        self.items -= each.parts.keys() - _single(each, rule)
-        self.by_total = self.by_total and each.total is None
+    @property
+    def due_ms(self) -> int:
+        return min(self.beyond.values()) + self.rule.complete_within_ms
 
     @property
     def is_over(self) -> bool:
-        return not self.items and not self.by_total
+        return not self.beyond and not self.by_total
 
-    def freeze(self, rule: str, *, cleared_ms: int | None = None) -> ScoreSpell:
-        assert self.worst is not None, "a spell begins with a score"
+    def freeze(self, *, cleared_ms: int | None = None) -> ScoreSpell:
+        worst = max((each for _, each in self.seen), key=_urgency)
         spell = Spell(
-            rule=rule,
-            since_ms=self.since_ms,
-            raised_ms=self.since_ms,
-            due_ms=None,
+            rule=self.rule.rule,
+            since_ms=self.seen[0][0],
+            raised_ms=self.raised_ms,
+            due_ms=self.due_ms if self.raised_ms is None else None,
             cleared_ms=cleared_ms,
-            newest_ms=self.newest_ms,
-            worst=_urgency(self.worst)[1],
-            count=self.count,
-            why=Why.AT_ONCE,
+            newest_ms=self.seen[-1][0],
+            worst=_urgency(worst)[1],
+            count=len(self.seen),
+            why=self.why,
         )
-        return ScoreSpell(spell=spell, worst=self.worst)
+        return ScoreSpell(spell=spell, worst=worst)
+
+
+def _is_settled(each: Score, single: set[Item]) -> bool:
+    """Say whether a single item needs no repeat: the set is complete, or it is a stream's."""
+    return bool(single) and (each.total is not None or bool(single & each.settled))
 
 
 def _meets(each: Score, rule: News2Rule) -> bool:

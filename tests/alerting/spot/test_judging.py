@@ -143,6 +143,8 @@ def test_exertion_is_known_by_steps(home: SpotHome, steps: int, raised: list[str
 
 def test_a_single_three_raises_of_a_part_and_the_evidence_says_what_is_missing(home: SpotHome) -> None:
     home.say(CUFF, [(0, Signal.SYSTOLIC, 8800), (0, Signal.PULSE, 7000)])
+    assert (home.episodes(), home.waits()) == ([], ["NEWS2-MEDIUM"])
+    home.say(CUFF, [(300, Signal.SYSTOLIC, 8800), (300, Signal.PULSE, 7000)])
     (episode,) = home.episodes()
     assert (episode.family, episode.rule, episode.priority) == ("news2", "NEWS2-MEDIUM", "medium")
     evidence = episode.evidence
@@ -156,7 +158,7 @@ def test_a_single_three_raises_of_a_part_and_the_evidence_says_what_is_missing(h
 @pytest.mark.parametrize("sql", ["special_groups = '{pregnant}'", "born_on = '2015-01-01'"])
 def test_nobody_is_scored_whom_the_score_is_not_for(home: SpotHome, sql: str) -> None:
     home.connection.execute(f"UPDATE patient SET {sql} WHERE patient_id = 3".encode())  # noqa: S608
-    home.say(CUFF, [(0, Signal.SYSTOLIC, 8800)])
+    home.say(CUFF, [(0, Signal.SYSTOLIC, 8800), (60, Signal.SYSTOLIC, 8800)])
     assert [e for e in home.episodes() if e.family == "news2"] == []
 
 

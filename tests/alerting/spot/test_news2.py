@@ -1,5 +1,6 @@
 """The NEWS2 chart: each band's two sides, what is missing, and the spells of a score (RCP 2017)."""
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -9,10 +10,12 @@ from hypothesis import strategies as st
 from alerting.profile.singles import News2Rule
 from alerting.spot.news2 import SIGNAL_OF, Item, Known, Score, score
 from alerting.spot.scores import score_spells, stream_value
+from alerting.spot.spells import Why
 from tests.alerting.streams import profile
 from vitals.signals import SIGNALS
 
 HIGH, MEDIUM = profile().news2
+MINUTE = 60_000
 WELL = {
     Item.RESPIRATORY_RATE: 16.0,
     Item.SPO2: 97.0,
@@ -137,32 +140,65 @@ def test_a_value_counts_for_a_quarter_of_an_hour_and_never_before_it_was_measure
     assert found.total == total
 
 
-def spells(rule: News2Rule, *scores: Score) -> list[tuple[int, int | None, int]]:
-    return [(s.spell.since_ms, s.spell.cleared_ms, s.spell.worst) for s in score_spells(dict(enumerate(scores)), rule)]
+def spells(rule: News2Rule, *scores: Score) -> list[tuple[int | None, int | None, int]]:
+    """Judge scores a minute apart, each of values measured then; gives when raised, when over, and the worst."""
+    course = {n * MINUTE: replace(each, taken=dict.fromkeys(each.parts, n * MINUTE)) for n, each in enumerate(scores)}
+    return [
+        (
+            None if s.spell.raised_ms is None else s.spell.raised_ms // MINUTE,
+            None if s.spell.cleared_ms is None else s.spell.cleared_ms // MINUTE,
+            s.spell.worst,
+        )
+        for s in score_spells(course, rule)
+    ]
 
 
 SEVEN = scored(WELL | {Item.PULSE: 131.0, Item.RESPIRATORY_RATE: 21.0, Item.TEMPERATURE: 39.1})
 SIX = scored(WELL | {Item.PULSE: 111.0, Item.RESPIRATORY_RATE: 21.0, Item.TEMPERATURE: 39.1})
 FIVE = scored(WELL | {Item.PULSE: 91.0, Item.RESPIRATORY_RATE: 21.0, Item.TEMPERATURE: 39.1})
 FOUR = scored(WELL | {Item.RESPIRATORY_RATE: 21.0, Item.TEMPERATURE: 39.1})
+THREE = scored(WELL | {Item.PULSE: 131.0})
 FAST = scored({Item.PULSE: 131.0, Item.SPO2: 97.0})
 CALM = scored({Item.PULSE: 90.0})
+OTHER = scored({Item.SPO2: 97.0})
 APART = scored({Item.SPO2: 97.0, Item.TEMPERATURE: 39.1, Item.RESPIRATORY_RATE: 24.0, Item.SYSTOLIC: 100.0})
 
 
-def test_a_total_raises_and_only_a_total_ends_it() -> None:
-    assert [SEVEN.total, SIX.total, FIVE.total, FOUR.total] == [7, 6, 5, 4]
+def test_a_total_raises_at_once_and_only_a_total_ends_it() -> None:
+    assert [SEVEN.total, SIX.total, FIVE.total, FOUR.total, THREE.total] == [7, 6, 5, 4, 3]
     assert spells(HIGH, SEVEN, CALM, SIX) == [(0, 2, 7)]
     assert spells(HIGH, SIX) == []
     assert spells(MEDIUM, FIVE, CALM, FOUR) == [(0, 2, 5)]
     assert spells(MEDIUM, FOUR) == []
 
 
-def test_a_single_three_raises_of_a_part_and_that_item_ends_it() -> None:
-    assert spells(MEDIUM, FAST) == [(0, None, 3)]
-    assert spells(MEDIUM, FAST, scored({Item.SPO2: 97.0})) == [(0, None, 3)]
-    assert spells(MEDIUM, FAST, CALM) == [(0, 1, 3)]
-    assert spells(HIGH, FAST) == []
+def test_a_single_three_of_a_complete_set_raises_at_once() -> None:
+    assert spells(MEDIUM, THREE) == [(0, None, 3)]
+    assert spells(HIGH, THREE) == []
+
+
+def test_a_single_three_of_a_part_waits_for_its_repeat_and_that_item_ends_it() -> None:
+    assert spells(MEDIUM, FAST) == [(None, None, 3)]
+    assert spells(MEDIUM, FAST, FAST) == [(1, None, 3)]
+    assert spells(MEDIUM, FAST, OTHER) == [(None, None, 3)]
+    assert spells(MEDIUM, FAST, CALM) == []
+    assert spells(MEDIUM, FAST, FAST, OTHER, CALM) == [(1, 3, 3)]
+
+
+@pytest.mark.parametrize(("later", "raised"), [(15, None), (16, 15)])
+def test_the_absence_of_the_repeat_raises(later: int, raised: int | None) -> None:
+    assert spells(MEDIUM, FAST, *[OTHER] * later) == [(raised, None, 3)]
+
+
+def test_the_same_measurement_again_is_no_repeat() -> None:
+    course = {0: FAST, MINUTE: FAST, 2 * MINUTE: FAST}
+    ((spell,),) = [[s.spell for s in score_spells(course, MEDIUM)]]
+    assert (spell.raised_ms, spell.due_ms) == (None, 15 * MINUTE)
+
+
+def test_a_streams_single_three_needs_no_repeat() -> None:
+    ((spell,),) = [[s.spell for s in score_spells({0: replace(FAST, settled=frozenset({Item.PULSE}))}, MEDIUM)]]
+    assert (spell.raised_ms, spell.why) == (0, Why.AT_ONCE)
 
 
 def test_a_part_raises_no_total_however_high_its_sum() -> None:
@@ -171,7 +207,10 @@ def test_a_part_raises_no_total_however_high_its_sum() -> None:
 
 
 def test_the_order_of_arrival_does_not_matter() -> None:
-    course = list(enumerate([FAST, CALM, SEVEN, CALM, FOUR]))
+    course = [
+        (n * MINUTE, replace(each, taken=dict.fromkeys(each.parts, n * MINUTE)))
+        for n, each in enumerate([FAST, FAST, CALM, SEVEN, CALM, FOUR])
+    ]
     expected = score_spells(dict(course), MEDIUM)
     assert len(expected) == 2
     assert all(score_spells(dict(shuffled), MEDIUM) == expected for shuffled in permutations(course))
