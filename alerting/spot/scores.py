@@ -71,6 +71,8 @@ class _Building:
             self.beyond.pop(item, None)
         for item in single:
             self.beyond.setdefault(item, each.taken[item])
+        if self.raised_ms is None and self.beyond and not self.by_total:
+            self.seen = [(at_ms, seen) for at_ms, seen in self.seen if at_ms >= min(self.beyond.values())]
         if self.raised_ms is None and (self.by_total or again or _is_settled(each, single)):
             self.raised_ms = t_ms
             self.why = Why.AT_ONCE if self.by_total or not again else Why.REPEATED

@@ -140,16 +140,20 @@ def test_a_value_counts_for_a_quarter_of_an_hour_and_never_before_it_was_measure
     assert found.total == total
 
 
+def measured(*scores: Score) -> dict[int, Score]:
+    """Give scores a minute apart, each of values measured then."""
+    return {n * MINUTE: replace(each, taken=dict.fromkeys(each.parts, n * MINUTE)) for n, each in enumerate(scores)}
+
+
 def spells(rule: News2Rule, *scores: Score) -> list[tuple[int | None, int | None, int]]:
-    """Judge scores a minute apart, each of values measured then; gives when raised, when over, and the worst."""
-    course = {n * MINUTE: replace(each, taken=dict.fromkeys(each.parts, n * MINUTE)) for n, each in enumerate(scores)}
+    """Judge scores a minute apart; gives when raised, when over, and the worst."""
     return [
         (
             None if s.spell.raised_ms is None else s.spell.raised_ms // MINUTE,
             None if s.spell.cleared_ms is None else s.spell.cleared_ms // MINUTE,
             s.spell.worst,
         )
-        for s in score_spells(course, rule)
+        for s in score_spells(measured(*scores), rule)
     ]
 
 
@@ -190,6 +194,12 @@ def test_the_absence_of_the_repeat_raises(later: int, raised: int | None) -> Non
     assert spells(MEDIUM, FAST, *[OTHER] * later) == [(raised, None, 3)]
 
 
+def test_what_waits_waits_for_the_item_that_is_still_beyond() -> None:
+    slow = scored({Item.RESPIRATORY_RATE: 8.0})
+    ((spell,),) = [[s.spell for s in score_spells(measured(FAST, slow, CALM), MEDIUM)]]
+    assert (spell.since_ms, spell.due_ms) == (MINUTE, 16 * MINUTE)
+
+
 def test_the_same_measurement_again_is_no_repeat() -> None:
     course = {0: FAST, MINUTE: FAST, 2 * MINUTE: FAST}
     ((spell,),) = [[s.spell for s in score_spells(course, MEDIUM)]]
@@ -207,10 +217,7 @@ def test_a_part_raises_no_total_however_high_its_sum() -> None:
 
 
 def test_the_order_of_arrival_does_not_matter() -> None:
-    course = [
-        (n * MINUTE, replace(each, taken=dict.fromkeys(each.parts, n * MINUTE)))
-        for n, each in enumerate([FAST, FAST, CALM, SEVEN, CALM, FOUR])
-    ]
+    course = measured(FAST, FAST, CALM, SEVEN, CALM, FOUR).items()
     expected = score_spells(dict(course), MEDIUM)
     assert len(expected) == 2
     assert all(score_spells(dict(shuffled), MEDIUM) == expected for shuffled in permutations(course))
