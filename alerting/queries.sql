@@ -12,20 +12,67 @@ SELECT body FROM clinical_profile ORDER BY loaded_at DESC LIMIT 1;
 -- Who acts, and at which service tier.
 SELECT person_id, name, service_tier FROM care_person WHERE person_id = %(person_id)s;
 
--- name: take_over
--- Own these partitions: whoever owned them before can commit nothing more.
-UPDATE engine_cursor SET owner = %(owner)s, version = version + 1
- WHERE partition = ANY(%(partitions)s) RETURNING partition, batch_id, version;
+-- name: bound_idleness
+-- End a transaction of this session that does nothing for so long: what it has locked is others' then.
+SELECT set_config('idle_in_transaction_session_timeout', %(limit_ms)s, false);
 
--- name: read_snapshots
--- The arrays of these partitions as last written.
-SELECT partition, batch_id, layout_hash, rules_hash, payload FROM engine_snapshot WHERE partition = ANY(%(partitions)s);
+-- name: sign_in
+-- A worker lives, by the server's clock; gives all that do. Who has not for an hour is forgotten.
+WITH here AS (
+    INSERT INTO engine_worker (owner, alive_until) VALUES (%(owner)s, clock_timestamp() + %(lease)s)
+    ON CONFLICT (owner) DO UPDATE SET alive_until = EXCLUDED.alive_until RETURNING owner
+), gone AS (
+    DELETE FROM engine_worker WHERE owner <> %(owner)s AND alive_until < clock_timestamp() - INTERVAL '1 hour'
+)
+SELECT owner FROM here UNION SELECT owner FROM engine_worker WHERE alive_until >= clock_timestamp();
+
+-- name: sign_out
+-- A worker ends: the others' shares grow at once.
+DELETE FROM engine_worker WHERE owner = %(owner)s;
+
+-- name: owned_by
+-- Which partitions are a worker's, as the database knows it.
+SELECT partition, version FROM engine_cursor WHERE owner = %(owner)s;
+
+-- name: renew
+-- Keep these partitions.
+UPDATE engine_cursor SET leased_until = clock_timestamp() + %(lease)s
+ WHERE owner = %(owner)s AND partition = ANY(%(partitions)s);
+
+-- name: give_back
+-- Leave these partitions, where they are still this worker's, to whoever comes first.
+UPDATE engine_cursor c SET owner = '', leased_until = NULL
+  FROM unnest(%(partitions)s::smallint[], %(versions)s::bigint[]) AS t (partition, version)
+ WHERE c.partition = t.partition AND c.version = t.version AND c.owner = %(owner)s;
+
+-- name: take_over
+-- Own so many of these partitions: one's own first, then those free or left. Whoever owned them before can commit
+-- nothing more; one that is being judged at this moment is passed over.
+UPDATE engine_cursor c
+   SET owner = %(owner)s, version = c.version + 1, leased_until = clock_timestamp() + %(lease)s
+  FROM (SELECT partition FROM engine_cursor
+         WHERE partition = ANY(%(partitions)s)
+           AND (owner IN ('', %(owner)s) OR leased_until IS NULL OR leased_until < clock_timestamp())
+         ORDER BY owner <> %(owner)s, partition LIMIT %(most)s FOR UPDATE SKIP LOCKED) free
+ WHERE c.partition = free.partition
+RETURNING c.partition, c.batch_id, c.version;
+
+-- name: lock_cursor
+-- Begin to judge: nobody takes the partition over until the commit. No row: somebody has.
+SELECT batch_id FROM engine_cursor WHERE partition = %(partition)s AND version = %(version)s FOR UPDATE;
+
+-- name: read_snapshot
+-- A partition's arrays as last written.
+SELECT batch_id, layout_hash, rules_hash, payload FROM engine_snapshot WHERE partition = %(partition)s;
 
 -- name: save_snapshot
--- Write one partition's arrays with the cursor they stand at; the log up to there is needed no more.
-WITH saved AS (
+-- Write one partition's arrays with the cursor they stand at; the log up to there is needed no more. Nothing is written
+-- by a worker that has lost the partition: an older snapshot than the log was trimmed for would lose readings.
+WITH mine AS (
+    SELECT partition FROM engine_cursor WHERE partition = %(partition)s AND version = %(version)s FOR UPDATE
+), saved AS (
     INSERT INTO engine_snapshot (partition, batch_id, layout_hash, rules_hash, taken_at, payload)
-    VALUES (%(partition)s, %(batch_id)s, %(layout_hash)s, %(rules_hash)s, %(now)s, %(payload)s)
+    SELECT partition, %(batch_id)s, %(layout_hash)s, %(rules_hash)s, %(now)s, %(payload)s FROM mine
     ON CONFLICT (partition) DO UPDATE SET batch_id = EXCLUDED.batch_id, layout_hash = EXCLUDED.layout_hash,
         rules_hash = EXCLUDED.rules_hash, taken_at = EXCLUDED.taken_at, payload = EXCLUDED.payload
     RETURNING partition, batch_id)
@@ -38,7 +85,7 @@ SELECT c.partition FROM engine_cursor c JOIN partition p USING (partition)
 
 -- name: read_log
 -- The next batches of one partition, in commit order.
-SELECT batch_id, received_at, payload FROM intake_log
+SELECT batch_id, received_at, kind, payload FROM intake_log
  WHERE partition = %(partition)s AND batch_id > %(after)s AND batch_id <= %(until)s
  ORDER BY batch_id LIMIT %(limit)s;
 
@@ -47,13 +94,31 @@ SELECT batch_id, received_at, payload FROM intake_log
 UPDATE engine_cursor SET batch_id = %(batch_id)s WHERE partition = %(partition)s AND version = %(version)s;
 
 -- name: replay_start
--- The batch behind which the last minutes before a cursor begin.
+-- The batch behind which the last minutes of readings before a cursor begin.
 SELECT min(batch_id) - 1 AS after
   FROM (SELECT batch_id, received_at, max(received_at) OVER () AS newest
           FROM (SELECT batch_id, received_at FROM intake_log
-                 WHERE partition = %(partition)s AND batch_id <= %(cursor)s
+                 WHERE partition = %(partition)s AND batch_id <= %(cursor)s AND kind = 'readings'
                  ORDER BY batch_id DESC LIMIT 20000) AS recent) AS dated
  WHERE received_at >= newest - %(span)s;
+
+-- name: limits_at
+-- What the log had said by a place about each patient of a partition.
+SELECT DISTINCT ON (patient_id) patient_id, said FROM engine_limits
+ WHERE partition = %(partition)s AND batch_id <= %(batch_id)s ORDER BY patient_id, batch_id DESC;
+
+-- name: save_limits
+-- Keep what a batch says, with the cursor that moves past it.
+INSERT INTO engine_limits (partition, patient_id, batch_id, said, said_at)
+SELECT %(partition)s, t.patient_id, %(batch_id)s, t.said, %(said_at)s
+  FROM unnest(%(patients)s::integer[], %(lines)s::text[]) AS t (patient_id, said);
+
+-- name: forget_limits
+-- Drop what held for these patients before the place where a rebuild would begin.
+DELETE FROM engine_limits l
+ WHERE l.partition = %(partition)s AND l.patient_id = ANY(%(patients)s)
+   AND l.batch_id < (SELECT max(o.batch_id) FROM engine_limits o
+                      WHERE o.partition = l.partition AND o.patient_id = l.patient_id AND o.batch_id <= %(after)s);
 
 -- name: wellness_devices
 -- Wearables that may prompt and never raise by themselves.

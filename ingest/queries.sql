@@ -206,8 +206,8 @@ WITH locked AS (
     UPDATE partition p SET head = p.head + 1 FROM locked WHERE p.partition = locked.partition
     RETURNING p.partition, p.head
 ), appended AS (
-    INSERT INTO intake_log (partition, batch_id, received_at, payload)
-    SELECT b.partition, b.head, %(received_at)s, t.payload
+    INSERT INTO intake_log (partition, batch_id, received_at, payload, kind)
+    SELECT b.partition, b.head, %(received_at)s, t.payload, %(kind)s
       FROM bumped b
       JOIN unnest(%(partitions)b::smallint[], %(payloads)b::bytea[]) AS t (partition, payload) USING (partition)
     RETURNING partition, batch_id
@@ -278,7 +278,7 @@ SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean;
 
 -- name: is_schema_right
 -- Name each table and column that storing needs: one that is missing is an error.
-SELECT s.measured_at, s.quality, a.taken, a.repeated, w.gateway_id, r.times, r.judged_version, l.first_received_at, i.batch_id, p.head,
+SELECT s.measured_at, s.quality, a.taken, a.repeated, w.gateway_id, r.times, r.judged_version, l.first_received_at, i.batch_id, i.kind, p.head,
        t.sha256, v.version, n.kind, o.thinned_rows, u.last_at
   FROM sample s, outbox_account a, outbox_owner w, rejected r, latest l, intake_log i, partition p, intake_token t,
        care_registry_version v, outbox_noticed n, outbox_word o,

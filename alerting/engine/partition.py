@@ -31,14 +31,24 @@ def fastest() -> Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeldAs:
+    """Under which name and hash a patient has limits of his own, and the baseline (scaled) that some are made of."""
+
+    name: str
+    hash: str
+    baseline: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PatientEvent:
-    """What a rule said about whom, and the limit he is held to."""
+    """What a rule said about whom, and the limit he is held to; `held` is None where that is the profile's own."""
 
     patient_id: int
     channel: Channel
     rule: SustainedRule
     limit: Limit
     event: SustainedEvent
+    held: HeldAs | None = None
 
 
 class Partition:
@@ -48,7 +58,18 @@ class Partition:
         self.number = number
         self.rules = {channel: tuple(of_channel) for channel, of_channel in rules.items()}
         self.tables = {channel: Table(of_channel) for channel, of_channel in self.rules.items()}
+        self.held: dict[int, HeldAs] = {}
         self._step = step
+
+    def set_limits(self, patient_id: int, limits: Mapping[str, Limit], held: HeldAs) -> None:
+        """Hold a patient to these limits, by rule id, from his next sample on; a rule that is not named to its own."""
+        self.held[patient_id] = held
+        row = patient_id // PARTITION_COUNT
+        for channel, rules in self.rules.items():
+            table, wanted = self.tables[channel], tuple(limits.get(rule.rule, rule.limit) for rule in rules)
+            has = table.limits_of(row) if row < len(table) else tuple(rule.limit for rule in rules)
+            if has != wanted:
+                table.set_limits(row, wanted)
 
     def judge(
         self, channel: Channel, patient_ids: npt.NDArray[np.int32], t_ms: Ints, values: Ints
@@ -85,6 +106,7 @@ class Partition:
             rule=self.rules[channel][place],
             limit=self.tables[channel].limits_of(patient_id // PARTITION_COUNT)[place],
             event=event,
+            held=self.held.get(patient_id),
         )
 
     def phases(self, channel: Channel, patient_id: int) -> list[Phase]:

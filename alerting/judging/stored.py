@@ -3,20 +3,24 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from alerting.desk import Desk, instant, json, unix_ms
-from alerting.judging.asking import ask_about_fever, ask_for_repeat
+from alerting.judging.asking import ask_about_fever, ask_for_repeat, ask_for_thermometer
 from alerting.judging.clips import form_spot_sessions
-from alerting.judging.measured import as_registered, beginning, instants_after_activity, measurements
+from alerting.judging.measured import as_registered, beginning, instants_after_activity, measurements, read_devices
 from alerting.judging.scoring import score_evidence, scored
 from alerting.profile.patient import Held
 from alerting.profile.profile import FeverRule, RepeatRule
+from alerting.profile.tags import tags_of
 from alerting.raising import Basis, Raise
 from alerting.recording import record_clear, record_raise
+from alerting.spot.arrivals import arrivals
 from alerting.spot.fever import fever_spells
 from alerting.spot.news2 import SIGNAL_OF
 from alerting.spot.repeat import repeat_spells
 from alerting.spot.spells import Measurement, Spell
+from ingest.feed import from_payload
 from vitals.reading import unscaled
 from vitals.signals import SIGNALS, Signal
 
@@ -24,6 +28,15 @@ Judged = Sequence[tuple[Spell, Mapping[str, object]]]
 """A rule's spells, each with the evidence a raise of it carries."""
 
 _SCORED = frozenset(SIGNAL_OF.values())
+
+
+def judge_arrivals(desk: Desk, batches: Sequence[Any], *, received_by: datetime) -> None:
+    """Judge everybody whose single measurements are in these batches of the log, once, in the caller's transaction."""
+    arrived = arrivals(from_payload(b"".join(batch.payload for batch in batches)), read_devices(desk))
+    for patient_id, (value, t_ms) in arrived.worn.items():
+        ask_for_thermometer(desk, patient_id, value, instant(t_ms))
+    for (patient_id, signal), t_ms in arrived.single.items():
+        judge_stored(desk, patient_id, signal, received_by=received_by, since=instant(t_ms))
 
 
 def judge_stored(
@@ -55,13 +68,13 @@ def _judge_limits(desk: Desk, patient_id: int, signal: Signal, held: Held, recei
     history = measurements(desk, patient_id, signal, start=start, received_by=received_by)
     for fever in fevers:
         feverish = fever_spells(history, fever)
-        _record(desk, patient_id, fever.rule, Basis.FEVER, [(s, _evidence(fever, s)) for s in feverish])
+        _record(desk, patient_id, fever.rule, Basis.FEVER, [(s, _evidence(desk, held, fever, s)) for s in feverish])
         for spell in feverish[-1:]:
             ask_about_fever(desk, patient_id, spell)
     exerted = _exerted(desk, patient_id, history, repeats, received_by)
     for repeat in repeats:
         spells = repeat_spells(exerted if repeat.after_activity else history, repeat)
-        judged = [(s, _evidence(repeat, s)) for s in spells]
+        judged = [(s, _evidence(desk, held, repeat, s)) for s in spells]
         _record(desk, patient_id, repeat.rule, Basis.REPEAT, judged)
         _wait(desk, patient_id, repeat.rule, judged)
 
@@ -71,7 +84,7 @@ def _judge_scores(desk: Desk, patient_id: int, held: Held, received_by: datetime
         return
     found = scored(desk, patient_id, held.news2, spo2_scale=held.spo2_scale, received_by=received_by)
     for rule in held.news2:
-        judged = [(each.spell, score_evidence(each, rule) | _of_spell(each.spell)) for each in found[rule.rule]]
+        judged = [(each.spell, score_evidence(each, rule) | _of_spell(held, each.spell)) for each in found[rule.rule]]
         _record(desk, patient_id, rule.rule, Basis.REPEAT, judged)
         _wait(desk, patient_id, rule.rule, judged)
 
@@ -155,24 +168,32 @@ def raise_key(patient_id: int, rule: str, basis: str, since: datetime) -> str:
     return f"{patient_id}:{rule}:{basis}:{unix_ms(since)}"
 
 
-def _evidence(rule: RepeatRule | FeverRule, spell: Spell) -> dict[str, object]:
-    fever = isinstance(rule, FeverRule)
+def _evidence(desk: Desk, held: Held, rule: RepeatRule | FeverRule, spell: Spell) -> dict[str, object]:
     signal = Signal.TEMPERATURE if isinstance(rule, FeverRule) else rule.signal
     limit = rule.above if isinstance(rule, FeverRule) else rule.limit
-    return {
-        "signal": signal,
-        "unit": SIGNALS[signal].unit,
-        "worst": unscaled(signal, spell.worst),
-        "limit": unscaled(signal, limit),
-        "session": spell.how,
-        **({"data_gap": spell.data_gap} if fever else {}),
-    } | _of_spell(spell)
+    tags = tags_of(desk.profile, rule.rule, spell.worst)
+    own = {"baseline": unscaled(signal, held.baseline)} if signal is Signal.SPO2 and held.baseline is not None else {}
+    return (
+        {
+            "signal": signal,
+            "unit": SIGNALS[signal].unit,
+            "worst": unscaled(signal, spell.worst),
+            "limit": unscaled(signal, limit),
+            "session": spell.how,
+        }
+        | own
+        | ({"data_gap": spell.data_gap} if isinstance(rule, FeverRule) else {})
+        | ({"tags": list(tags)} if tags else {})
+        | _of_spell(held, spell)
+    )
 
 
-def _of_spell(spell: Spell) -> dict[str, object]:
+def _of_spell(held: Held, spell: Spell) -> dict[str, object]:
     return {
         "since": instant(spell.since_ms).isoformat(),
         "readings_beyond": spell.count,
         "hours": round((spell.newest_ms - spell.since_ms) / 3_600_000, 1),
+        "profile": held.name,
+        "profile_hash": held.hash,
         **({"why": spell.why} if spell.why else {}),
     }

@@ -36,6 +36,7 @@ class PatientFacts:
     """What of a patient decides which limits hold.
 
     `orders` are a doctor's limits by rule id, scaled, `breach` exclusive. `baseline` is his median at rest, scaled.
+    `site_altitude_m` matters only under a profile that has not been made its site's (`alerting.profile.site`).
     """
 
     born_on: date
@@ -61,6 +62,8 @@ class Held:
     """Empty for whom the score is not made: children, pregnancy."""
     spo2_scale: int
     consequences: Mapping[str, Consequence]
+    by_rule: Mapping[str, Limit]
+    """The limit of each rule that has one and holds for him."""
     off: frozenset[str]
     """Rules that do not hold for him."""
     awaiting_order: frozenset[str]
@@ -90,6 +93,7 @@ def held_to(profile: Profile, facts: PatientFacts, *, on: date) -> Held:
         news2=tuple(rule for rule in profile.news2 if _holds(rule.rule, variants)),
         spo2_scale=next((v.spo2_scale for v in reversed(variants) if v.spo2_scale is not None), 1),
         consequences={rule: _urgency(each, variants) for rule, each in profile.consequences.items()},
+        by_rule={rule: limit for rule, limit in limits.items() if limit is not None},
         off=frozenset(rule for rule, limit in limits.items() if limit is None)
         | {rule.rule for rule in profile.news2 if not _holds(rule.rule, variants)},
         awaiting_order=frozenset(r for r, row in rows.items() if row.holds is Holds.BY_ORDER) - facts.orders.keys(),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from alerting.profile.profile import FeverRule
-from alerting.spot.spells import Building, Measurement, Spell, Why, in_order
+from alerting.spot.spells import Building, Measurement, Spell, in_order
 
 
 def fever_spells(history: Sequence[Measurement], rule: FeverRule) -> list[Spell]:
@@ -28,7 +28,7 @@ def fever_spells(history: Sequence[Measurement], rule: FeverRule) -> list[Spell]
                 spell.beyond.append(at)
             last_high_ms, cool_since_ms = at.t_ms, -1
             if spell.raised_ms is None and at.t_ms - spell.since_ms > rule.longer_than_ms:
-                spell.raise_at(at.t_ms, Why.LASTING)
+                spell.raise_at(at.t_ms)
         elif at.value > rule.clear_at:
             cool_since_ms = -1
         elif spell:

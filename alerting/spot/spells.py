@@ -26,7 +26,6 @@ class Why(StrEnum):
     REPEATED = "repeated"
     NO_REPEAT = "no_repeat"
     AT_ONCE = "at_once"
-    LASTING = "lasting"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +81,7 @@ class Building:
         """When it began."""
         return self.beyond[0].t_ms
 
-    def raise_at(self, t_ms: int, why: Why) -> None:
+    def raise_at(self, t_ms: int, why: Why | None = None) -> None:
         """Note that it is confirmed."""
         self.raised_ms, self.why = t_ms, why
 

@@ -29,7 +29,7 @@ class Process(AbstractContextManager["Process"]):
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "hearthwatch", "alerting", "run"],
                 stderr=out,
-                env=os.environ | {"HEARTHWATCH_DATABASE_DSN": dsn},
+                env=os.environ | {"HEARTHWATCH_DATABASE_DSN": dsn, "HEARTHWATCH_ALERTING_SITE_ALTITUDE_M": "50"},
             )
 
     def __exit__(self, *_: object) -> None:
@@ -87,27 +87,37 @@ def test_what_lies_in_the_log_is_judged_and_escalated_by_the_process(database: s
         assert ward.history().count("raised") == len(ward.episodes())
 
 
+def refused(**settings: str) -> str:
+    """Run alerting under settings it can not use; gives what it says."""
+    run = subprocess.run(
+        [sys.executable, "-m", "hearthwatch", "alerting", "run"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | settings,
+    )
+    assert run.returncode == 2
+    return run.stderr
+
+
 def test_a_profile_that_can_not_be_used_ends_it_with_the_reason(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.toml"
     wrong.write_text('name = "x"', encoding="utf-8")
-    run = subprocess.run(
-        [sys.executable, "-m", "hearthwatch", "alerting", "run"],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"HEARTHWATCH_ALERTING_PROFILE": str(wrong)},
-    )
-    assert run.returncode == 2
-    assert "sustained is missing" in run.stderr
+    assert "sustained is missing" in refused(HEARTHWATCH_ALERTING_PROFILE=str(wrong))
 
 
 def test_a_misspelt_setting_is_refused_with_the_right_name() -> None:
-    run = subprocess.run(
-        [sys.executable, "-m", "hearthwatch", "alerting", "run"],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"HEARTHWATCH_ALERTING_PROFIL": "x.toml"},
-    )
-    assert run.returncode == 2
-    assert "did you mean HEARTHWATCH_ALERTING_PROFILE?" in run.stderr
+    assert "did you mean HEARTHWATCH_ALERTING_PROFILE?" in refused(HEARTHWATCH_ALERTING_PROFIL="x.toml")
+
+
+def test_nobody_is_watched_at_an_altitude_that_nobody_said() -> None:
+    said = refused()
+    assert "HEARTHWATCH_ALERTING_SITE_ALTITUDE_M is not set" in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_site_high_up_needs_a_table_of_its_own() -> None:
+    said = refused(HEARTHWATCH_ALERTING_SITE_ALTITUDE_M="3650")
+    assert "3650 m" in said
+    assert "[variant.altitude]" in said
+    assert len(said.splitlines()) == 1

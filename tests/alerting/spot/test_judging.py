@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from alerting.explanation import explain
 from alerting.judging.resting import recompute_baseline
 from tests.alerting.spot.home import CLIP, CUFF, METER, PATCH, PATIENT, THERMOMETER, WELLNESS, SpotHome, clip
 from vitals.quality import Quality, Reason
@@ -27,9 +28,17 @@ def test_a_clip_that_streams_is_a_measurement_and_its_repeat_confirms(home: Spot
     (episode,) = [e for e in home.episodes() if e.family == "spo2_low"]
     assert episode.rule == "SPO2-REFER"
     assert episode.evidence["why"] == "repeated"
+    assert episode.evidence["profile"] == "standard-adult"
     assert episode.evidence["session"] == "stable"
     assert (episode.evidence["worst"], episode.evidence["limit"]) == (91.0, 93.0)
     assert (episode.evidence["readings_beyond"], episode.evidence["unit"]) == (2, "%")
+
+
+def test_93_twice_is_told_with_its_tag(home: SpotHome) -> None:
+    home.say(CLIP, [(0, Signal.SPO2, 9400), (300, Signal.SPO2, 9300)])
+    (episode,) = home.episodes()
+    assert (episode.rule, episode.evidence["tags"]) == ("SPO2-AMBER", ["nhc_severe_spo2"])
+    assert "93" in explain(episode.rule, episode.evidence).en
 
 
 def test_a_session_that_is_not_repeated_raises_by_the_clock(home: SpotHome) -> None:
