@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 
 from alerting.desk import Desk, instant, unix_ms
 from alerting.judging.measured import measurements
+from alerting.profile.patient import Held
 from alerting.profile.singles import News2Rule
 from alerting.spot.news2 import SIGNAL_OF, Item, Known, Score, score
-from alerting.spot.scores import ScoreSpell, score_spells, stream_value
+from alerting.spot.scores import ScoreSpell, known_of, marked_elsewhere, score_spells
 from care.registry import SpecialGroup
 from vitals.signals import SIGNALS
 
@@ -22,10 +23,9 @@ INSTANTS_MAX = 100
 Samples = dict[tuple[Item, int], list[tuple[int, int]]]
 
 
-def scored(
-    desk: Desk, patient_id: int, rules: Sequence[News2Rule], *, spo2_scale: int, received_by: datetime
-) -> dict[str, list[ScoreSpell]]:
+def scored(desk: Desk, patient_id: int, held: Held, *, received_by: datetime) -> dict[str, list[ScoreSpell]]:
     """Give each rule's spells over what is stored, in the caller's transaction."""
+    rules = held.news2
     start = _beginning(desk, patient_id, rules, received_by)
     single = {
         item: sorted(
@@ -40,15 +40,19 @@ def scored(
     spells = {}
     for rule in rules:
         streams = _streams(desk, patient_id, times, rule, received_by)
-        scores = {
-            t_ms: score(
-                _known(single, streams, facts, t_ms, rule),
+        scores = {}
+        for t_ms in times:
+            flowing = {item: streams.get((item, t_ms), ()) for item in SIGNAL_OF}
+            found = {item: known_of(single[item], flowing[item], at_ms=t_ms, rule=rule) for item in SIGNAL_OF}
+            known = {item: Known(value=value, at_ms=t_ms) for item, value in facts.items()} | {
+                item: each for item, each in found.items() if each
+            }
+            scores[t_ms] = score(
+                marked_elsewhere(known, held.repeat),
                 at_ms=t_ms,
                 within_ms=rule.complete_within_ms,
-                spo2_scale=spo2_scale,
+                spo2_scale=held.spo2_scale,
             )
-            for t_ms in times
-        }
         spells[rule.rule] = score_spells(scores, rule)
     return spells
 
@@ -94,22 +98,3 @@ def _streams(desk: Desk, patient_id: int, times: Sequence[int], rule: News2Rule,
     for row in rows:
         samples.setdefault((items[row.code], unix_ms(row.at)), []).append((unix_ms(row.measured_at), row.value))
     return samples
-
-
-def _known(
-    single: Mapping[Item, Sequence[tuple[int, int]]],
-    streams: Samples,
-    facts: Mapping[Item, int],
-    t_ms: int,
-    rule: News2Rule,
-) -> dict[Item, Known]:
-    """Put together what is known at an instant: the newest measurement, or a stream's median up to then."""
-    known = {item: Known(value=value, at_ms=t_ms) for item, value in facts.items()}
-    for item in SIGNAL_OF:
-        flowing = stream_value(streams.get((item, t_ms), ()), until_ms=t_ms, rule=rule)
-        before = [point for point in single[item] if point[0] <= t_ms]
-        if before and (flowing is None or before[-1][0] == t_ms):
-            known[item] = Known(value=before[-1][1], at_ms=before[-1][0])
-        elif flowing is not None:
-            known[item] = Known(value=flowing, at_ms=t_ms, settled=True)
-    return known

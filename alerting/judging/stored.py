@@ -82,7 +82,7 @@ def _judge_limits(desk: Desk, patient_id: int, signal: Signal, held: Held, recei
 def _judge_scores(desk: Desk, patient_id: int, held: Held, received_by: datetime) -> None:
     if not held.news2:
         return
-    found = scored(desk, patient_id, held.news2, spo2_scale=held.spo2_scale, received_by=received_by)
+    found = scored(desk, patient_id, held, received_by=received_by)
     for rule in held.news2:
         judged = [(each.spell, score_evidence(each, rule) | _of_spell(held, each.spell)) for each in found[rule.rule]]
         _record(desk, patient_id, rule.rule, Basis.REPEAT, judged)

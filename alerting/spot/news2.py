@@ -28,19 +28,22 @@ class Item(StrEnum):
 class Known:
     """What is known of an item: a signal's scaled value; oxygen 1 or on air 0; alert 0 or CVPU 1.
 
-    `settled`: it is no single measurement that a repeat might correct (a stream's median).
+    `settled`: it is no single measurement that a repeat might correct (a stream's median). `elsewhere`: it is beyond
+    a limit of its own signal, so another rule raises by it.
     """
 
     value: int
     at_ms: int
     settled: bool = False
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """A score, of a complete set or of part of one. `total` None: something is missing.
 
-    `taken` says when each part was measured (Unix ms), `settled` which parts are no single measurements.
+    `taken` says when each part was measured (Unix ms), `settled` which parts are no single measurements, `elsewhere`
+    which are another rule's matter.
     """
 
     total: int | None
@@ -48,6 +51,7 @@ class Score:
     missing: tuple[Item, ...]
     taken: Mapping[Item, int]
     settled: frozenset[Item] = frozenset()
+    elsewhere: frozenset[Item] = frozenset()
 
     @property
     def highest(self) -> int:
@@ -103,6 +107,7 @@ def score(known: Mapping[Item, Known], *, at_ms: int, within_ms: int, spo2_scale
         missing=missing,
         taken={item: counted[item].at_ms for item in parts},
         settled=frozenset(item for item in parts if counted[item].settled),
+        elsewhere=frozenset(item for item in parts if counted[item].elsewhere),
     )
 
 

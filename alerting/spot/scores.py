@@ -2,16 +2,18 @@
 
 A complete set from `total_from` on raises at once, and so does a single item from `single_from` on of a complete set or
 of a stream. Of a partial set such an item waits as a first value beyond any limit does: measured again within
-`complete_within_ms` it confirms or ends it, and absence raises. It is over when what raised it has been measured again
-and is below: a single item by that item, a total by another total.
+`complete_within_ms` it confirms or ends it, and absence raises. Of a partial set an item that is beyond a limit of its
+own signal does not count: that rule raises by it, and nobody is paged twice for one measurement. A condition is over
+when what raised it has been measured again and is below: a single item by that item, a total by another total.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from statistics import median_low
 
+from alerting.profile.profile import Confirm, RepeatRule, Trust
 from alerting.profile.singles import News2Rule
-from alerting.spot.news2 import Item, Score
+from alerting.spot.news2 import SIGNAL_OF, Item, Known, Score
 from alerting.spot.spells import Spell, Why
 from vitals.sustained import BUCKET_MS
 
@@ -49,6 +51,28 @@ def stream_value(samples: Sequence[tuple[int, int]], *, until_ms: int, rule: New
     return median_low([value for _, value in window])
 
 
+def known_of(
+    points: Sequence[tuple[int, int]], stream: Sequence[tuple[int, int]], *, at_ms: int, rule: News2Rule
+) -> Known | None:
+    """Take what is newer at an instant: the last measurement of (Unix ms, value) in order, or a stream's median."""
+    flowing = stream_value(stream, until_ms=at_ms, rule=rule)
+    newest = next((point for point in reversed(points) if point[0] <= at_ms), None)
+    if newest and (flowing is None or newest[0] == at_ms):
+        return Known(value=newest[1], at_ms=newest[0])
+    return None if flowing is None else Known(value=flowing, at_ms=at_ms, settled=True)
+
+
+def marked_elsewhere(known: Mapping[Item, Known], rules: Iterable[RepeatRule]) -> dict[Item, Known]:
+    """Mark what is beyond a limit of its own signal whose rule raises by that value, repeated or not."""
+    raising = [
+        r for r in rules if r.trust is Trust.GOOD and r.confirm is not Confirm.ONLY_REPEAT and not r.after_activity
+    ]
+    return {
+        item: replace(each, elsewhere=any(r.signal is SIGNAL_OF.get(item) and r.is_breach(each.value) for r in raising))
+        for item, each in known.items()
+    }
+
+
 class _Building:
     def __init__(self, rule: News2Rule) -> None:
         self.rule = rule
@@ -67,8 +91,9 @@ class _Building:
         self.by_total = each.total >= self.rule.total_from if each.total is not None else self.by_total
         single = _single(each, self.rule)
         again = {item for item in single & self.beyond.keys() if each.taken[item] > self.beyond[item]}
-        for item in each.parts.keys() - single:
-            self.beyond.pop(item, None)
+        for item, points in each.parts.items():
+            if self.rule.single_from is None or points < self.rule.single_from:
+                self.beyond.pop(item, None)
         for item in single:
             self.beyond.setdefault(item, each.taken[item])
         if self.raised_ms is None and self.beyond and not self.by_total:
@@ -113,7 +138,8 @@ def _meets(each: Score, rule: News2Rule) -> bool:
 def _single(each: Score, rule: News2Rule) -> set[Item]:
     if rule.single_from is None:
         return set()
-    return {item for item, points in each.parts.items() if points >= rule.single_from}
+    others = each.elsewhere if each.total is None else frozenset()
+    return {item for item, points in each.parts.items() if points >= rule.single_from} - others
 
 
 def _urgency(each: Score) -> tuple[bool, int]:

@@ -173,10 +173,10 @@ def test_nobody_is_scored_whom_the_score_is_not_for(home: SpotHome, sql: str) ->
 
 def test_a_stream_adds_its_median_to_a_score(home: SpotHome) -> None:
     home.connection.execute("UPDATE device SET expected_every_s = 1 WHERE device_id = 21")
-    home.say(CLIP, [(-n, Signal.PULSE, 13200) for n in range(280)], acquisition=0)
+    home.say(CLIP, [(-n, Signal.RESPIRATORY_RATE, 2600) for n in range(280)], acquisition=0)
     home.say(CUFF, [(0, Signal.SYSTOLIC, 12000)])
     (episode,) = [e for e in home.episodes() if e.family == "news2"]
-    assert episode.evidence["parts"] == {"systolic": 0, "pulse": 3}
+    assert episode.evidence["parts"] == {"respiratory_rate": 3, "systolic": 0}
 
 
 def test_a_baseline_is_made_of_rest(home: SpotHome) -> None:

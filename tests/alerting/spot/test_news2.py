@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from alerting.profile.singles import News2Rule
 from alerting.spot.news2 import SIGNAL_OF, Item, Known, Score, score
-from alerting.spot.scores import score_spells, stream_value
+from alerting.spot.scores import marked_elsewhere, score_spells, stream_value
 from alerting.spot.spells import Why
 from tests.alerting.streams import profile
 from vitals.signals import SIGNALS
@@ -221,6 +221,35 @@ def test_the_order_of_arrival_does_not_matter() -> None:
     expected = score_spells(dict(course), MEDIUM)
     assert len(expected) == 2
     assert all(score_spells(dict(shuffled), MEDIUM) == expected for shuffled in permutations(course))
+
+
+@pytest.mark.parametrize(
+    ("item", "value", "elsewhere"),
+    [
+        pytest.param(Item.SPO2, 9100, True, id="below 93: SPO2-REFER's"),
+        pytest.param(Item.PULSE, 13100, True, id="HR-HIGH's"),
+        pytest.param(Item.RESPIRATORY_RATE, 3000, True, id="RR-SEVERE's"),
+        pytest.param(Item.RESPIRATORY_RATE, 2999, False, id="25 to 29 breaths are nobody else's"),
+        pytest.param(Item.SYSTOLIC, 9000, False, id="nor is low pressure"),
+    ],
+)
+def test_what_is_beyond_a_limit_of_its_own_is_that_rules_matter(item: Item, value: int, elsewhere: bool) -> None:
+    marked = marked_elsewhere({item: Known(value=value, at_ms=0)}, profile().repeat)
+    assert marked[item].elsewhere is elsewhere
+    found = score(marked, at_ms=0, within_ms=0)
+    assert found.parts[item] == 3
+    assert (spells(MEDIUM, found, found) == []) is elsewhere
+
+
+def test_a_complete_set_counts_what_is_beyond_a_limit_too() -> None:
+    marked = marked_elsewhere(known(WELL | {Item.PULSE: 131.0}), profile().repeat)
+    assert spells(MEDIUM, score(marked, at_ms=0, within_ms=0)) == [(0, None, 3)]
+
+
+def test_a_value_that_goes_beyond_a_limit_of_its_own_ends_nothing() -> None:
+    fast = scored({Item.RESPIRATORY_RATE: 26.0})
+    faster = score(marked_elsewhere(known({Item.RESPIRATORY_RATE: 31.0}), profile().repeat), at_ms=0, within_ms=0)
+    assert spells(MEDIUM, fast, fast, faster) == [(1, None, 3)]
 
 
 @pytest.mark.parametrize(("buckets", "value"), [(15, 7000), (14, None)])
