@@ -1,4 +1,4 @@
-"""Alerting as one process: four loops, each with its own connection and its own duty, none waiting for another."""
+"""Alerting as one process: five loops, each with its own connection and its own duty, none waiting for another."""
 
 import signal
 import threading
@@ -15,6 +15,7 @@ from alerting.delivery import deliver, warm_up
 from alerting.desk import Connection, Desk, connect
 from alerting.escalation import tick
 from alerting.judging.judge import Judge
+from alerting.judging.limits import Limits
 from alerting.profile.file import ProfileError, parse_profile, standard_adult
 from alerting.profile.profile import Profile
 from alerting.profile.site import at_site
@@ -24,6 +25,7 @@ from ingest.feed import PARTITION_COUNT
 
 SNAPSHOT_EVERY_S = 60
 SWEEP_EVERY_S = 5
+LIMITS_EVERY_S = 60
 TICK_EVERY_S = 1
 SHORTEST_PERIOD_S = 0.1
 RETRY_S = 1.0
@@ -80,6 +82,7 @@ def _duties(settings: AlertingSettings, pool: ThreadPoolExecutor) -> list[Duty]:
     lease = timedelta(seconds=settings.alerting_lease_s)
     judge = Judge(range(PARTITION_COUNT), settings.alerting_owner, lease)
     snapshots = _Snapshots(judge)
+    limits = Limits()
     return [
         Duty(
             name="judging",
@@ -89,6 +92,7 @@ def _duties(settings: AlertingSettings, pool: ThreadPoolExecutor) -> list[Duty]:
             begin=lambda desk: _begin_judging(judge, desk),
             end=judge.leave,
         ),
+        Duty(name="limits", period_s=LIMITS_EVERY_S, wakes_on="limits", turn=limits.turn),
         Duty(name="sweep", period_s=SWEEP_EVERY_S, wakes_on="", turn=lambda desk_of: sweep(desk_of())),
         Duty(name="escalation", period_s=TICK_EVERY_S, wakes_on="", turn=lambda desk_of: tick(desk_of())),
         Duty(

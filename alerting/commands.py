@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from alerting.order_commands import limits, order, revoke
 from alerting.profile.file import ProfileError, parse_profile, standard_adult
 from alerting.profile.patient import Held, LimitRefused, PatientFacts, held_to
 from alerting.profile.profile import Profile
@@ -22,6 +23,8 @@ from vitals.reading import ScaleError, scaled
 from vitals.signals import Signal
 
 app = typer.Typer(no_args_is_help=True, help="Rules, episodes, escalation: from a stored reading to a decision.")
+for command in (order, revoke, limits):
+    app.command()(command)
 
 
 @app.command()
@@ -60,7 +63,7 @@ def profile(
         typer.echo(f"profile: {exc}", err=True)
         raise typer.Exit(2) from exc
     if as_toml:
-        typer.echo(found.body)
+        typer.echo(found.body, nl=False)
     elif as_json:
         typer.echo(json.dumps(as_document(found, held), ensure_ascii=False, indent=1))
     else:

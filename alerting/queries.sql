@@ -120,6 +120,81 @@ DELETE FROM engine_limits l
    AND l.batch_id < (SELECT max(o.batch_id) FROM engine_limits o
                       WHERE o.partition = l.partition AND o.patient_id = l.patient_id AND o.batch_id <= %(after)s);
 
+-- name: limits_stamp
+-- Changes whenever what patients are held to may have: the registry, orders (also when one runs out), baselines.
+SELECT v.version, o.made, o.revoked, o.in_force, b.patients, b.content, z.zones
+  FROM care_registry_version v
+ CROSS JOIN (SELECT count(*) AS made, count(revoked_at) AS revoked,
+                    count(*) FILTER (WHERE revoked_at IS NULL AND valid_until > %(now)s) AS in_force
+               FROM limit_order) o
+ CROSS JOIN (SELECT count(*) AS patients, sum(hashint8(patient_id::bigint << 16 | COALESCE(spo2, 0))::bigint) AS content
+               FROM baseline) b
+ CROSS JOIN (SELECT array_agg(DISTINCT time_zone ORDER BY time_zone) AS zones FROM care_organisation) z;
+
+-- name: lock_limits
+-- One at a time compares what the log says with what it should.
+SELECT pg_advisory_xact_lock(3, 0);
+
+-- name: patients_to_hold
+-- The next patients, with all that their limits are made of and what the log last said of them.
+SELECT p.patient_id, p.born_on, p.special_groups, p.time_zone, b.spo2 AS baseline, s.said, o.orders
+  FROM care_patient p
+  LEFT JOIN baseline b USING (patient_id)
+  LEFT JOIN limits_said s USING (patient_id)
+ CROSS JOIN LATERAL (
+    SELECT jsonb_object_agg(n.rule, jsonb_build_array(n.order_id, n.breach, n.clear_at)) AS orders
+      FROM (SELECT DISTINCT ON (rule) rule, order_id, breach, clear_at FROM limit_order i
+             WHERE i.patient_id = p.patient_id AND i.revoked_at IS NULL AND i.valid_until > %(now)s
+             ORDER BY rule, order_id DESC) n) o
+ WHERE p.patient_id > %(after)s AND (%(only)s::integer IS NULL OR p.patient_id = %(only)s)
+ ORDER BY p.patient_id LIMIT %(most)s;
+
+-- name: note_said
+-- Remember what the log says of these patients, in the transaction that appends it.
+INSERT INTO limits_said AS s (patient_id, said, said_at)
+SELECT t.patient_id, t.said, %(now)s FROM unnest(%(patients)s::integer[], %(lines)s::text[]) AS t (patient_id, said)
+    ON CONFLICT (patient_id) DO UPDATE SET said = excluded.said, said_at = excluded.said_at;
+
+-- name: save_baseline
+-- Keep a patient's personal baseline; one that is as it was changes nothing.
+INSERT INTO baseline AS b (patient_id, spo2, computed_at) VALUES (%(patient_id)s, %(spo2)s, %(now)s)
+    ON CONFLICT (patient_id) DO UPDATE SET spo2 = excluded.spo2, computed_at = excluded.computed_at
+ WHERE b.spo2 IS DISTINCT FROM excluded.spo2;
+
+-- name: actor
+-- Who orders, by the key in the registry.
+SELECT person_id, name, role FROM care_person WHERE key = %(key)s;
+
+-- name: patient_of_key
+-- A patient by the key in the registry.
+SELECT patient_id FROM care_patient WHERE key = %(key)s;
+
+-- name: insert_order
+-- Note a doctor's limits for a patient.
+INSERT INTO limit_order (patient_id, rule, breach, clear_at, reason, ordered_by, ordered_at, valid_until)
+VALUES (%(patient_id)s, %(rule)s, %(breach)s, %(clear_at)s, %(reason)s, %(person_id)s, %(now)s, %(until)s)
+RETURNING order_id;
+
+-- name: lock_order
+-- One order, to be revoked.
+SELECT order_id, patient_id, valid_until, revoked_at FROM limit_order WHERE order_id = %(order_id)s FOR UPDATE;
+
+-- name: revoke_order
+-- It holds no more.
+UPDATE limit_order SET revoked_by = %(person_id)s, revoked_at = %(now)s WHERE order_id = %(order_id)s;
+
+-- name: orders_of
+-- Every order there ever was for a patient, newest first, and by whom.
+SELECT o.*, p.name AS ordered_by_name, p.name_en AS ordered_by_name_en, r.name AS revoked_by_name
+  FROM limit_order o LEFT JOIN care_person p ON p.person_id = o.ordered_by
+  LEFT JOIN care_person r ON r.person_id = o.revoked_by
+ WHERE o.patient_id = %(patient_id)s ORDER BY o.order_id DESC;
+
+-- name: limits_judged
+-- What the engine holds a patient to, as of its place in the log; no row: to the profile's own limits.
+SELECT said, said_at FROM engine_limits WHERE patient_id = %(patient_id)s AND partition = %(patient_id)s %% 32
+ ORDER BY batch_id DESC LIMIT 1;
+
 -- name: wellness_devices
 -- Wearables that may prompt and never raise by themselves.
 SELECT device_id FROM care_device WHERE wellness;

@@ -78,5 +78,7 @@ def _held_to(desk: Desk, said: PatientEvent) -> dict[str, object]:
     if held is None:
         return {"profile": desk.profile.name, "profile_hash": desk.profile.profile_hash}
     return {"profile": held.name, "profile_hash": held.hash} | (
-        {"baseline": unscaled(said.channel.signal, held.baseline)} if held.baseline is not None else {}
+        {"baseline": unscaled(said.channel.signal, held.baseline)}
+        if held.baseline is not None and desk.profile.limits[said.rule.rule].drop is not None
+        else {}
     )

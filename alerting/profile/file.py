@@ -11,6 +11,7 @@ from alerting.profile.consequences import SILENCE, consequence
 from alerting.profile.fever import fever_rule
 from alerting.profile.limits import limit_row
 from alerting.profile.news2 import news2_rule
+from alerting.profile.orders import order_rule
 from alerting.profile.profile import Consequence, LimitRow, Priority, Profile, Silence, Timers
 from alerting.profile.repeat import repeat_rule
 from alerting.profile.sessions import activity_rule, baseline_rule, session_rule
@@ -25,7 +26,11 @@ LIMITED = ("sustained", "repeat", "fever")
 """Kinds of rules that have a limit; a rule id may be judged in several of them, with one limit and one urgency."""
 
 KINDS = (*LIMITED, "news2")
-TABLES = frozenset(KINDS) | {"tag", "variant", "altitude", "sessions", "activity", "baseline", "silence", "timers"}
+TABLES = (
+    frozenset(KINDS)
+    | {"tag", "variant", "altitude", "sessions", "activity", "baseline", "orders", "silence"}
+    | {"timers"}
+)
 KEYS = TABLES | {"name", "version", "approved_by", "effective_from"}
 
 
@@ -61,9 +66,10 @@ def parse_profile(body: str) -> Profile:
         sessions=session_rule(_table(document, "sessions")),
         activity=activity_rule(_table(document, "activity")),
         baseline=baseline_rule(_table(document, "baseline")),
+        orders=order_rule(_table(document, "orders")),
         tags=tuple(tag(name, table) for name, table in tables_of(document, "tag").items()),
         limits=limits,
-        variants=variants_of(get(document, "profile", "variant", dict), limits, consequences.keys()),
+        variants=variants_of(get(document, "profile", "variant", dict), limits, consequences),
         own_altitude_from_m=count(_table(document, "altitude"), "altitude", "own_variant_from_m"),
         silence=counts(Silence, "silence", _table(document, "silence")),
         timers={priority: _timers(priority, get(document, "profile", "timers", dict)) for priority in Priority},
@@ -89,9 +95,20 @@ def _limits(tables: Mapping[str, Mapping[str, dict[str, Any]]]) -> dict[str, Lim
                     f"{where}: limit, clear_at, holds or reached_before differ from the same rule elsewhere"
                 )
     for row in limits.values():
-        if row.reached_before is not None and row.reached_before not in limits:
-            raise ProfileError(f"{row.rule}: reached_before = {row.reached_before!r} is no rule with a limit")
+        _refuse_endless(row, limits)
     return limits
+
+
+def _refuse_endless(row: LimitRow, limits: Mapping[str, LimitRow]) -> None:
+    """Limits reached before others end with one that is reached before none, on the same side of the same signal."""
+    passed = {row.rule}
+    while (further := row.reached_before) is not None:
+        if further not in limits or further in passed:
+            raise ProfileError(f"{row.rule}: reached_before = {further!r} is no more urgent rule with a limit")
+        if (limits[further].signal, limits[further].low) != (row.signal, row.low):
+            raise ProfileError(f"{row.rule}: reached_before = {further!r} limits another side or signal")
+        passed.add(further)
+        row = limits[further]
 
 
 def _consequences(tables: Mapping[str, Mapping[str, dict[str, Any]]]) -> dict[str, Consequence]:

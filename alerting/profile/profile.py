@@ -110,6 +110,14 @@ class FeverRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRule:
+    """What a doctor may order for a patient: limits for so long at most, those of SpO2 from here on."""
+
+    valid_ms_max: int
+    spo2_least: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drop:
     """A limit made of a personal baseline: this much under it and more, but only under `and_below` (exclusive)."""
 
@@ -247,6 +255,7 @@ class Profile:
     sessions: SessionRule
     activity: ActivityRule
     baseline: BaselineRule
+    orders: OrderRule
     tags: tuple[Tag, ...]
     limits: Mapping[str, LimitRow]
     variants: tuple[Variant, ...]

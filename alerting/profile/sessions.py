@@ -6,6 +6,8 @@ from alerting.profile.singles import ActivityRule, BaselineRule, SessionRule
 from alerting.profile.tables import ProfileError, count, difference, millis, only
 from vitals.signals import Signal
 
+_BASELINE = frozenset({"sessions_min", "span_s", "limit_step", "coverage_percent", "hour_steps_max"})
+
 
 def session_rule(table: dict[str, Any]) -> SessionRule:
     """Read the table `sessions`."""
@@ -28,12 +30,13 @@ def session_rule(table: dict[str, Any]) -> SessionRule:
 
 def baseline_rule(table: dict[str, Any]) -> BaselineRule:
     """Read the table `baseline`."""
-    only("baseline", table, frozenset({"sessions_min", "span_s", "coverage_percent", "hour_steps_max"}))
+    only("baseline", table, _BASELINE)
     if not (sessions_min := count(table, "baseline", "sessions_min", 1000)):
         raise ProfileError("baseline: sessions_min = 0, a median needs one at least")
     return BaselineRule(
         sessions_min=sessions_min,
         span_ms=millis(table, "baseline", "span_s"),
+        limit_step=difference(table, "baseline", "limit_step", Signal.SPO2),
         coverage_percent=count(table, "baseline", "coverage_percent", 100),
         hour_steps_max=count(table, "baseline", "hour_steps_max"),
     )

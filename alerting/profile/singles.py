@@ -52,5 +52,7 @@ class BaselineRule:
 
     sessions_min: int
     span_ms: int
+    limit_step: int
+    """A limit made of it is said anew when it has moved by so much."""
     coverage_percent: int
     hour_steps_max: int

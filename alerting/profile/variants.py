@@ -1,12 +1,22 @@
 """Reads the variants of a profile: to whom each applies, and what differs from the standard patient for them."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
 from alerting.profile.limits import FORMS, limit_of
 from alerting.profile.patient import LimitRefused, PatientFacts, held_to
-from alerting.profile.profile import Applies, Confirm, Holds, LimitRow, Override, Priority, Profile, Variant
+from alerting.profile.profile import (
+    Applies,
+    Confirm,
+    Consequence,
+    Holds,
+    LimitRow,
+    Override,
+    Priority,
+    Profile,
+    Variant,
+)
 from alerting.profile.tables import ProfileError, choice, count, get, only, sourced
 from care.registry import SpecialGroup
 
@@ -16,7 +26,9 @@ _OVERRIDE_KEYS = frozenset(FORMS) | {"clear_at", "holds", "priority", "emergency
 _SAME_TIMES = "; a variant changes limits, priority and whether a rule holds: its times are the same for everybody"
 
 
-def variants_of(tables: Mapping[str, Any], limits: Mapping[str, LimitRow], rules: Set[str]) -> tuple[Variant, ...]:
+def variants_of(
+    tables: Mapping[str, Any], limits: Mapping[str, LimitRow], rules: Mapping[str, Consequence]
+) -> tuple[Variant, ...]:
     """Read all variants in the order written."""
     return tuple(_variant(name, table, limits, rules) for name, table in tables.items())
 
@@ -45,10 +57,12 @@ def _somebody(to: Applies) -> PatientFacts:
     )
 
 
-def _variant(name: str, raw: Any, limits: Mapping[str, LimitRow], rules: Set[str]) -> Variant:
+def _variant(name: str, raw: Any, limits: Mapping[str, LimitRow], rules: Mapping[str, Consequence]) -> Variant:
     where = f"variant.{name}"
+    if not isinstance(raw, dict):
+        raise ProfileError(f"{where}: {raw!r} is not a table")
+    only(where, raw, _KEYS | {"source"})
     table = sourced(where, raw, inner=frozenset({"rule"}))
-    only(where, table, _KEYS)
     return Variant(
         name=name,
         applies=_applies(where, table),
@@ -65,8 +79,8 @@ def _applies(where: str, table: Mapping[str, Any]) -> Applies:
     numbers = {key: count(table, where, key) for key in _NUMBERS if key in table}
     for kind in ("age", "altitude"):
         start, end = (numbers.get(key) for key in _NUMBERS if key.startswith(kind))
-        if start is not None and end is not None and start >= end:
-            raise ProfileError(f"{where}: {kind} from {start} is not before {kind} until {end}")
+        if end is not None and (start or 0) >= end:
+            raise ProfileError(f"{where}: {kind} from {start or 0} is not before {kind} until {end}")
     made = Applies(
         group=choice(table, where, "group", SpecialGroup) if "group" in table else None,
         on_oxygen=get(table, where, "on_oxygen", bool) if "on_oxygen" in table else None,
@@ -77,11 +91,18 @@ def _applies(where: str, table: Mapping[str, Any]) -> Applies:
     return made
 
 
-def _override(where: str, rule: str, raw: Any, limits: Mapping[str, LimitRow], rules: Set[str]) -> Override:
+def _override(
+    where: str, rule: str, raw: Any, limits: Mapping[str, LimitRow], rules: Mapping[str, Consequence]
+) -> Override:
+    if not isinstance(raw, dict):
+        raise ProfileError(f"{where}: {raw!r} is not a table")
+    only(where, raw, _OVERRIDE_KEYS | {"source"}, because=_SAME_TIMES)
     table = sourced(where, raw)
-    only(where, table, _OVERRIDE_KEYS, because=_SAME_TIMES)
     if rule not in rules:
         raise ProfileError(f"{where}: no rule {rule} to change")
+    holds = choice(table, where, "holds", Holds) if "holds" in table else None
+    if rules[rule].emergency and holds not in (None, Holds.YES):
+        raise ProfileError(f"{where}: holds = {holds!s}, but an emergency holds for everybody; give it another limit")
     limit = None
     if table.keys() & (FORMS.keys() | {"clear_at"}):
         row = limits.get(rule)
@@ -93,7 +114,7 @@ def _override(where: str, rule: str, raw: Any, limits: Mapping[str, LimitRow], r
     return Override(
         rule=rule,
         limit=limit,
-        holds=choice(table, where, "holds", Holds) if "holds" in table else None,
+        holds=holds,
         priority=choice(table, where, "priority", Priority) if "priority" in table else None,
         emergency=get(table, where, "emergency", bool) if "emergency" in table else None,
         tier3=get(table, where, "tier3", bool) if "tier3" in table else None,
