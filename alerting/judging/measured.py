@@ -1,17 +1,20 @@
 """Reads a patient's stored measurements of one signal, and what there is to know about them."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
 
 from alerting.desk import Desk, instant, unix_ms
-from alerting.profile.patient import Held, PatientFacts, held_to
+from alerting.judging.held import from_line
+from alerting.judging.limits import subject_of, today
+from alerting.judging.settling import Settler
+from alerting.profile.patient import Held
 from alerting.profile.singles import ActivityRule
 from alerting.spot.activity import Steps, is_after_activity
 from alerting.spot.arrivals import STREAMED, Devices
 from alerting.spot.spells import How, Measurement
-from care.registry import SpecialGroup
 from vitals.signals import SIGNALS, Signal
 
 SPANS = {Signal.TEMPERATURE: timedelta(days=14)}
@@ -32,14 +35,18 @@ def read_devices(desk: Desk) -> Devices:
     )
 
 
-def as_registered(desk: Desk, patient_id: int, *, on: datetime) -> Held | None:
-    """Say what a patient is held to by his age and groups alone; None for one who is not registered."""
-    patient = desk.one("patient", patient_id=patient_id)
-    if patient is None:
+def held_now(desk: Desk, patient_id: int, *, on: datetime) -> Held | None:
+    """Say what a patient is held to by age, groups, orders and baseline; None for one who is not registered.
+
+    The baseline is the one that the log says, so that streams and measurements are held to the same limit.
+    """
+    row = desk.one("patients_to_hold", after=0, only=patient_id, most=1, now=desk.now)
+    if row is None:
         return None
-    groups = frozenset(patient.special_groups)
-    facts = PatientFacts(born_on=patient.born_on, special_groups=groups, on_oxygen=SpecialGroup.HOME_OXYGEN in groups)
-    return held_to(desk.profile, facts, on=on.date())
+    facts = subject_of(row).facts
+    said = from_line(row.said).held.baseline if row.said is not None else None
+    held, _ = Settler(desk.profile).held(replace(facts, baseline=said or facts.baseline), today(row, on))
+    return held
 
 
 def beginning(desk: Desk, patient_id: int, signal: Signal, *, rules: Iterable[str], received_by: datetime) -> datetime:

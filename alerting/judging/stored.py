@@ -8,7 +8,7 @@ from typing import Any
 from alerting.desk import Desk, instant, json, unix_ms
 from alerting.judging.asking import ask_about_fever, ask_for_repeat, ask_for_thermometer
 from alerting.judging.clips import form_spot_sessions
-from alerting.judging.measured import as_registered, beginning, instants_after_activity, measurements, read_devices
+from alerting.judging.measured import beginning, held_now, instants_after_activity, measurements, read_devices
 from alerting.judging.scoring import score_evidence, scored
 from alerting.profile.patient import Held
 from alerting.profile.profile import FeverRule, RepeatRule
@@ -44,9 +44,9 @@ def judge_stored(
 ) -> None:
     """Run every stored rule of this signal over the patient's recent history, in the caller's transaction.
 
-    `since` is the earliest of what arrived. `held`: what the patient is held to; None: as the registry says of him.
+    `since` is the earliest of what arrived. `held`: what the patient is held to; None: read anew.
     """
-    held = held or as_registered(desk, patient_id, on=received_by)
+    held = held or held_now(desk, patient_id, on=received_by)
     if held is None:
         return
     signals = [signal]

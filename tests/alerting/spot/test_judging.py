@@ -204,3 +204,24 @@ def test_a_wearers_hours_are_sessions(home: SpotHome) -> None:
     home.say(WELLNESS, [(6 * 3600 + 60, Signal.STEPS, 301)], acquisition=0)
     home.roll_up()
     assert recompute_baseline(home.desk(), PATIENT) is None
+
+
+def test_a_measurement_is_held_to_a_doctors_order(home: SpotHome) -> None:
+    order = """
+        INSERT INTO limit_order (patient_id, rule, breach, clear_at, reason, ordered_by, ordered_at, valid_until)
+        VALUES (3, 'SPO2-REFER', 9000, 9100, 'lives at 91', 1, '2026-01-01', '2027-01-01')"""
+    home.connection.execute(order)
+    home.say(CLIP, [(0, Signal.SPO2, 9100), (300, Signal.SPO2, 9100)])
+    assert "SPO2-REFER" not in home.rules()
+    home.say(CLIP, [(600, Signal.SPO2, 8999), (900, Signal.SPO2, 8999)])
+    (episode,) = [e for e in home.episodes() if e.rule == "SPO2-REFER"]
+    assert (episode.evidence["limit"], episode.evidence["profile"]) == (90.0, "standard-adult+order")
+
+
+def test_a_measurement_is_held_to_the_personal_baseline(home: SpotHome) -> None:
+    home.connection.execute("INSERT INTO baseline (patient_id, spo2, computed_at) VALUES (3, 9850, '2026-01-01')")
+    home.say(CLIP, [(600, Signal.SPO2, 9451), (900, Signal.SPO2, 9451)])
+    assert home.rules() == []
+    home.say(CLIP, [(1200, Signal.SPO2, 9450), (1500, Signal.SPO2, 9450)])
+    (episode,) = home.episodes()
+    assert (episode.rule, episode.evidence["baseline"]) == ("SPO2-DROP", 98.5)
