@@ -47,6 +47,7 @@ WHY = {
     "still_present": Text(zh="关闭后仍然存在", en="still present after it was closed"),
     "no_repeat": Text(zh="未按时复测", en="no repeat measurement in time"),
     "repeated": Text(zh="复测证实", en="confirmed by a repeat"),
+    "at_once": Text(zh="一次即报警", en="one measurement is enough"),
     "unusable": Text(zh="收到的数据均不可用", en="nothing received was usable"),
     "nothing_received": Text(zh="没有收到任何数据", en="nothing received"),
 }

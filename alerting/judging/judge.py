@@ -33,12 +33,9 @@ from alerting.judging.history import judge_again, record_judged_again
 from alerting.judging.holding import hold, hold_and_keep, hold_as_at, rebuild_start
 from alerting.judging.owning import LEASE, SIGNS_A_LEASE, Fenced, Ownership
 from alerting.judging.saying import record_event
-from alerting.judging.stored import judge_stored
+from alerting.judging.stored import judge_arrivals
 from alerting.profile.profile import Channel
 from ingest.feed import BatchKind, Rows, from_payload
-from vitals.quality import Quality
-from vitals.reading import NO_VALUE, Acquisition
-from vitals.signals import SIGNALS, Signal
 from vitals.sustained import Phase
 
 IntArray = npt.NDArray[np.int32]
@@ -48,7 +45,6 @@ Late = dict[tuple[Channel, int], int]
 BATCHES_MAX = 64
 """Batches of one partition judged in one transaction: bounds memory and how long others wait for its rows."""
 
-_SPO2, _TEMPERATURE = SIGNALS[Signal.SPO2].code, SIGNALS[Signal.TEMPERATURE].code
 log = structlog.get_logger()
 
 
@@ -229,7 +225,6 @@ def _judge_batches(
     readings = [batch for batch in batches if batch.kind == BatchKind.READINGS]
     wellness = _wellness(desk)
     late: Late = {key: unix_ms(batch.received_at) for key in untold for batch in readings[:1]}
-    stored: dict[tuple[int, Signal], None] = {}
     for batch in batches:
         if batch.kind != BatchKind.READINGS:
             hold_and_keep(desk, state, batch)
@@ -240,13 +235,11 @@ def _judge_batches(
             record_event(desk, event, received_at=batch.received_at)
         for key, earliest_ms in behind.items():
             late[key] = min(earliest_ms, late.get(key, earliest_ms))
-        stored.update(dict.fromkeys(_stored_keys(rows, wellness)))
     received_by = readings[-1].received_at if readings else desk.now
     for (channel, patient_id), earliest_ms in late.items():
         judged = judge_again(desk, state, channel, patient_id, earliest_ms=earliest_ms, received_by=received_by)
         record_judged_again(desk, judged, received_at=received_by)
-    for patient_id, signal in stored:
-        judge_stored(desk, patient_id, signal, received_by=received_by)
+    judge_arrivals(desk, readings, received_by=received_by)
     return readings
 
 
@@ -267,13 +260,3 @@ def _step(state: Partition, rows: Rows, wellness: IntArray) -> tuple[Sequence[Pa
         for patient_id, t_ms in zip(patients[late].tolist(), times[late].tolist(), strict=True):
             earliest[channel, patient_id] = min(t_ms, earliest.get((channel, patient_id), t_ms))
     return said, earliest
-
-
-def _stored_keys(rows: Rows, wellness: IntArray) -> list[tuple[int, Signal]]:
-    """Say which patients' single measurements arrived: every temperature, and SpO2 that is not a stream."""
-    usable = (rows["quality"] == Quality.GOOD) & (rows["value"] != NO_VALUE) & ~np.isin(rows["device"], wellness)
-    warm = usable & (rows["signal"] == _TEMPERATURE)
-    spot = usable & (rows["signal"] == _SPO2) & (rows["acquisition"] != Acquisition.CONTINUOUS)
-    return [(p, Signal.TEMPERATURE) for p in np.unique(rows["patient"][warm]).tolist()] + [
-        (p, Signal.SPO2) for p in np.unique(rows["patient"][spot]).tolist()
-    ]

@@ -11,13 +11,13 @@ from alerting.profile.profile import (
     FeverRule,
     Holds,
     LimitRow,
-    News2Rule,
     Override,
     Profile,
     RepeatRule,
     Timers,
     Trust,
 )
+from alerting.profile.singles import News2Rule
 from vitals.reading import unscaled
 from vitals.sustained import SustainedRule
 

@@ -4,7 +4,9 @@ import random
 
 import pytest
 
-from alerting.spot.spells import Measurement, Spell, fever_spells, repeat_spells
+from alerting.spot.fever import fever_spells
+from alerting.spot.repeat import repeat_spells
+from alerting.spot.spells import Measurement, Spell
 from tests.alerting.streams import profile
 
 PROFILE = profile()
