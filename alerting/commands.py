@@ -11,10 +11,12 @@ from rich.table import Table
 
 from alerting.profile.file import ProfileError, parse_profile, standard_adult
 from alerting.profile.profile import TIMER_NAMES, described
+from alerting.rehearsal.command import replay
 from alerting.settings import AlertingSettings
 from alerting.words import RULES
 
 app = typer.Typer(no_args_is_help=True, help="Rules, episodes, escalation: from a stored reading to a decision.")
+app.command()(replay)
 
 
 @app.command()

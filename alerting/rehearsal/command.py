@@ -1,0 +1,112 @@
+"""`hearthwatch alerting replay`: a file of one patient's recording through the rules, without a database."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from alerting.engine.partition import fastest
+from alerting.profile.file import ProfileError, parse_profile, standard_adult
+from alerting.profile.profile import Profile
+from alerting.rehearsal.course import Blind, Patient, rehearse, too_slow
+from alerting.rehearsal.layouts import Layout, LayoutError, mapped
+from alerting.rehearsal.picture import picture
+from alerting.rehearsal.recording import Mode, Recording
+from alerting.rehearsal.table import RecordingError, read_table
+from alerting.rehearsal.telling import Event, as_line, in_words
+from alerting.rehearsal.wfdb import WfdbError, lines_of, parse_header
+from care.registry import RiskColour, SpecialGroup
+
+AUTO = "auto"
+
+AGES = {
+    SpecialGroup.INFANT: (0, 1),
+    SpecialGroup.CHILD: (1, 7),
+    SpecialGroup.OVER_65: (65, 150),
+    SpecialGroup.OVER_80: (80, 150),
+}
+"""Years, from and below, of the registry's groups that go by age (CLINICAL section 1)."""
+
+
+def replay(
+    file: Annotated[Path, typer.Argument(help="one patient: a header, then lines in order of time; or a WFDB .hea")],
+    *,
+    profile: Annotated[Path | None, typer.Option(help="a clinical profile; without it, the one that ships")] = None,
+    columns: Annotated[
+        str,
+        typer.Option(
+            "--map",
+            help="a known recording (uw_hypoxia, bidmc, mimic2, cinc2012, cinc2019, shanghai_cgm), or "
+            'spo2="SpO2 5",seconds="Time [s]"; time, wall, seconds or hours, and signals by our names',
+        ),
+    ] = "",
+    mode: Annotated[str, typer.Option(help="continuous, spot, or auto: by the time between samples")] = AUTO,
+    patient_age: Annotated[float | None, typer.Option(help="years, as 0.5 or 83", min=0)] = None,
+    risk_colour: Annotated[str, typer.Option(help="green, yellow or red")] = "",
+    service_tier: Annotated[int, typer.Option(help="3: a silent device alarms sooner", min=1, max=3)] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON line an event")] = False,
+) -> None:
+    """Say what the rules make of a recording: each raise and each end, with what decided it. Needs no database.
+
+    Columns are `time` (ISO) or `seconds`, signals by name (spo2, pulse, temperature, …) in their units, and
+    `<signal>_quality` (good, provisional, questionable, invalid) where there is one. Exit 2 names what can not be read.
+    """
+    try:
+        found = parse_profile(profile.read_text(encoding="utf-8") if profile else standard_adult())
+        patient = _patient(patient_age, risk_colour)
+        recording = read(file, mapped(columns) if columns else None, found, mode=_mode(mode))
+    except (ProfileError, RecordingError, LayoutError, WfdbError, OSError, UnicodeDecodeError) as exc:
+        typer.echo(f"replay: {file}: {exc}", err=True)
+        raise typer.Exit(2) from exc
+    events = rehearse(recording, found, patient, watched=service_tier == 3, step=fastest())
+    for blind in too_slow(recording, found):
+        _say_blind(blind)
+    if as_json:
+        for event in events:
+            line = as_line(event, origin_ms=recording.begin_ms, profile_hash=found.profile_hash)
+            typer.echo(json.dumps(line, ensure_ascii=False))
+        return
+    _show(recording, events, found)
+
+
+def read(file: Path, layout: Layout | None, profile: Profile, *, mode: Mode | None = None) -> Recording:
+    """Read a file by its layout; a WFDB header brings its samples from the file it names, which lies beside it."""
+    stream_ms_max = profile.silence.low_after_s * 1000
+    if file.suffix == ".hea":
+        header = parse_header(file.read_text(encoding="utf-8"))
+        lines = lines_of(header, (file.parent / header.file).read_bytes())
+        return read_table(lines, layout, stream_ms_max=stream_ms_max, mode=mode)
+    with file.open(encoding="utf-8-sig", newline="") as there:
+        return read_table(there, layout, stream_ms_max=stream_ms_max, mode=mode)
+
+
+def _mode(word: str) -> Mode | None:
+    if word not in [AUTO, *Mode]:
+        raise LayoutError(f"--mode {word}: not one of {', '.join([AUTO, *Mode])}")
+    return None if word == AUTO else Mode(word)
+
+
+def _patient(age_years: float | None, risk_colour: str) -> Patient:
+    if risk_colour not in ["", *RiskColour]:
+        raise LayoutError(f"--risk-colour {risk_colour}: not one of {', '.join(RiskColour)}")
+    groups = (
+        [] if age_years is None else [group.value for group, (low, high) in AGES.items() if low <= age_years < high]
+    )
+    return Patient(risk_colour=risk_colour, special_groups=groups)
+
+
+def _say_blind(blind: Blind) -> None:
+    instead = "its repeat form judges instead" if blind.judged_by_repeat else "nothing judges it here"
+    every_s, most_s = blind.every_ms / 1000, blind.slowest_ms / 1000
+    typer.echo(f"note: {blind.rule} needs a sample every {most_s:g} s; here {every_s:g} s: {instead}", err=True)
+
+
+def _show(recording: Recording, events: list[Event], profile: Profile) -> None:
+    for line in picture(recording, events, profile):
+        typer.echo(line)
+    for event in events:
+        typer.echo(in_words(event, origin_ms=recording.begin_ms))
+    if not events:
+        typer.echo("Nothing is said.")
+    typer.echo(f"({profile.name} version {profile.version}, {recording.mode}, sha256 {profile.profile_hash[:16]})")
