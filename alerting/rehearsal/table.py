@@ -13,6 +13,8 @@ from vitals.quality import Quality
 from vitals.signals import Signal
 
 NO_NUMBER = frozenset({"", "nan", "na", "null", "none"})
+"""What stands where nothing was said; a number that can not be one was said, and is kept without its number."""
+
 DAY_S = 86_400
 
 QUALITIES = {quality.name.lower(): quality for quality in Quality} | {str(int(quality)): quality for quality in Quality}
@@ -37,7 +39,7 @@ def read_table(
     Without a layout the header must have our own names. How it was measured is `mode`, else what the layout says, else
     a stream where samples follow each other sooner than `stream_ms_max`.
     """
-    rows = csv.reader(lines, delimiter=layout.delimiter if layout else ",")
+    rows = csv.reader(lines, delimiter=layout.delimiter if layout else ",", strict=True)
     try:
         header = [name.strip() for name in next(rows, [])]
         if not any(header):
@@ -82,7 +84,8 @@ class _Reader:
         self._begin_s = now_s if self._last_s is None else self._begin_s
         self._last_s = now_s
         for signal, column, cell, quality in self._cells(line, row):
-            self._gather(signal, round(now_s * 1000), _number(line, column, cell), quality)
+            if cell.lower() not in NO_NUMBER:
+                self._gather(signal, round(now_s * 1000), _number(line, column, cell), quality)
         return True
 
     def recording(self, mode: Mode | None, stream_ms_max: int) -> Recording:
@@ -153,8 +156,6 @@ _CLOCKS: Mapping[Clock, str] = {
 
 
 def _number(line: int, column: Column, text: str) -> float:
-    if text.lower() in NO_NUMBER:
-        return float("nan")
     try:
         return float(text) * column.factor
     except ValueError as exc:

@@ -203,6 +203,29 @@ def rollups(
     conclude(lambda folder: bench.measure(folder, plan, _say), as_json=as_json)
 
 
+@app.command()
+def recordings(
+    *,
+    folder: Annotated[Path, typer.Option("--recordings", help="the folder of public recordings", exists=True)],
+    as_json: AsJson = False,
+) -> None:
+    """Real recordings through the rules: minutes below 93, what was raised, how soon. Seconds; needs no server.
+
+    Goals: each induced hypoxia raises SPO2-CRIT once; of the intensive-care records the hypoxic ones raise, no other;
+    hours of zeros raise a technical alarm and none of SpO2; temperatures that can not be one change nothing.
+    """
+    from hearthwatch.bench import recordings as bench
+
+    def measure(_: Path) -> dict[str, Any]:
+        document = bench.measure(folder, _say)
+        if not as_json:
+            for line in bench.in_table(document):
+                _say(line)
+        return document
+
+    conclude(measure, as_json=as_json)
+
+
 def conclude(measure: Callable[[Path], dict[str, Any]], *, as_json: bool) -> None:
     """Measure in a folder that goes with it; print the document, and end with 1 where it is not well."""
     with tempfile.TemporaryDirectory(prefix="hearthwatch-bench-") as folder:
