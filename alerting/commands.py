@@ -9,8 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from alerting.profile.description import TIMER_NAMES, described
 from alerting.profile.file import ProfileError, parse_profile, standard_adult
-from alerting.profile.profile import TIMER_NAMES, described
 from alerting.rehearsal.command import replay
 from alerting.settings import AlertingSettings
 from alerting.words import RULES

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from alerting.desk import Desk, instant, json, unix_ms
-from alerting.profile.profile import FeverRule, RepeatRule
+from alerting.profile.profile import FeverRule, RepeatRule, Trust
 from alerting.raising import Basis, Raise
 from alerting.recording import record_clear, record_raise
 from alerting.spot.spells import Measurement, Spell, fever_spells, repeat_spells
@@ -22,7 +22,7 @@ def judge_stored(desk: Desk, patient_id: int, signal: Signal, *, received_by: da
         for fever in desk.profile.fever:
             _record(desk, patient_id, fever, Basis.FEVER, fever_spells(history, fever))
     for repeat in desk.profile.repeat:
-        if repeat.signal is signal:
+        if repeat.signal is signal and repeat.trust is Trust.GOOD and not repeat.after_activity:
             _record(desk, patient_id, repeat, Basis.REPEAT, repeat_spells(history, repeat))
 
 
