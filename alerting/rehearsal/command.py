@@ -1,6 +1,8 @@
 """`hearthwatch alerting replay`: a file of one patient's recording through the rules, without a database."""
 
 import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -8,8 +10,9 @@ import typer
 
 from alerting.engine.partition import fastest
 from alerting.profile.file import ProfileError, parse_profile, standard_adult
+from alerting.profile.patient import Held, LimitRefused, PatientFacts
 from alerting.profile.profile import Profile
-from alerting.rehearsal.course import Blind, Patient, rehearse, too_slow
+from alerting.rehearsal.course import Blind, Patient, held_of, rehearse, too_slow
 from alerting.rehearsal.layouts import Layout, LayoutError, mapped
 from alerting.rehearsal.picture import picture
 from alerting.rehearsal.recording import Mode, Recording
@@ -19,14 +22,10 @@ from alerting.rehearsal.wfdb import WfdbError, lines_of, parse_header
 from care.registry import RiskColour, SpecialGroup
 
 AUTO = "auto"
+UNREADABLE = (ProfileError, LimitRefused, RecordingError, LayoutError, WfdbError, OSError, UnicodeDecodeError)
 
-AGES = {
-    SpecialGroup.INFANT: (0, 1),
-    SpecialGroup.CHILD: (1, 7),
-    SpecialGroup.OVER_65: (65, 150),
-    SpecialGroup.OVER_80: (80, 150),
-}
-"""Years, from and below, of the registry's groups that go by age (CLINICAL section 1)."""
+ADULT_YEARS = 40.0
+DAYS_A_YEAR = 365.25
 
 
 def replay(
@@ -42,7 +41,9 @@ def replay(
         ),
     ] = "",
     mode: Annotated[str, typer.Option(help="continuous, spot, or auto: by the time between samples")] = AUTO,
-    patient_age: Annotated[float | None, typer.Option(help="years, as 0.5 or 83", min=0)] = None,
+    patient_age: Annotated[float, typer.Option(help="years, as 0.5 or 83", min=0, max=130)] = ADULT_YEARS,
+    group: Annotated[list[str] | None, typer.Option(help="a special group, as pregnant; may be given again")] = None,
+    on_oxygen: Annotated[bool, typer.Option(help="breathes oxygen")] = False,
     risk_colour: Annotated[str, typer.Option(help="green, yellow or red")] = "",
     service_tier: Annotated[int, typer.Option(help="3: a silent device alarms sooner", min=1, max=3)] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON line an event")] = False,
@@ -54,20 +55,20 @@ def replay(
     """
     try:
         found = parse_profile(profile.read_text(encoding="utf-8") if profile else standard_adult())
-        patient = _patient(patient_age, risk_colour)
         recording = read(file, mapped(columns) if columns else None, found, mode=_mode(mode))
-    except (ProfileError, RecordingError, LayoutError, WfdbError, OSError, UnicodeDecodeError) as exc:
+        facts = PatientFacts(
+            born_on=_born_on(recording, patient_age), special_groups=_groups(group or []), on_oxygen=on_oxygen
+        )
+        patient = Patient(facts=facts, risk_colour=_colour(risk_colour), service_tier=service_tier)
+        held = held_of(recording, found, patient)
+    except UNREADABLE as exc:
         typer.echo(f"replay: {file}: {exc}", err=True)
         raise typer.Exit(2) from exc
-    events = rehearse(recording, found, patient, watched=service_tier == 3, step=fastest())
-    for blind in too_slow(recording, found):
+    events = rehearse(recording, found, patient, step=fastest())
+    for blind in too_slow(recording, found, held):
         _say_blind(blind)
-    if as_json:
-        for event in events:
-            line = as_line(event, origin_ms=recording.begin_ms, profile_hash=found.profile_hash)
-            typer.echo(json.dumps(line, ensure_ascii=False))
-        return
-    _show(recording, events, found)
+    for line in _lines(recording, events, held) if as_json else _pages(recording, events, found, held):
+        typer.echo(line)
 
 
 def read(file: Path, layout: Layout | None, profile: Profile, *, mode: Mode | None = None) -> Recording:
@@ -87,13 +88,21 @@ def _mode(word: str) -> Mode | None:
     return None if word == AUTO else Mode(word)
 
 
-def _patient(age_years: float | None, risk_colour: str) -> Patient:
-    if risk_colour not in ["", *RiskColour]:
-        raise LayoutError(f"--risk-colour {risk_colour}: not one of {', '.join(RiskColour)}")
-    groups = (
-        [] if age_years is None else [group.value for group, (low, high) in AGES.items() if low <= age_years < high]
-    )
-    return Patient(risk_colour=risk_colour, special_groups=groups)
+def _born_on(recording: Recording, age_years: float) -> date:
+    begin = datetime.fromtimestamp(recording.begin_ms / 1000, UTC).date()
+    return begin - timedelta(days=round(age_years * DAYS_A_YEAR))
+
+
+def _groups(names: list[str]) -> frozenset[str]:
+    if unknown := set(names) - set(SpecialGroup):
+        raise LayoutError(f"--group {', '.join(sorted(unknown))}: not one of {', '.join(SpecialGroup)}")
+    return frozenset(names)
+
+
+def _colour(word: str) -> str:
+    if word not in ["", *RiskColour]:
+        raise LayoutError(f"--risk-colour {word}: not one of {', '.join(RiskColour)}")
+    return word
 
 
 def _say_blind(blind: Blind) -> None:
@@ -102,11 +111,14 @@ def _say_blind(blind: Blind) -> None:
     typer.echo(f"note: {blind.rule} needs a sample every {most_s:g} s; here {every_s:g} s: {instead}", err=True)
 
 
-def _show(recording: Recording, events: list[Event], profile: Profile) -> None:
-    for line in picture(recording, events, profile):
-        typer.echo(line)
+def _lines(recording: Recording, events: list[Event], held: Held) -> Iterator[str]:
     for event in events:
-        typer.echo(in_words(event, origin_ms=recording.begin_ms))
+        yield json.dumps(as_line(event, origin_ms=recording.begin_ms, profile=held.hash), ensure_ascii=False)
+
+
+def _pages(recording: Recording, events: list[Event], profile: Profile, held: Held) -> Iterator[str]:
+    yield from picture(recording, events, held)
+    yield from (in_words(event, origin_ms=recording.begin_ms) for event in events)
     if not events:
-        typer.echo("Nothing is said.")
-    typer.echo(f"({profile.name} version {profile.version}, {recording.mode}, sha256 {profile.profile_hash[:16]})")
+        yield "Nothing is said."
+    yield f"({held.name} version {profile.version}, {recording.mode}, {held.hash[:16]})"

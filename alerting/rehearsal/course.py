@@ -6,15 +6,17 @@ its signal, by event time. Everything is said as if all had come in time and nob
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 
 from alerting.engine import numpy_step
 from alerting.engine.layout import Ints
 from alerting.engine.partition import Step
+from alerting.profile.patient import Held, PatientFacts, held_to
 from alerting.profile.profile import FeverRule, Profile, RepeatRule, Trust
-from alerting.raising import Basis, PatientFacts
+from alerting.raising import Basis
 from alerting.rehearsal.rates import interval_ms, slowest_ms
 from alerting.rehearsal.recording import Mode, Recording, Series
 from alerting.rehearsal.silence import gaps_of, silences
@@ -27,10 +29,16 @@ from vitals.signals import SIGNALS, Signal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patient:
-    """What of a patient changes an alarm's urgency; nothing said is what the profile says of everybody."""
+    """Whose recording it is: what of him decides which limits hold, and how urgent an alarm is."""
 
+    facts: PatientFacts
     risk_colour: str = ""
-    special_groups: list[str] = field(default_factory=list)
+    service_tier: int = 1
+
+    @property
+    def special_groups(self) -> list[str]:
+        """Special groups by name."""
+        return sorted(self.facts.special_groups)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,36 +51,32 @@ class Blind:
     judged_by_repeat: bool
 
 
-def rehearse(
-    recording: Recording,
-    profile: Profile,
-    patient: PatientFacts,
-    *,
-    watched: bool = False,
-    step: Step = numpy_step.step,
-) -> list[Event]:
-    """Give what the rules say of a recording, in order of time. `watched`: the patient is of service tier 3."""
-    blind = {each.rule for each in too_slow(recording, profile)}
-    clinical = [
-        *_sustained(recording, profile, blind, step),
-        *_stored(recording, profile, blind),
-    ]
-    raised_ms = [recording.begin_ms] if watched else [each.raised_ms for each in clinical]
-    silent = _silent(recording, profile, min(raised_ms, default=None))
-    return events_of([*clinical, *silent], profile, patient)
+def rehearse(recording: Recording, profile: Profile, patient: Patient, *, step: Step = numpy_step.step) -> list[Event]:
+    """Give what the rules say of a recording, in order of time. Raises LimitRefused, as for a patient of the service."""
+    held = held_of(recording, profile, patient)
+    clinical = [*_sustained(recording, profile, held, step), *_stored(recording, profile, held)]
+    tier3 = patient.service_tier == 3
+    watched_from_ms = [recording.begin_ms] if tier3 else [each.raised_ms for each in clinical]
+    silent = _silent(recording, profile, min(watched_from_ms, default=None))
+    return events_of([*clinical, *silent], held.consequences, patient)
 
 
-def too_slow(recording: Recording, profile: Profile) -> list[Blind]:
-    """Name the sustained rules that a recorded stream speaks too seldom for."""
+def held_of(recording: Recording, profile: Profile, patient: Patient) -> Held:
+    """Say which limits hold for the patient on the recording's first day."""
+    return held_to(profile, patient.facts, on=datetime.fromtimestamp(recording.begin_ms / 1000, UTC).date())
+
+
+def too_slow(recording: Recording, profile: Profile, held: Held) -> list[Blind]:
+    """Name the sustained rules that hold and that a recorded stream speaks too seldom for."""
     if recording.mode is not Mode.CONTINUOUS:
         return []
-    repeated = {rule.rule for rule in profile.repeat}
+    repeated = {rule.rule for rule in held.repeat if rule.holds}
     found = {}
     for channel, rules in profile.sustained.items():
         series = recording.series.get(channel.signal)
-        every_ms = interval_ms(series.t_ms) if series else None
+        every_ms = interval_ms(series.t_ms) if series and channel.trust is not Trust.WELLNESS else None
         for rule in rules:
-            if every_ms is not None and every_ms > slowest_ms(rule):
+            if every_ms is not None and every_ms > slowest_ms(rule) and rule.rule not in held.off:
                 found[rule.rule] = Blind(
                     rule=rule.rule,
                     every_ms=every_ms,
@@ -87,13 +91,15 @@ def good_ms(series: Series) -> Ints:
     return series.t_ms[series.trusted(Trust.GOOD)]
 
 
-def _sustained(recording: Recording, profile: Profile, blind: set[str], step: Step) -> Iterable[Condition]:
+def _sustained(recording: Recording, profile: Profile, held: Held, step: Step) -> Iterable[Condition]:
     if recording.mode is not Mode.CONTINUOUS:
         return
+    blind = {each.rule for each in too_slow(recording, profile, held)}
     lost_ms = profile.silence.lost_while_low_s * 1000
     for channel, all_rules in profile.sustained.items():
         series = recording.series.get(channel.signal)
-        rules = [rule for rule in all_rules if rule.rule not in blind]
+        limits = zip(all_rules, held.limits[channel], strict=True)
+        rules = {rule: limit for rule, limit in limits if rule.rule not in blind}
         if series is None or not rules:
             continue
         gaps = gaps_of(good_ms(series), lost_ms, begin_ms=recording.begin_ms, end_ms=recording.end_ms)
@@ -102,14 +108,15 @@ def _sustained(recording: Recording, profile: Profile, blind: set[str], step: St
         yield from stream.judge(series.t_ms[chosen], series.values[chosen], gaps=gaps, end_ms=recording.end_ms)
 
 
-def _stored(recording: Recording, profile: Profile, blind: set[str]) -> Iterable[Condition]:
+def _stored(recording: Recording, profile: Profile, held: Held) -> Iterable[Condition]:
     """Judge single measurements; of a stream too, where no sustained rule of the profile can judge them."""
     streamed = {channel.signal for channel in profile.sustained} if recording.mode is Mode.CONTINUOUS else set()
-    for repeat in profile.repeat:
-        if repeat.signal not in streamed or repeat.rule in blind:
+    blind = {each.rule for each in too_slow(recording, profile, held)}
+    for repeat in held.repeat:
+        if repeat.holds and (repeat.signal not in streamed or repeat.rule in blind):
             history = _history(recording, repeat.signal)
             yield from _conditions(repeat_spells(history, repeat), repeat, history, recording.end_ms)
-    for fever in profile.fever:
+    for fever in held.fever:
         history = _history(recording, Signal.TEMPERATURE)
         yield from _conditions(fever_spells(history, fever), fever, history, recording.end_ms)
 

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from alerting.engine.layout import Ints
-from alerting.profile.profile import Profile, Trust
+from alerting.profile.patient import Held
+from alerting.profile.profile import Trust
 from alerting.rehearsal.recording import Recording
 from alerting.rehearsal.telling import Event, Kind
 from vitals.reading import unscaled
@@ -15,23 +16,25 @@ WIDTH, HEIGHT = 72, 12
 MARKS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-def picture(recording: Recording, events: Sequence[Event], profile: Profile) -> list[str]:
+def picture(recording: Recording, events: Sequence[Event], held: Held) -> list[str]:
     """Draw the SpO2, and each other signal that something was said of; raises are letters, ends small ones."""
     letters = {rule: MARKS[i % len(MARKS)] for i, rule in enumerate(dict.fromkeys(event.rule for event in events))}
     spoken = {event.evidence.get("signal") for event in events}
     drawn = [s for s in recording.series if s is Signal.SPO2 or s in spoken] or list(recording.series)[:1]
     lines = []
     for signal in drawn:
-        lines += [*_chart(recording, signal, _limits(profile, signal)), _marks(recording, events, letters), ""]
+        lines += [*_chart(recording, signal, _limits(held, signal)), _marks(recording, events, letters), ""]
     lines += [_hours(recording)]
     lines += [f"  {letter} {rule}: raised; {letter.lower()} over" for rule, letter in letters.items()]
     return lines
 
 
-def _limits(profile: Profile, signal: Signal) -> list[int]:
-    sustained = [r.limit.breach for c, rules in profile.sustained.items() if c.signal is signal for r in rules]
-    stored = [rule.limit for rule in profile.repeat if rule.signal is signal]
-    fever = [rule.above for rule in profile.fever] if signal is Signal.TEMPERATURE else []
+def _limits(held: Held, signal: Signal) -> list[int]:
+    sustained = [
+        x.breach for c, limits in held.limits.items() if (c.signal, c.trust) == (signal, Trust.GOOD) for x in limits
+    ]
+    stored = [rule.limit for rule in held.repeat if rule.signal is signal]
+    fever = [rule.above for rule in held.fever] if signal is Signal.TEMPERATURE else []
     return [*sustained, *stored, *fever]
 
 

@@ -1,6 +1,6 @@
 """A channel's samples through the engine, and what the sweep makes of a fall that loses its signal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,18 +14,19 @@ from alerting.rehearsal.silence import Gap, first_silence
 from alerting.rehearsal.telling import Condition
 from vitals.reading import unscaled
 from vitals.signals import SIGNALS
-from vitals.sustained import Kind, Phase, SustainedRule
+from vitals.sustained import Kind, Limit, Phase, SustainedRule
 
 _PATIENT = 0
 _NEVER_MS = 2**62
 
 
 class Stream:
-    """One channel of one patient, judged once from its beginning."""
+    """One channel of one patient, held to his limits, judged once from its beginning."""
 
-    def __init__(self, channel: Channel, rules: Sequence[SustainedRule], *, lost_ms: int, step: Step) -> None:
+    def __init__(self, channel: Channel, rules: Mapping[SustainedRule, Limit], *, lost_ms: int, step: Step) -> None:
         self._channel, self._rules, self._lost_ms = channel, tuple(rules), lost_ms
-        self._state = Partition({channel: rules}, _PATIENT, step)
+        self._state = Partition({channel: tuple(rules)}, _PATIENT, step)
+        self._state.tables[channel].set_limits(_PATIENT, tuple(rules.values()))
         self._waiting: dict[str, PatientEvent] = {}
         self._holding: dict[str, Condition] = {}
         self._over: list[Condition] = []

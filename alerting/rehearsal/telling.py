@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from alerting.profile.profile import Priority, Profile
+from alerting.profile.profile import Consequence, Priority
 from alerting.raising import Basis, PatientFacts, for_patient
 
 
@@ -47,11 +47,13 @@ class Event:
     evidence: Mapping[str, Any]
 
 
-def events_of(conditions: Iterable[Condition], profile: Profile, patient: PatientFacts) -> list[Event]:
+def events_of(
+    conditions: Iterable[Condition], consequences: Mapping[str, Consequence], patient: PatientFacts
+) -> list[Event]:
     """Give the raises and ends in order of time, each with this patient's priority."""
     said = []
     for condition in conditions:
-        consequence = for_patient(profile.consequences[condition.rule], patient, past=False)
+        consequence = for_patient(consequences[condition.rule], patient, past=False)
         times = [(Kind.RAISE, condition.raised_ms, condition.value)]
         if condition.cleared_ms is not None:
             times.append((Kind.CLEAR, condition.cleared_ms, condition.cleared_value))
@@ -73,7 +75,7 @@ def events_of(conditions: Iterable[Condition], profile: Profile, patient: Patien
     return sorted(said, key=lambda event: (event.at_ms, event.kind is Kind.RAISE, event.rule))
 
 
-def as_line(event: Event, *, origin_ms: int, profile_hash: str) -> dict[str, Any]:
+def as_line(event: Event, *, origin_ms: int, profile: str) -> dict[str, Any]:
     """Give an event as the values of one JSON line; `at_s` counts from the recording's beginning."""
     return {
         "at": _instant(event.at_ms),
@@ -86,7 +88,7 @@ def as_line(event: Event, *, origin_ms: int, profile_hash: str) -> dict[str, Any
         "basis": event.basis,
         "since": _instant(event.since_ms),
         "value": event.value,
-        "profile": profile_hash,
+        "profile": profile,
         "evidence": dict(event.evidence),
     }
 

@@ -5,6 +5,7 @@ The folders are those of public data sets, beside the project and never in it; w
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from alerting.engine.partition import fastest
 from alerting.profile.file import parse_profile, standard_adult
+from alerting.profile.patient import PatientFacts
 from alerting.profile.profile import Profile, Trust
 from alerting.rehearsal.command import read
 from alerting.rehearsal.course import Patient, rehearse
@@ -32,6 +34,9 @@ FOLDERS = {
     "cinc2019": "cinc2019_icu_hourly/training_set*/*.psv",
     "shanghai_cgm": "shanghai_cgm/*/*.csv",
 }
+ADULT = Patient(facts=PatientFacts(born_on=date(1930, 1, 1)))
+"""Recordings are dated from 1970 on where they give no date: an adult throughout."""
+
 HYPOXIC = frozenset({"bidmc_32_Numerics", "bidmc_49_Numerics"})
 """Below 88 % throughout, as their publisher's page and their numbers say."""
 
@@ -84,7 +89,7 @@ def _play(folder: Path, profile: Profile, say: Callable[[str], None]) -> Iterato
         say(f"{kind}: {len(files)} recordings" if files else f"{kind}: none in {folder}")
         for file in files:
             recording = read(file, MAPS[kind], profile)
-            events = rehearse(recording, profile, Patient(), step=fastest())
+            events = rehearse(recording, profile, ADULT, step=fastest())
             yield Played(
                 kind=kind,
                 name=file.stem,
@@ -185,7 +190,7 @@ def _without_junk(played: Played, profile: Profile) -> list[Event]:
     kept = series.values != NO_VALUE
     clean = Series(t_ms=series.t_ms[kept], values=series.values[kept], quality=series.quality[kept])
     recording = replace(played.recording, series={**played.recording.series, Signal.TEMPERATURE: clean})
-    return rehearse(recording, profile, Patient(), step=fastest())
+    return rehearse(recording, profile, ADULT, step=fastest())
 
 
 def _said(events: Sequence[Event]) -> list[tuple[str, str, int]]:

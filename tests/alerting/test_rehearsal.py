@@ -1,15 +1,16 @@
 """A recording is judged as the service would have judged it: the same rules, silences and losses, by event time."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import pytest
 
 from alerting.engine import numba_step, numpy_step
 from alerting.engine.partition import Step
+from alerting.profile.patient import PatientFacts
 from alerting.profile.profile import Priority, Silence
-from alerting.rehearsal.course import Patient, rehearse, too_slow
+from alerting.rehearsal.course import Patient, held_of, rehearse, too_slow
 from alerting.rehearsal.rates import interval_ms, slowest_ms
 from alerting.rehearsal.recording import Mode, Recording, series_of, usual_mode
 from alerting.rehearsal.silence import gaps_of, silences
@@ -27,7 +28,7 @@ from vitals.sustained import step as oracle_step
 
 pytestmark = pytest.mark.long
 
-NOBODY = Patient()
+NOBODY = Patient(facts=PatientFacts(born_on=date(1960, 1, 1)))
 STREAMS = [
     *(pytest.param(numba_step.step, seed, id=f"numba-{seed}") for seed in range(10)),
     *(pytest.param(numpy_step.step, seed, id=f"numpy-{seed}") for seed in range(3)),
@@ -49,7 +50,7 @@ def replayed(
 def test_a_stream_is_judged_as_the_oracle_judges_it(step: Step, seed: int) -> None:
     samples = sorted((s for s in stream(seed, rows=1)), key=lambda s: s.t_ms)
     never = 10**12  # nothing is lost: what waits is left to the samples
-    judged = Stream(SPO2, MANY, lost_ms=never, step=step).judge(
+    judged = Stream(SPO2, {rule: rule.limit for rule in MANY}, lost_ms=never, step=step).judge(
         np.array([s.t_ms for s in samples], np.int64),
         np.array([s.value for s in samples], np.int16),
         gaps=[],
@@ -116,7 +117,7 @@ def test_silence_is_loud_sooner_while_an_episode_is_open() -> None:
     (loud,) = [event for event in watched if event.rule == "TECH-NODATA-LONG"]
     assert (loud.at_ms - T0_MS) / 1000 == 199 + 300
     assert "TECH-NODATA-LONG" not in {event.rule for event in replayed((97, 200), (None, 400))}
-    tier3 = rehearse(recording((97, 200), (None, 400)), profile(), NOBODY, watched=True)
+    tier3 = rehearse(recording((97, 200), (None, 400)), profile(), replace(NOBODY, service_tier=3))
     assert [event.rule for event in tier3] == ["TECH-NODATA", "TECH-NODATA-LONG"]
 
 
@@ -131,7 +132,9 @@ def test_a_special_patient_is_more_urgent() -> None:
     hot = recording((36.8, 3600), (39.4, 4000), every_s=1800, mode=Mode.SPOT, signal=Signal.TEMPERATURE)
     plain = rehearse(hot, profile(), NOBODY)
     assert [(event.rule, event.priority) for event in plain] == [("FEVER-HIGH", Priority.LOW)]
-    child = rehearse(hot, profile(), Patient(special_groups=["child"]))
+    child = rehearse(
+        hot, profile(), Patient(facts=PatientFacts(born_on=date(2022, 1, 1), special_groups=frozenset({"child"})))
+    )
     assert [(event.rule, event.priority) for event in child] == [("FEVER-HIGH", Priority.MEDIUM)]
 
 
@@ -168,7 +171,9 @@ def test_the_slowest_rate_of_a_rule_can_raise_it_and_a_slower_one_can_not(rule: 
 
 def test_a_stream_of_once_a_minute_is_judged_by_the_repeat_form_and_still_watched_for_silence() -> None:
     slow = recording((97, 600), (91, 300), (None, 300), every_s=60)
-    assert [(blind.rule, blind.judged_by_repeat) for blind in too_slow(slow, profile())] == [
+    assert [
+        (blind.rule, blind.judged_by_repeat) for blind in too_slow(slow, profile(), held_of(slow, profile(), NOBODY))
+    ] == [
         ("SPO2-CRIT", True),
         ("SPO2-REFER", True),
     ]
