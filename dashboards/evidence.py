@@ -41,6 +41,14 @@ def rule_text(limit: Limit, words: Words) -> str:
             share=limit.share_percent,
             window=words.span(timedelta(seconds=limit.window_s)),
         )
+    if limit.confirm == "at_once":
+        return bound
+    if limit.confirm == "only_repeat":
+        return words.gettext(
+            "%(bound)s, and again within %(window)s",
+            bound=bound,
+            window=words.span(timedelta(seconds=limit.repeat_until_s)),
+        )
     if limit.kind == "repeat":
         return words.gettext(
             "%(bound)s, and again or no repeat within %(window)s",
@@ -61,6 +69,7 @@ def _decisive(seen: dict[str, Any], limits: Sequence[Limit]) -> Limit | None:
 def _extremes(seen: dict[str, Any], words: Words) -> list[str]:
     texts = {
         "lowest": words.gettext("lowest"),
+        "highest": words.gettext("highest"),
         "worst": words.gettext("worst"),
         "value": words.gettext("at the alarm"),
     }
@@ -71,11 +80,12 @@ def _extremes(seen: dict[str, Any], words: Words) -> list[str]:
 
 def _amounts(seen: dict[str, Any], words: Words) -> list[str]:
     said = []
-    if _is_number(seen.get("valid_samples")) and _is_number(seen.get("samples_below")):
+    beyond = seen.get("samples_below", seen.get("samples_above"))
+    if _is_number(seen.get("valid_samples")) and _is_number(beyond):
         said.append(
             words.gettext(
                 "%(below)s of %(valid)s good samples beyond the limit",
-                below=seen["samples_below"],
+                below=beyond,
                 valid=seen["valid_samples"],
             )
         )

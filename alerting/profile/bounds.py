@@ -4,11 +4,15 @@ from vitals.reading import unscaled
 from vitals.signals import SIGNALS, Signal
 
 
-def bound(signal: Signal, limit: int, *, low: bool) -> str:
-    """Write an exclusive limit as people do: values are whole hundredths, so "< 88.01" is "<= 88"."""
+def sign_of(signal: Signal, limit: int, *, low: bool) -> tuple[str, float]:
+    """Give a sign and a number in the signal's unit: values are whole hundredths, so "< 88.01" is "<= 88"."""
     inclusive = limit - 1 if low else limit + 1
-    if inclusive % 10 == 0:
-        sign, shown = ("<=" if low else ">="), inclusive
-    else:
-        sign, shown = ("<" if low else ">"), limit
-    return f"{signal} {sign} {unscaled(signal, shown):g} {SIGNALS[signal].unit}"
+    if limit % 10 and inclusive % 10 == 0:
+        return ("<=" if low else ">="), unscaled(signal, inclusive)
+    return ("<" if low else ">"), unscaled(signal, limit)
+
+
+def bound(signal: Signal, limit: int, *, low: bool) -> str:
+    """Write a limit with its signal and unit: "spo2 <= 88 %"."""
+    sign, shown = sign_of(signal, limit, low=low)
+    return f"{signal} {sign} {shown:g} {SIGNALS[signal].unit}"

@@ -68,7 +68,7 @@ def series(visit: SignedIn, key: str, span: Span = Span.HOUR) -> dict[str, Any]:
                 "unit": unit_of(line.signal),
                 "spot": line.spot,
                 "columns": [line.x, line.low, line.high, line.mean, line.doubtful],
-                "limits": _drawn(visit, [limit for limit in limits if limit.signal == line.signal]),
+                "limits": _drawn(visit, [limit for limit in limits if limit.drawn and limit.signal == line.signal]),
             }
             for line in lines(buckets, span.step_s)
         ],

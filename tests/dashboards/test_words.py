@@ -17,6 +17,7 @@ from care.claims import Obstacle
 from care.registry import DeviceKind, PersonRole, SpecialGroup
 from dashboards.board import SHOWN_SIGNALS
 from dashboards.gateways import Standing
+from dashboards.limits import limits_of
 from dashboards.series import Span
 from dashboards.words import Language, age_years, load, negotiate
 from gateway.claims.claims import ClaimedBy
@@ -31,7 +32,7 @@ ROLES = [role.value for role in PersonRole]
 CODES = {
     "rule": [*parse_profile(standard_adult()).consequences, no_data_rule(Priority.LOW), no_data_rule(Priority.MEDIUM)],
     "short_rule": [*parse_profile(standard_adult()).consequences],
-    "limit": ["SPO2-CRIT", "SPO2-REFER", "FEVER-HIGH", "FEVER-PERSIST"],
+    "limit": sorted({limit.rule for limit in limits_of(standard_adult()) if limit.drawn}),
     "ago": ["day", "hour", "minute", "second"],
     "urgency": ["emergency", "high", "medium", "low", "none", "unsure"],
     "condition": ["present", "cleared", "unknown"],
