@@ -65,13 +65,108 @@ WITH active AS (DELETE FROM active_rule WHERE rule <> ALL(%(rules)s) RETURNING p
      waiting AS (DELETE FROM pending WHERE rule <> ALL(%(rules)s) RETURNING patient_id, rule)
 SELECT patient_id, rule, family FROM active UNION ALL SELECT patient_id, rule, NULL FROM waiting;
 
--- name: spo2_history
--- Good SpO2 values of one patient, as stored by a given instant; in order of time.
-SELECT measured_at, spo2 FROM sample
- WHERE patient_id = %(patient_id)s AND measured_at >= %(start)s AND received_at <= %(received_by)s
-   AND spo2 IS NOT NULL AND (quality IS NULL OR get_byte(quality, 0) < 64)
-   AND acquisition = ANY(%(acquisitions)s)
- ORDER BY measured_at;
+-- name: single_history
+-- A patient's measurements of one signal as stored by a given instant, the newest first: those by themselves (streams
+-- too, where the signal is not judged as one), and the sessions of clips. No wearable's temperature is one.
+SELECT * FROM (
+    SELECT s.measured_at, v.value, v.quality = 0 AS trusted, 'single' AS how
+      FROM sample s LEFT JOIN care_device d USING (device_id) CROSS JOIN LATERAL (
+           SELECT (ARRAY[s.spo2, s.pulse, s.perfusion_index, s.temperature, s.respiratory_rate, s.systolic, s.diastolic,
+                         s.mean_arterial, s.glucose, s.rr_interval, s.weight, s.steps, s.battery])[%(code)s] AS value,
+                  CASE WHEN s.quality IS NULL THEN 0 ELSE get_byte(s.quality, %(code)s - 1) >> 6 END AS quality) v
+     WHERE s.patient_id = %(patient_id)s AND s.measured_at >= %(start)s AND s.received_at <= %(received_by)s
+       AND v.value IS NOT NULL AND NOT COALESCE(d.wellness, false)
+       AND (%(streams_too)s OR s.acquisition <> 0) AND (%(code)s <> 4 OR d.kind IS DISTINCT FROM 'wearable')
+    UNION ALL
+    SELECT at, value, status = 'stable', status FROM spot_session
+     WHERE patient_id = %(patient_id)s AND at >= %(start)s AND %(code)s = 1
+    UNION ALL
+    SELECT at, pulse, true, status FROM spot_session
+     WHERE patient_id = %(patient_id)s AND at >= %(start)s AND %(code)s = 2 AND status = 'stable' AND pulse IS NOT NULL
+) AS measured ORDER BY measured_at DESC LIMIT %(most)s;
+
+-- name: steps_history
+-- Steps that any device of the patient counted, as stored by a given instant, the newest first.
+SELECT measured_at, steps FROM sample
+ WHERE patient_id = %(patient_id)s AND measured_at >= %(start)s AND received_at <= %(received_by)s AND steps > 0
+ ORDER BY measured_at DESC LIMIT %(most)s;
+
+-- name: device_sets
+-- Every registered device, as the rules over single measurements tell them apart.
+SELECT device_id, wellness, wellness OR kind = 'wearable' AS worn, NOT wellness AND expected_every_s IS NULL AS clip
+  FROM care_device;
+
+-- name: clips_of
+-- The clips that streamed SpO2 of a patient since an instant.
+SELECT DISTINCT s.device_id FROM sample s JOIN care_device d USING (device_id)
+ WHERE s.patient_id = %(patient_id)s AND s.measured_at >= %(start)s AND s.received_at <= %(received_by)s
+   AND s.acquisition = 0 AND NOT d.wellness AND d.expected_every_s IS NULL
+   AND (s.spo2 IS NOT NULL OR (s.quality IS NOT NULL AND get_byte(s.quality, 0) <> 255));
+
+-- name: session_before
+-- The newest session that ended for good before an instant.
+SELECT started_at, at, value, pulse, status FROM spot_session
+ WHERE patient_id = %(patient_id)s AND device_id = %(device_id)s AND at < %(before)s AND status <> 'open'
+ ORDER BY at DESC LIMIT 1;
+
+-- name: clip_samples
+-- What a clip said of a patient after an instant, as stored by another; also that the finger is out.
+SELECT measured_at, spo2, CASE WHEN quality IS NULL THEN 0 ELSE get_byte(quality, 0) END AS word,
+       CASE WHEN quality IS NULL OR get_byte(quality, 1) < 64 THEN pulse END AS pulse
+  FROM sample
+ WHERE patient_id = %(patient_id)s AND device_id = %(device_id)s AND measured_at > %(after)s
+   AND received_at <= %(received_by)s AND acquisition = 0
+   AND (spo2 IS NOT NULL OR (quality IS NOT NULL AND get_byte(quality, 0) <> 255));
+
+-- name: forget_sessions
+-- Sessions that are made anew, and those nobody looks back to.
+DELETE FROM spot_session WHERE patient_id = %(patient_id)s
+   AND ((device_id = %(device_id)s AND started_at > %(after)s) OR at < %(kept_from)s);
+
+-- name: save_session
+-- One session of a clip.
+INSERT INTO spot_session (patient_id, device_id, started_at, at, value, pulse, status)
+VALUES (%(patient_id)s, %(device_id)s, %(started_at)s, %(at)s, %(value)s, %(pulse)s, %(status)s);
+
+-- name: save_prompt
+-- Note what a household is to be asked, once; not again within a time of the same.
+INSERT INTO prompt (patient_id, reason, rule, at, asked_at, detail)
+SELECT %(patient_id)s, %(reason)s, %(rule)s, %(at)s, %(now)s, %(detail)s
+ WHERE NOT EXISTS (SELECT FROM prompt WHERE patient_id = %(patient_id)s AND reason = %(reason)s AND rule = %(rule)s
+                      AND at > %(at)s - %(not_within)s AND at < %(at)s + %(not_within)s)
+ON CONFLICT DO NOTHING;
+
+-- name: stream_windows
+-- What streams said of some signals in the time before each of some instants: good values of medical devices.
+SELECT i.at, v.code, s.measured_at, v.value
+  FROM unnest(%(instants)s::timestamptz[]) AS i (at)
+  JOIN sample s ON s.patient_id = %(patient_id)s AND s.measured_at > i.at - %(span)s AND s.measured_at <= i.at
+   AND s.received_at <= %(received_by)s AND s.acquisition = 0
+  LEFT JOIN care_device d USING (device_id)
+ CROSS JOIN LATERAL (VALUES (1, s.spo2), (2, s.pulse), (4, s.temperature), (5, s.respiratory_rate)) AS v (code, value)
+ WHERE v.value IS NOT NULL AND (s.quality IS NULL OR get_byte(s.quality, v.code - 1) < 64)
+   AND NOT COALESCE(d.wellness, false) AND (v.code <> 4 OR d.kind IS DISTINCT FROM 'wearable');
+
+-- name: oldest_active
+-- Since when any of some rules' conditions holds.
+SELECT min(since) AS since FROM active_rule WHERE patient_id = %(patient_id)s AND rule = ANY(%(rules)s);
+
+-- name: worn_hours
+-- Hours of a wearer from the roll-ups: the median of their minutes' mean SpO2, what was covered, and steps if known.
+SELECT date_trunc('hour', m.begins_at) AS begins_at,
+       floor(percentile_disc(0.5) WITHIN GROUP (ORDER BY m.mean) * 100)::integer AS value,
+       round(sum(m.covered_s) * 1000)::bigint AS covered_ms, round(sum(s.mean * s.good))::bigint AS steps
+  FROM reading_minute m
+  LEFT JOIN reading_minute s ON s.patient_id = m.patient_id AND s.begins_at = m.begins_at AND s.signal = 'steps'
+       AND s.good > 0
+ WHERE m.patient_id = %(patient_id)s AND m.signal = 'spo2' AND m.begins_at >= %(start)s AND m.begins_at < %(until)s
+   AND m.covered_s > 0 AND m.mean IS NOT NULL
+ GROUP BY 1;
+
+-- name: times_of_families
+-- When episodes of some families were open.
+SELECT since, COALESCE(closed_at, %(now)s) AS until FROM episode
+ WHERE patient_id = %(patient_id)s AND family = ANY(%(families)s) AND COALESCE(closed_at, 'infinity') >= %(start)s;
 
 -- name: channel_history
 -- A patient's values of one signal from streams, of some qualities, as stored by a given instant; in order of time.
@@ -84,13 +179,6 @@ SELECT s.measured_at, v.value
    AND s.acquisition = %(acquisition)s AND v.value IS NOT NULL AND v.quality = ANY(%(qualities)s)
    AND %(wellness)s = EXISTS (SELECT FROM care_device d WHERE d.device_id = s.device_id AND d.wellness)
  ORDER BY s.measured_at;
-
--- name: temperature_history
--- Good temperatures of one patient, as stored by a given instant; in order of time.
-SELECT measured_at, temperature FROM sample
- WHERE patient_id = %(patient_id)s AND measured_at >= %(start)s AND received_at <= %(received_by)s
-   AND temperature IS NOT NULL AND (quality IS NULL OR get_byte(quality, 3) < 64)
- ORDER BY measured_at;
 
 -- name: active_since
 -- Since when a rule's condition holds, where it does.

@@ -15,19 +15,20 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
-from alerting.desk import Desk, unix_ms
+from alerting.desk import Desk, instant, unix_ms
 from alerting.engine.partition import Partition, PatientEvent, fastest, rules_hash
 from alerting.engine.table import LAYOUT
 from alerting.isolation import one_by_one
+from alerting.judging.asking import ask_for_thermometer
 from alerting.judging.channels import samples_of
 from alerting.judging.history import judge_again, record_judged_again
+from alerting.judging.measured import read_devices
 from alerting.judging.saying import record_event
 from alerting.judging.stored import judge_stored
 from alerting.profile.profile import Channel
+from alerting.spot.arrivals import arrivals
 from ingest.feed import Rows, from_payload
-from vitals.quality import Quality
-from vitals.reading import NO_VALUE, Acquisition
-from vitals.signals import SIGNALS, Signal
+from vitals.signals import Signal
 from vitals.sustained import Phase
 
 IntArray = npt.NDArray[np.int32]
@@ -39,7 +40,6 @@ BATCHES_MAX = 64
 
 REBUILD_SPAN = timedelta(minutes=20)
 
-_SPO2, _TEMPERATURE = SIGNALS[Signal.SPO2].code, SIGNALS[Signal.TEMPERATURE].code
 log = structlog.get_logger()
 
 
@@ -164,7 +164,8 @@ def _judge_batches(desk: Desk, state: Partition, batches: Sequence[Any], untold:
     """Judge a turn's batches in order; what needs a patient's history is judged once, over all of them."""
     wellness = _wellness(desk)
     late: Late = {key: unix_ms(batches[0].received_at) for key in untold}
-    stored: dict[tuple[int, Signal], None] = {}
+    devices = read_devices(desk)
+    stored: dict[tuple[int, Signal], int] = {}
     for batch in batches:
         rows = from_payload(batch.payload)
         events, behind = _step(state, rows, wellness)
@@ -172,13 +173,17 @@ def _judge_batches(desk: Desk, state: Partition, batches: Sequence[Any], untold:
             record_event(desk, event, received_at=batch.received_at)
         for key, earliest_ms in behind.items():
             late[key] = min(earliest_ms, late.get(key, earliest_ms))
-        stored.update(dict.fromkeys(_stored_keys(rows, wellness)))
+        arrived = arrivals(rows, devices)
+        for whose, t_ms in arrived.single.items():
+            stored[whose] = min(t_ms, stored.get(whose, t_ms))
+        for patient_id, (value, t_ms) in arrived.worn.items():
+            ask_for_thermometer(desk, patient_id, value, instant(t_ms))
     received_by = batches[-1].received_at
     for (channel, patient_id), earliest_ms in late.items():
         judged = judge_again(desk, state, channel, patient_id, earliest_ms=earliest_ms, received_by=received_by)
         record_judged_again(desk, judged, received_at=received_by)
-    for patient_id, signal in stored:
-        judge_stored(desk, patient_id, signal, received_by=received_by)
+    for (patient_id, signal), t_ms in stored.items():
+        judge_stored(desk, patient_id, signal, received_by=received_by, since=instant(t_ms))
 
 
 def _wellness(desk: Desk) -> IntArray:
@@ -198,13 +203,3 @@ def _step(state: Partition, rows: Rows, wellness: IntArray) -> tuple[Sequence[Pa
         for patient_id, t_ms in zip(patients[late].tolist(), times[late].tolist(), strict=True):
             earliest[channel, patient_id] = min(t_ms, earliest.get((channel, patient_id), t_ms))
     return said, earliest
-
-
-def _stored_keys(rows: Rows, wellness: IntArray) -> list[tuple[int, Signal]]:
-    """Say which patients' single measurements arrived: every temperature, and SpO2 that is not a stream."""
-    usable = (rows["quality"] == Quality.GOOD) & (rows["value"] != NO_VALUE) & ~np.isin(rows["device"], wellness)
-    warm = usable & (rows["signal"] == _TEMPERATURE)
-    spot = usable & (rows["signal"] == _SPO2) & (rows["acquisition"] != Acquisition.CONTINUOUS)
-    return [(p, Signal.TEMPERATURE) for p in np.unique(rows["patient"][warm]).tolist()] + [
-        (p, Signal.SPO2) for p in np.unique(rows["patient"][spot]).tolist()
-    ]

@@ -13,7 +13,7 @@ from alerting.profile.limits import limit_row
 from alerting.profile.news2 import news2_rule
 from alerting.profile.profile import Consequence, LimitRow, Priority, Profile, Silence, Timers
 from alerting.profile.repeat import repeat_rule
-from alerting.profile.sessions import baseline_rule, session_rule
+from alerting.profile.sessions import activity_rule, baseline_rule, session_rule
 from alerting.profile.sustained import sustained_rules
 from alerting.profile.tables import ProfileError as ProfileError
 from alerting.profile.tables import count, counts, get, signal_of, sourced, tables_of
@@ -25,7 +25,7 @@ LIMITED = ("sustained", "repeat", "fever")
 """Kinds of rules that have a limit; a rule id may be judged in several of them, with one limit and one urgency."""
 
 KINDS = (*LIMITED, "news2")
-TABLES = frozenset(KINDS) | {"tag", "variant", "altitude", "sessions", "baseline", "silence", "timers"}
+TABLES = frozenset(KINDS) | {"tag", "variant", "altitude", "sessions", "activity", "baseline", "silence", "timers"}
 KEYS = TABLES | {"name", "version", "approved_by", "effective_from"}
 
 
@@ -59,6 +59,7 @@ def parse_profile(body: str) -> Profile:
         fever=tuple(fever_rule(table, limits[rule]) for rule, table in tables["fever"].items()),
         news2=tuple(news2_rule(rule, table) for rule, table in tables["news2"].items()),
         sessions=session_rule(_table(document, "sessions")),
+        activity=activity_rule(_table(document, "activity")),
         baseline=baseline_rule(_table(document, "baseline")),
         tags=tuple(tag(name, table) for name, table in tables_of(document, "tag").items()),
         limits=limits,

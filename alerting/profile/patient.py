@@ -16,12 +16,12 @@ from alerting.profile.profile import (
     FeverRule,
     Holds,
     LimitRow,
-    News2Rule,
     Override,
     Profile,
     RepeatRule,
     Variant,
 )
+from alerting.profile.singles import News2Rule
 from vitals.reading import is_plausible, unscaled
 from vitals.signals import SIGNALS
 from vitals.sustained import Limit

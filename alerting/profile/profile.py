@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from alerting.profile.singles import ActivityRule, BaselineRule, News2Rule, SessionRule
 from vitals.signals import Signal
 from vitals.sustained import NEVER_HIGH, NEVER_LOW, Limit, SustainedRule
 
@@ -106,37 +107,6 @@ class FeverRule:
     block_ms: int
     clear_at: int
     clear_ms: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class News2Rule:
-    """An aggregate score of a complete set (RCP 2017; CLINICAL 2.2): from `total_from` on, or any single item's.
-
-    A set is complete when its newest and oldest item are at most `complete_within_ms` apart.
-    """
-
-    rule: str
-    total_from: int
-    single_from: int | None
-    complete_within_ms: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionRule:
-    """When a finger clip's stream is one finished measurement (CLINICAL 3.1): the median of its last part."""
-
-    at_least_ms: int
-    median_of_last_ms: int
-    spread_max: int
-    unchanged_ms: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BaselineRule:
-    """Of how many resting measurements, from how long, a personal baseline is the median (CLINICAL 3.1)."""
-
-    sessions_min: int
-    span_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,6 +245,7 @@ class Profile:
     fever: tuple[FeverRule, ...]
     news2: tuple[News2Rule, ...]
     sessions: SessionRule
+    activity: ActivityRule
     baseline: BaselineRule
     tags: tuple[Tag, ...]
     limits: Mapping[str, LimitRow]

@@ -24,6 +24,14 @@ from care.registry import RiskColour, SpecialGroup
 AUTO = "auto"
 UNREADABLE = (ProfileError, LimitRefused, RecordingError, LayoutError, WfdbError, OSError, UnicodeDecodeError)
 
+AGES = {
+    SpecialGroup.INFANT: (0, 1),
+    SpecialGroup.CHILD: (1, 7),
+    SpecialGroup.OVER_65: (65, 131),
+    SpecialGroup.OVER_80: (80, 131),
+}
+"""Years, from and below, of the registry's groups that are an age (CLINICAL section 1)."""
+
 ADULT_YEARS = 40.0
 DAYS_A_YEAR = 365.25
 
@@ -57,7 +65,9 @@ def replay(
         found = parse_profile(profile.read_text(encoding="utf-8") if profile else standard_adult())
         recording = read(file, mapped(columns) if columns else None, found, mode=_mode(mode))
         facts = PatientFacts(
-            born_on=_born_on(recording, patient_age), special_groups=_groups(group or []), on_oxygen=on_oxygen
+            born_on=_born_on(recording, patient_age),
+            special_groups=_groups(group or [], patient_age),
+            on_oxygen=on_oxygen,
         )
         patient = Patient(facts=facts, risk_colour=_colour(risk_colour), service_tier=service_tier)
         held = held_of(recording, found, patient)
@@ -93,10 +103,10 @@ def _born_on(recording: Recording, age_years: float) -> date:
     return begin - timedelta(days=round(age_years * DAYS_A_YEAR))
 
 
-def _groups(names: list[str]) -> frozenset[str]:
+def _groups(names: list[str], age_years: float) -> frozenset[str]:
     if unknown := set(names) - set(SpecialGroup):
         raise LayoutError(f"--group {', '.join(sorted(unknown))}: not one of {', '.join(SpecialGroup)}")
-    return frozenset(names)
+    return frozenset(names) | {each.value for each, (low, high) in AGES.items() if low <= age_years < high}
 
 
 def _colour(word: str) -> str:

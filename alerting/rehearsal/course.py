@@ -4,27 +4,25 @@ Sustained rules are judged by the engine, single measurements and fever by their
 its signal, by event time. Everything is said as if all had come in time and nobody had closed anything.
 """
 
-from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
 
-from alerting.engine import numpy_step
 from alerting.engine.layout import Ints
-from alerting.engine.partition import Step
+from alerting.engine.partition import Step, fastest
 from alerting.profile.patient import Held, PatientFacts, held_to
-from alerting.profile.profile import FeverRule, Profile, RepeatRule, Trust
+from alerting.profile.profile import Profile, Trust
 from alerting.raising import Basis
 from alerting.rehearsal.rates import interval_ms, slowest_ms
 from alerting.rehearsal.recording import Mode, Recording, Series
 from alerting.rehearsal.silence import gaps_of, silences
+from alerting.rehearsal.stored import judge_limits, judge_scores
 from alerting.rehearsal.stream import Stream
 from alerting.rehearsal.telling import Condition, Event, events_of
-from alerting.spot.spells import Measurement, Spell, fever_spells, repeat_spells
-from vitals.reading import unscaled
-from vitals.signals import SIGNALS, Signal
+from alerting.spot.arrivals import STREAMED
+from vitals.signals import Signal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +49,10 @@ class Blind:
     judged_by_repeat: bool
 
 
-def rehearse(recording: Recording, profile: Profile, patient: Patient, *, step: Step = numpy_step.step) -> list[Event]:
-    """Give what the rules say of a recording, in order of time. Raises LimitRefused, as for a patient of the service."""
+def rehearse(recording: Recording, profile: Profile, patient: Patient, *, step: Step | None = None) -> list[Event]:
+    """Give what the rules say of a recording, in order of time. Raises LimitRefused, as the service does."""
     held = held_of(recording, profile, patient)
-    clinical = [*_sustained(recording, profile, held, step), *_stored(recording, profile, held)]
+    clinical = [*_sustained(recording, profile, held, step or fastest()), *_stored(recording, profile, held)]
     tier3 = patient.service_tier == 3
     watched_from_ms = [recording.begin_ms] if tier3 else [each.raised_ms for each in clinical]
     silent = _silent(recording, profile, min(watched_from_ms, default=None))
@@ -109,58 +107,13 @@ def _sustained(recording: Recording, profile: Profile, held: Held, step: Step) -
 
 
 def _stored(recording: Recording, profile: Profile, held: Held) -> Iterable[Condition]:
-    """Judge single measurements; of a stream too, where no sustained rule of the profile can judge them."""
-    streamed = {channel.signal for channel in profile.sustained} if recording.mode is Mode.CONTINUOUS else set()
+    """Judge measurements; of a stream only by the rules that it is too slow for, where they have a repeat form."""
     blind = {each.rule for each in too_slow(recording, profile, held)}
-    for repeat in held.repeat:
-        if repeat.holds and (repeat.signal not in streamed or repeat.rule in blind):
-            history = _history(recording, repeat.signal)
-            yield from _conditions(repeat_spells(history, repeat), repeat, history, recording.end_ms)
-    for fever in held.fever:
-        history = _history(recording, Signal.TEMPERATURE)
-        yield from _conditions(fever_spells(history, fever), fever, history, recording.end_ms)
-
-
-def _history(recording: Recording, signal: Signal) -> list[Measurement]:
-    series = recording.series.get(signal)
-    if series is None:
-        return []
-    chosen = series.trusted(Trust.GOOD)
-    pairs = zip(series.t_ms[chosen].tolist(), series.values[chosen].tolist(), strict=True)
-    return [Measurement(t_ms=t_ms, value=value) for t_ms, value in pairs]
-
-
-def _conditions(
-    spells: Iterable[Spell], rule: RepeatRule | FeverRule, history: Sequence[Measurement], end_ms: int
-) -> Iterable[Condition]:
-    signal = Signal.TEMPERATURE if isinstance(rule, FeverRule) else rule.signal
-    values = {each.t_ms: each.value for each in history}
-    times = list(values)
-    for spell in spells:
-        raised_ms = spell.due_ms if spell.raised_ms is None else spell.raised_ms
-        if raised_ms is None or raised_ms > end_ms:
-            continue
-        last_ms = times[bisect_right(times, raised_ms) - 1]
-        cleared = None if spell.cleared_ms is None else unscaled(signal, values[spell.cleared_ms])
-        evidence = {
-            "signal": signal,
-            "unit": SIGNALS[signal].unit,
-            "worst": unscaled(signal, spell.worst),
-            "limit": unscaled(signal, rule.above if isinstance(rule, FeverRule) else rule.limit),
-            "readings_beyond": spell.count,
-            "hours": round((spell.newest_ms - spell.since_ms) / 3_600_000, 1),
-            "data_gap": spell.data_gap,
-        }
-        yield Condition(
-            rule=rule.rule,
-            basis=Basis.FEVER if isinstance(rule, FeverRule) else Basis.REPEAT,
-            since_ms=spell.since_ms,
-            raised_ms=raised_ms,
-            cleared_ms=spell.cleared_ms,
-            value=unscaled(signal, values[last_ms]),
-            cleared_value=cleared,
-            evidence=evidence if raised_ms in values else evidence | {"why": "no_repeat"},
-        )
+    streamed = STREAMED if recording.mode is Mode.CONTINUOUS else frozenset()
+    repeats = [rule for rule in held.repeat if rule.holds and (rule.signal not in streamed or rule.rule in blind)]
+    yield from judge_limits(recording, repeats, held.fever)
+    if recording.mode is Mode.SPOT:
+        yield from judge_scores(recording, held.news2, spo2_scale=held.spo2_scale)
 
 
 def _silent(recording: Recording, profile: Profile, watched_from_ms: int | None) -> Iterable[Condition]:

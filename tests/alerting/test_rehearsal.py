@@ -124,8 +124,9 @@ def test_silence_is_loud_sooner_while_an_episode_is_open() -> None:
 def test_values_that_are_not_good_cover_nothing_but_are_heard() -> None:
     bad = series((97, 60), (84, 400), quality=Quality.QUESTIONABLE)
     made = Recording(series={Signal.SPO2: bad}, mode=Mode.CONTINUOUS, begin_ms=T0_MS, end_ms=T0_MS + 460_000)
-    events = [event for event in rehearse(made, profile(), NOBODY) if event.technical]
-    assert [(event.rule, event.evidence["why"]) for event in events] == [("TECH-NODATA", "unusable")]
+    events = rehearse(made, profile(), NOBODY)
+    assert {event.rule for event in events if not event.technical} == {"QUESTIONABLE-LOW"}
+    assert {event.evidence["why"] for event in events if event.technical} == {"unusable"}
 
 
 def test_a_special_patient_is_more_urgent() -> None:
@@ -139,10 +140,9 @@ def test_a_special_patient_is_more_urgent() -> None:
 
 
 def test_a_single_measurement_without_a_repeat_is_raised_by_its_absence() -> None:
-    (event,) = replayed((91, 1), (None, 3600), every_s=1, mode=Mode.SPOT)
-    assert (event.rule, (event.at_ms - T0_MS) / 1000, event.value) == ("SPO2-REFER", 600, 91.0)
-    assert event.evidence["why"] == "no_repeat"
-    assert replayed((91, 1), (None, 500), mode=Mode.SPOT) == []
+    (event,) = [e for e in replayed((91, 1), (None, 3600), mode=Mode.SPOT) if e.rule == "SPO2-REFER"]
+    assert ((event.at_ms - T0_MS) / 1000, event.value, event.evidence["why"]) == (600, 91.0, "no_repeat")
+    assert "SPO2-REFER" not in {e.rule for e in replayed((91, 1), (None, 500), mode=Mode.SPOT)}
 
 
 def test_a_spot_recording_is_not_expected_to_go_on() -> None:
@@ -171,12 +171,10 @@ def test_the_slowest_rate_of_a_rule_can_raise_it_and_a_slower_one_can_not(rule: 
 
 def test_a_stream_of_once_a_minute_is_judged_by_the_repeat_form_and_still_watched_for_silence() -> None:
     slow = recording((97, 600), (91, 300), (None, 300), every_s=60)
-    assert [
-        (blind.rule, blind.judged_by_repeat) for blind in too_slow(slow, profile(), held_of(slow, profile(), NOBODY))
-    ] == [
-        ("SPO2-CRIT", True),
-        ("SPO2-REFER", True),
-    ]
+    blind = {each.rule: each.judged_by_repeat for each in too_slow(slow, profile(), held_of(slow, profile(), NOBODY))}
+    assert blind["SPO2-CRIT"]
+    assert blind["SPO2-REFER"]
+    assert "SPO2-AMBER" not in blind
     assert said(rehearse(slow, profile(), NOBODY)) == [
         ("SPO2-REFER", "raise", 660),
         ("TECH-NODATA", "raise", 840 + 120),

@@ -28,8 +28,8 @@ def test_true_fevers_of_the_known_patients_are_raised(recordings: Path) -> None:
     result = CliRunner().invoke(app, ["recordings", "--recordings", str(recordings), "--json"])
     raises = {row["name"]: row["raises"] for row in json.loads(result.stdout)["recordings"]}
     # 39.2 at 18:11 and 39.1 at 19:11, beside a 0; 38.7 to 38.9 four times, beside a 0: never high.
-    assert raises["135644"] == {"FEVER-HIGH": 1}
-    assert raises["135431"] == {}
+    assert raises["135644"]["FEVER-HIGH"] == 1
+    assert not {rule for rule in raises["135431"] if rule.startswith("FEVER")}
 
 
 def test_a_folder_without_recordings_judges_nothing(tmp_path: Path) -> None:
