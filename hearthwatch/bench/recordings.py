@@ -180,7 +180,7 @@ def _of_temperatures(played: Sequence[Played], profile: Profile) -> list[Goal | 
     changed = [each.name for each in with_junk if _said(each.events) != _said(_without_junk(each, profile))]
     return [
         exactly(f"junk temperatures of {len(with_junk)} patients: events they changed", 0, len(changed)),
-        at_least("the same patients' true fevers: raises", 1, sum(r.raises(_is_of_temperature) for r in with_junk)),
+        at_least("the same patients' true fevers: raises", 1, sum(r.raises(_is_of_fever) for r in with_junk)),
     ]
 
 
@@ -197,8 +197,8 @@ def _said(events: Sequence[Event]) -> list[tuple[str, str, int]]:
     return [(event.rule, event.kind, event.at_ms) for event in events]
 
 
-def _is_of_temperature(event: Event) -> bool:
-    return event.evidence.get("signal") == Signal.TEMPERATURE
+def _is_of_fever(event: Event) -> bool:
+    return event.rule.startswith("FEVER")
 
 
 def _is_of_spo2(event: Event) -> bool:
