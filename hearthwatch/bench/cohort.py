@@ -2,8 +2,8 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from alerting.engine.partition import fastest
 from alerting.profile.file import parse_profile, standard_adult
 from alerting.profile.profile import Priority
+from alerting.profile.tables import ProfileError as ProfileError
 from hearthwatch.bench.cohort_findings import Findings
 from hearthwatch.bench.cohort_judging import judge
 from hearthwatch.bench.cohort_physiology import Night, Physiology, people, sleep
@@ -29,6 +30,29 @@ class Plan:
     seed: int
     hours: float = 8.0
     ungated: bool = False
+    profile: str = ""
+    """The text of a clinical profile; empty: the one that ships."""
+    physiology: Mapping[str, float] = field(default_factory=dict)
+    """Numbers of the physiology that are others than it states."""
+
+
+class PlanError(ValueError):
+    """The physiology has no such number; the message names it and those there are."""
+
+
+def physiology_of(words: Sequence[str]) -> dict[str, float]:
+    """Read `name=number` for numbers of the physiology. Raises PlanError."""
+    known = {f.name for f in fields(Physiology) if f.type in ("float", "int", float, int)}
+    found = {}
+    for word in words:
+        name, _, number = word.partition("=")
+        if name not in known:
+            raise PlanError(f"{name!r} is none of {', '.join(sorted(known))}")
+        try:
+            found[name] = float(number)
+        except ValueError as exc:
+            raise PlanError(f"{name}={number!r}: not a number") from exc
+    return found
 
 
 def measure(plan: Plan, say: Callable[[str], None]) -> dict[str, Any]:
@@ -36,7 +60,11 @@ def measure(plan: Plan, say: Callable[[str], None]) -> dict[str, Any]:
 
     A night of everybody is made and judged before the next: memory does not grow with the nights.
     """
-    profile, numbers, step = parse_profile(standard_adult()), Physiology(), fastest()
+    profile, numbers, step = (
+        parse_profile(plan.profile or standard_adult()),
+        _physiology(plan),
+        fastest(),
+    )
     about = machine()
     begun_s = time.monotonic()
     ways = {"gated": True, "ungated": False} if plan.ungated else {"gated": True}
@@ -48,7 +76,7 @@ def measure(plan: Plan, say: Callable[[str], None]) -> dict[str, Any]:
     gated = findings["gated"]
     return {
         "seed": plan.seed,
-        "plan": asdict(plan),
+        "plan": {key: value for key, value in asdict(plan).items() if key != "profile"},
         "patient_day": f"one night of {plan.hours:g} h; per_24_h is the same rate for a whole day of it",
         "profile": {"name": profile.name, "version": profile.version, "sha256": profile.profile_hash},
         "wall_s": round(time.monotonic() - begun_s, 1),
@@ -68,6 +96,11 @@ def measure(plan: Plan, say: Callable[[str], None]) -> dict[str, Any]:
     }
 
 
+def _physiology(plan: Plan) -> Physiology:
+    changed: dict[str, Any] = dict(plan.physiology)
+    return replace(Physiology(), **changed)
+
+
 def _nights(plan: Plan, numbers: Physiology) -> Iterator[Night]:
     """Each night has a seed of its own that follows from the run's: the same seed, the same nights."""
     who = people(plan.patients, np.random.default_rng([plan.seed, 0]), numbers)
@@ -79,7 +112,7 @@ def _figures(found: Findings, plan: Plan) -> dict[str, Any]:
     a_day = 24 / plan.hours
     high, manual = found.a_night(Priority.HIGH), found.a_night(Priority.HIGH, Priority.MEDIUM)
     causes = [
-        {"priority": priority, "rule": rule, "cause": cause, "raises": count, "a_patient_day": count / found.nights}
+        {"priority": priority, "rule": rule, "cause": cause, "alerts": count, "a_patient_day": count / found.nights}
         for (priority, rule, cause), count in found.false.most_common()
     ]
     return {
@@ -92,8 +125,8 @@ def _figures(found: Findings, plan: Plan) -> dict[str, Any]:
         "false_high": {"a_patient_day": high, "per_24_h": high * a_day},
         "false_manual": {"a_patient_day": manual, "per_24_h": manual * a_day},
         "false_by_cause": causes,
-        "raises": dict(found.raised),
-        "raises_a_patient_day": sum(found.raised.values()) / found.nights,
+        "alerts": [{"priority": p, "rule": rule, "alerts": count} for (p, rule), count in found.alerts.most_common()],
+        "alerts_a_patient_day": found.alerts.total() / found.nights,
         "silences": dict(found.silences),
         "nights_played_alone": found.played_again,
     }

@@ -2,11 +2,15 @@
 
 A true fall is a stretch in which the noise-free saturation lies below 93 for at least 600 s and at least half of whose
 seconds were measured well. It is found when a high alarm raised by its end covers part of it (from the alarm's `since`
-until it cleared), or within `LOST_S` after it, as silence raises a fall that lost its signal. A raise is false when
-what decided it, from `since` to `at`, has no second in common with such a stretch, seen or not; its cause is the
-commonest cause of the seconds that were low then.
+until it cleared), or within `LOST_S` after it, as silence raises a fall that lost its signal.
+
+An alert is a raise that would page somebody: one that opens an episode of its family, or alarms anew (as everybody's
+who answers in time; nobody closes one at night). It is false when what decided it, from `since` to `at`, has no second
+in common with a true fall, seen or not: also where the rule is right by its own limit. Its cause is the commonest
+cause of the seconds that read low then.
 """
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +18,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from alerting.episodes import State
 from alerting.profile.profile import Priority
+from alerting.raising import Effect, effect_of
 from hearthwatch.bench.cohort_judging import Judged, Raised
 from hearthwatch.bench.cohort_physiology import ARTEFACTS, Cause, Night
 from vitals.quality import Quality
@@ -56,7 +62,8 @@ class Findings:
     unseen: int = 0
     missed: list[Fall] = field(default_factory=list)
     delays_s: list[float] = field(default_factory=list)
-    raised: Counter[str] = field(default_factory=Counter)
+    alerts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By priority and rule."""
     false: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     """By priority, rule and cause."""
     silences: Counter[str] = field(default_factory=Counter)
@@ -69,11 +76,14 @@ class Findings:
         for fall in falls:
             by_row.setdefault(fall.row, []).append(fall)
         raises: dict[int, list[Raised]] = {}
-        for each in judged.raises:
+        for each in sorted(judged.raises, key=lambda raised: raised.at_s):
             raises.setdefault(each.row, []).append(each)
-            self.raised[each.rule] += 1
-            if not any(fall.meets(each.since_s, each.at_s) for fall in by_row.get(each.row, ())):
-                self.false[each.priority.value, each.rule, cause_of(night, each)] += 1
+        for row, of_row in raises.items():
+            for each in alerts_of(of_row):
+                priority = each.consequence.priority.value
+                self.alerts[priority, each.rule] += 1
+                if not any(fall.meets(each.since_s, each.at_s) for fall in by_row.get(row, ())):
+                    self.false[priority, each.rule, cause_of(night, each)] += 1
         self.nights += len(night.blood)
         self.silences.update(judged.silences)
         self.played_again += judged.played_again
@@ -81,7 +91,7 @@ class Findings:
             self._hold(fall, raises.get(fall.row, ()))
 
     def a_night(self, *priorities: Priority) -> float:
-        """Give the false raises of some priorities a patient's night."""
+        """Give the false alerts of some priorities a patient's night."""
         counted = sum(count for (priority, _, _), count in self.false.items() if priority in priorities)
         return counted / max(self.nights, 1)
 
@@ -93,7 +103,7 @@ class Findings:
         found = [
             max(each.at_s - fall.begin_s, 0.0)
             for each in raises
-            if each.priority is Priority.HIGH
+            if each.consequence.priority is Priority.HIGH
             and each.at_s <= fall.end_s + LOST_S
             and fall.meets(each.since_s, fall.end_s if each.cleared_s is None else each.cleared_s)
         ]
@@ -119,6 +129,39 @@ def falls_of(night: Night, row: int) -> list[Fall]:
         for begin, end in _stretches(blood < LOW_PERCENT)
         if end - begin >= FALL_S
     ]
+
+
+@dataclass(slots=True)
+class _Episode:
+    """An open episode of a family, answered: what a new raise is held against."""
+
+    priority: str
+    emergency: bool
+    over_s: float = 0.0
+    condition: str = "present"
+    state: str = State.ACK
+
+
+def alerts_of(raises: Sequence[Raised]) -> list[Raised]:
+    """Choose a patient's raises, in order of time, that would page somebody, by the service's own decision."""
+    paging = []
+    open_ones: dict[str, _Episode] = {}
+    for each in raises:
+        family = each.consequence.family
+        episode = open_ones.get(family)
+        if episode is not None:
+            episode.condition = "cleared" if episode.over_s < each.at_s else "present"
+        effect = effect_of(episode, each.consequence, past=False)
+        over_s = math.inf if each.cleared_s is None else each.cleared_s
+        if effect is not Effect.COUNT:
+            paging.append(each)
+            before_s = 0.0 if episode is None or episode.condition == "cleared" else episode.over_s
+            open_ones[family] = _Episode(
+                priority=each.consequence.priority, emergency=each.consequence.emergency, over_s=max(over_s, before_s)
+            )
+        elif episode is not None:
+            episode.over_s = max(episode.over_s, over_s)
+    return paging
 
 
 def cause_of(night: Night, raised: Raised) -> str:

@@ -11,7 +11,7 @@ from alerting.engine.layout import Flags, Ints
 from alerting.engine.partition import Step, event_of
 from alerting.engine.table import Table
 from alerting.profile.patient import Held, PatientFacts, held_to
-from alerting.profile.profile import Channel, Priority, Profile, Trust
+from alerting.profile.profile import Channel, Consequence, Profile, Trust
 from alerting.rehearsal.course import Patient, rehearse
 from alerting.rehearsal.recording import Mode, Recording, Series
 from alerting.rehearsal.silence import first_silence, gaps_of, silences
@@ -36,7 +36,7 @@ class Raised:
     row: int
     rule: str
     trust: Trust
-    priority: Priority
+    consequence: Consequence
     since_s: float
     at_s: float
     cleared_s: float | None
@@ -69,7 +69,7 @@ def judge(night: Night, profile: Profile, step: Step, *, gated: bool) -> Judged:
     for row in range(len(night.values)):
         good_ms = _times_ms(np.flatnonzero((quality[row] == Quality.GOOD) & (night.values[row] != NO_VALUE)))
         if _is_lost(good_ms, waiting[row], profile, _end_ms(night)):
-            told[row] = _alone(night, quality, row, profile)
+            told[row] = _alone(night, quality, row, profile, held)
             again += 1
         for rule in _silences(good_ms, told[row], profile, _end_ms(night)):
             silent[rule] += 1
@@ -108,7 +108,7 @@ def _raises(row: int, events: list[SustainedEvent], trust: Trust, held: Held) ->
                 row=row,
                 rule=event.rule,
                 trust=trust,
-                priority=held.consequences[event.rule].priority,
+                consequence=held.consequences[event.rule],
                 since_s=_seconds(event.since_ms),
                 at_s=_seconds(event.at_ms),
                 cleared_s=None if cleared_ms is None else _seconds(cleared_ms),
@@ -133,7 +133,7 @@ def _is_lost(good_ms: Ints, waits: list[tuple[int, int]], profile: Profile, end_
     return any(at_ms is not None and at_ms < min(decided, end_ms + 1) for at_ms, decided in fallen)
 
 
-def _alone(night: Night, quality: Ints, row: int, profile: Profile) -> list[Raised]:
+def _alone(night: Night, quality: Ints, row: int, profile: Profile, held: Held) -> list[Raised]:
     """Play one patient's night by himself, with all the sweep does."""
     said = night.values[row] != NO_VALUE
     series = Series(
@@ -153,7 +153,7 @@ def _alone(night: Night, quality: Ints, row: int, profile: Profile) -> list[Rais
                     row=row,
                     rule=event.rule,
                     trust=Trust(event.evidence["trust"]),
-                    priority=event.priority,
+                    consequence=held.consequences[event.rule],
                     since_s=_seconds(event.since_ms),
                     at_s=_seconds(event.at_ms),
                     cleared_s=None if cleared_ms is None else _seconds(cleared_ms),

@@ -81,7 +81,9 @@ class Physiology:
 
     # Artefacts: 3 an hour, 60 % with a bad status bit, as in CLINICAL 3.4; kinds and shapes invented.
     artefacts_per_hour: float = 3.0
-    flagged_share: float = 0.6
+    movement_flagged_share: float = 0.6
+    cold_flagged_share: float = 0.6
+    probe_off_flagged_share: float = 0.6  # real devices name nearly every one; those of CLINICAL 3.4 named all
     movement_share: float = 0.80
     cold_share: float = 0.16  # the rest: the probe is off, about once a night
     movement_s: tuple[float, float] = (5.0, 60.0)
@@ -160,10 +162,11 @@ class _Sleeper:
     def read(self, blood: Floats) -> Scaled:
         """Give what the oximeter says of it: averaged, noisy, disturbed, in whole per cent."""
         draw, of = self._draw, self._of
-        noise = _smooth(draw.standard_normal(self._seconds, np.float32), of.noise_s) * np.sqrt(of.noise_s)
-        said = _smooth(blood, of.averaging_s) + of.noise * noise
+        seen = blood.copy()
         for begin in np.flatnonzero(draw.random(self._seconds) < of.artefacts_per_hour / 3600).tolist():
-            self._disturb(said, begin)
+            self._disturb(seen, begin)
+        noise = _smooth(draw.standard_normal(self._seconds, np.float32), of.noise_s) * np.sqrt(of.noise_s)
+        said = _smooth(seen, of.averaging_s) + of.noise * noise
         values: Scaled = np.round(said.clip(1.0, 100.0)).astype(np.int16) * np.int16(100)
         for away in self._away:
             bad = draw.random() < 0.5  # half says something questionable, half nothing
@@ -187,7 +190,7 @@ class _Sleeper:
             cluster_end = at + draw.uniform(1200, 3600)
             while at < min(cluster_end, self._seconds):
                 length = draw.uniform(*of.apnoea_s)
-                depth = min(draw.lognormal(np.log(of.apnoea_depth[0]), of.apnoea_depth[1]), of.apnoea_depth_most)
+                depth = min(self._lognormal(of.apnoea_depth), of.apnoea_depth_most)
                 self._dip(blood, round(at), round(length), depth)
                 at += max(length + 5, draw.exponential(3600 / per_hour * of.apnoea_of_the_night))
             at += draw.exponential(2400 * (1 - of.apnoea_of_the_night) / of.apnoea_of_the_night)
@@ -233,34 +236,39 @@ class _Sleeper:
             self._away.append(slice(begin, min(begin + round(go), self._seconds)))
             at = begin + round(go)
 
-    def _disturb(self, said: Floats, begin: int) -> None:
+    def _disturb(self, seen: Floats, begin: int) -> None:
+        """Lay an artefact over what the sensor sees; the averaging that follows smooths it like anything else."""
         of, draw = self._of, self._draw
         which = draw.random()
         if which < of.movement_share:
-            cause, length = Cause.MOVEMENT, draw.uniform(*of.movement_s)
+            cause, flagged, length = Cause.MOVEMENT, of.movement_flagged_share, draw.uniform(*of.movement_s)
         elif which < of.movement_share + of.cold_share:
-            cause, length = Cause.COLD_FINGER, draw.lognormal(np.log(of.cold_s[0]), of.cold_s[1])
+            cause, flagged, length = Cause.COLD_FINGER, of.cold_flagged_share, self._lognormal(of.cold_s)
         else:
-            median, spread = of.probe_off_s
-            cause, length = Cause.PROBE_OFF, min(draw.lognormal(np.log(median), spread), of.probe_off_most_s)
+            length = min(self._lognormal(of.probe_off_s), of.probe_off_most_s)
+            cause, flagged = Cause.PROBE_OFF, of.probe_off_flagged_share
         where = slice(begin, min(begin + max(round(length), 1), self._seconds))
-        said[where] = self._artefact(cause, said[where])
+        seen[where] = self._artefact(cause, seen[where])
         self._cause[where] = cause
-        if draw.random() < of.flagged_share:
+        if draw.random() < flagged:
             self._quality[where] = Quality.QUESTIONABLE
 
-    def _artefact(self, cause: Cause, said: Floats) -> Floats:
+    def _artefact(self, cause: Cause, seen: Floats) -> Floats:
         of, draw = self._of, self._draw
         if cause is Cause.MOVEMENT:
-            burst = draw.uniform(*of.movement_depth) * draw.uniform(0.5, 1.0, len(said))
-            return (said - burst).astype(np.float32)
+            burst = draw.uniform(*of.movement_depth) * draw.uniform(0.5, 1.0, len(seen))
+            return (seen - burst).astype(np.float32)
         if cause is Cause.COLD_FINGER:
-            return (said - draw.uniform(*of.cold_depth)).astype(np.float32)
+            return (seen - draw.uniform(*of.cold_depth)).astype(np.float32)
         if draw.random() < of.junk_stuck_share:
-            return np.full(len(said), draw.uniform(*of.junk), np.float32)
-        turns = np.cumsum(draw.uniform(*of.junk_turn_s, len(said)))
-        levels = draw.uniform(*of.junk, len(said) + 1)
-        return levels[np.searchsorted(turns, np.arange(len(said)))].astype(np.float32)
+            return np.full(len(seen), draw.uniform(*of.junk), np.float32)
+        turns = np.cumsum(draw.uniform(*of.junk_turn_s, len(seen)))
+        levels = draw.uniform(*of.junk, len(seen) + 1)
+        return levels[np.searchsorted(turns, np.arange(len(seen)))].astype(np.float32)
+
+    def _lognormal(self, median_and_spread: tuple[float, float]) -> float:
+        median, spread = median_and_spread
+        return float(self._draw.lognormal(np.log(median), spread))
 
 
 def _smooth(course: Floats, length: int) -> Floats:

@@ -235,6 +235,10 @@ def cohort(
     hours: Annotated[float, typer.Option(help="length of a night", min=1, max=24)] = 8,
     seed: Annotated[int | None, typer.Option(help="the same seed, the same nights; drawn where none is given")] = None,
     ungated: Annotated[bool, typer.Option(help="judge them also as if every value were good")] = False,
+    profile: Annotated[Path | None, typer.Option(help="a clinical profile; without it, the one that ships")] = None,
+    physiology: Annotated[
+        list[str] | None, typer.Option(help="another number, as probe_off_flagged_share=1; may be given again")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """A simulated cohort's nights, once a second, through the engine: falls found, how soon, false alarms by cause.
@@ -249,8 +253,20 @@ def cohort(
 
     drawn = secrets.randbelow(2**32) if seed is None else seed
     _say(f"seed {drawn}")
-    plan = bench.Plan(patients=patients, nights=nights, seed=drawn, hours=hours, ungated=ungated)
-    conclude(lambda _: bench.measure(plan, _say), as_json=as_json)
+    try:
+        plan = bench.Plan(
+            patients=patients,
+            nights=nights,
+            seed=drawn,
+            hours=hours,
+            ungated=ungated,
+            profile=profile.read_text(encoding="utf-8") if profile else "",
+            physiology=bench.physiology_of(physiology or []),
+        )
+        conclude(lambda _: bench.measure(plan, _say), as_json=as_json)
+    except (bench.PlanError, bench.ProfileError, OSError) as exc:
+        _say(f"cohort: {exc}")
+        raise typer.Exit(2) from exc
 
 
 def conclude(measure: Callable[[Path], dict[str, Any]], *, as_json: bool) -> None:
