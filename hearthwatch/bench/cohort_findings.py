@@ -62,6 +62,9 @@ class Findings:
     unseen: int = 0
     missed: list[Fall] = field(default_factory=list)
     delays_s: list[float] = field(default_factory=list)
+    """Of the falls that an alarm was raised in: from the fall's first second to the first such alarm."""
+    standing: int = 0
+    """Falls found only because an alarm, of whatever, still held when they began: its episode is open."""
     alerts: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By priority and rule."""
     false: Counter[tuple[str, str, str]] = field(default_factory=Counter)
@@ -101,14 +104,17 @@ class Findings:
             return
         self.falls += 1
         found = [
-            max(each.at_s - fall.begin_s, 0.0)
+            each.at_s - fall.begin_s
             for each in raises
             if each.consequence.priority is Priority.HIGH
             and each.at_s <= fall.end_s + LOST_S
             and fall.meets(each.since_s, fall.end_s if each.cleared_s is None else each.cleared_s)
         ]
-        if found:
-            self.delays_s.append(min(found))
+        raised = [delay_s for delay_s in found if delay_s >= 0]
+        if raised:
+            self.delays_s.append(min(raised))
+        elif found:
+            self.standing += 1
         else:
             self.missed.append(fall)
 
