@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from alerting.derived.commands import night
 from alerting.profile.description import TIMER_NAMES, described
 from alerting.profile.file import ProfileError, parse_profile, standard_adult
 from alerting.rehearsal.command import replay
@@ -17,6 +18,7 @@ from alerting.words import RULES
 
 app = typer.Typer(no_args_is_help=True, help="Rules, episodes, escalation: from a stored reading to a decision.")
 app.command()(replay)
+app.command()(night)
 
 
 @app.command()
