@@ -88,7 +88,7 @@ class Physiology:
     cold_share: float = 0.16  # the rest: the probe is off, about once a night
     movement_s: tuple[float, float] = (5.0, 60.0)
     movement_depth: tuple[float, float] = (5.0, 30.0)
-    cold_s: tuple[float, float] = (90.0, 0.8)  # lognormal: one in twenty lasts over 5 min
+    cold_s: tuple[float, float] = (90.0, 0.8)  # lognormal: one in fifteen lasts over 5 min
     cold_depth: tuple[float, float] = (1.0, 6.0)
     probe_off_s: tuple[float, float] = (360.0, 1.0)  # lognormal: minutes to an hour
     probe_off_most_s: float = 3600.0
