@@ -203,6 +203,21 @@ def rollups(
     conclude(lambda folder: bench.measure(folder, plan, _say), as_json=as_json)
 
 
+@app.command()
+def engine(
+    *,
+    patients: Annotated[str, typer.Option(help="sizes")] = "1000,100000,1000000",
+    batches: Annotated[str, typer.Option(help="readings a batch")] = "1000,10000,100000,1000000",
+    seconds: Annotated[int, typer.Option(help="how long each patient is measured once a second", min=70)] = 120,
+    as_json: AsJson = False,
+) -> None:
+    """The alert engine alone, NumPy and Numba: readings a second of a core, time of a batch, memory."""
+    from hearthwatch.bench import engine as bench
+
+    plan = bench.Plan(patients=_numbers(patients), batches=_numbers(batches), seconds=seconds)
+    conclude(lambda folder: bench.measure(folder, plan, _say), as_json=as_json)
+
+
 def conclude(measure: Callable[[Path], dict[str, Any]], *, as_json: bool) -> None:
     """Measure in a folder that goes with it; print the document, and end with 1 where it is not well."""
     with tempfile.TemporaryDirectory(prefix="hearthwatch-bench-") as folder:
@@ -215,13 +230,17 @@ def conclude(measure: Callable[[Path], dict[str, Any]], *, as_json: bool) -> Non
 
 
 def _rates(text: str) -> tuple[int, ...]:
-    try:
-        rates = tuple(int(rate) for rate in text.split(",") if rate)
-    except ValueError as exc:
-        raise typer.BadParameter(f"{text!r}: whole numbers with commas between, as 100,200") from exc
+    rates = _numbers(text)
     if not all(rate > 0 for rate in rates):
         raise typer.BadParameter(f"{text!r}: a rate is above 0")
     return rates
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(number) for number in text.split(",") if number)
+    except ValueError as exc:
+        raise typer.BadParameter(f"{text!r}: whole numbers with commas between, as 100,200") from exc
 
 
 def _say(line: str) -> None:
