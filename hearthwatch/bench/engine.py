@@ -1,15 +1,16 @@
-"""Measures the alert engine: readings a second of a core, how long a batch takes, and memory."""
+"""Measures the alert engine: first that both steps say what the oracle says, then rates, batch times and memory."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from alerting.profile.file import parse_profile, standard_adult
 from alerting.profile.profile import Channel
+from hearthwatch.bench.engine_gate import Found, gate
 from hearthwatch.bench.engine_runs import Case, Rules, measure_case
 from hearthwatch.bench.engine_traffic import CALM, SICK
-from hearthwatch.bench.goals import Goal, TooShort, at_least, at_most, verdict
+from hearthwatch.bench.goals import Goal, TooShort, at_least, at_most, exactly, verdict
 from hearthwatch.bench.process_figures import load_average, machine
 from vitals.signals import Signal
 
@@ -29,8 +30,10 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Which sizes, for how long."""
+    """How much is compared first, and which sizes are measured for how long."""
 
+    gate_streams: int = 200
+    gate_crashes: int = 50
     patients: Sequence[int] = (1_000, 100_000, 1_000_000)
     batches: Sequence[int] = (1_000, 10_000, 100_000, 1_000_000)
     seconds: int = 120
@@ -39,11 +42,15 @@ class Plan:
 def measure(_folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
     """Measure and judge; a document for people and machines."""
     about = machine()
+    found = gate(plan.gate_streams, plan.gate_crashes, say)
+    if found.differences:
+        return {"machine": about, "gate": asdict(found), **verdict(_gate_goals(found))}
     runs = [run for case in cases(plan) for run in measure_case(case, say)]
     return {
         "machine": {**about, "load_average_at_the_end": load_average()},
+        "gate": asdict(found),
         "runs": runs,
-        **verdict(_goals(runs)),
+        **verdict([*_gate_goals(found), *_goals(runs)]),
     }
 
 
@@ -63,6 +70,17 @@ def cases(plan: Plan) -> list[Case]:
         for rules in (alone, together)[: len(together)]
         for patients in plan.patients
         for mood in (CALM, SICK)
+    ]
+
+
+def _gate_goals(found: Found) -> list[Goal]:
+    return [
+        exactly(
+            f"differences from the oracle on {found.streams:,} streams ({found.events:,} events) and in "
+            f"{found.crashes:,} crashes",
+            0,
+            len(found.differences),
+        )
     ]
 
 
