@@ -54,14 +54,15 @@ class PlainWard:
 class Patient:
     """One patient: the present 10 s, the rings of the grains in use, and where each rule stands."""
 
-    __slots__ = ("count", "end", "grains", "high", "idle", "last", "low", "rules")
+    __slots__ = ("busy", "count", "end", "grains", "high", "last", "low", "rules")
 
     def __init__(self, rules: Sequence[SustainedRule]) -> None:
         used = {rule.grain_index: Ring(rule.grain_index) for rule in rules}
         self.grains = list(used.values())
         self.rules = [Rule(rule, used[rule.grain_index]) for rule in rules]
         self.last, self.end, self.count = NEVER_MS, NEVER_MS // BUCKET_MS * BUCKET_MS + BUCKET_MS, 0
-        self.low, self.high, self.idle = _EVERYTHING, _NOTHING, True
+        self.busy = False
+        self._find_band()
 
     def take(self, t: int, value: int) -> list[SustainedEvent] | None:
         """Judge a sample alone; None where it came late."""
@@ -77,66 +78,84 @@ class Patient:
         """Judge a sample that is not late and may change something."""
         if t >= self.end:
             self._turn_over(t)
-            self.count = 0
         self.last = t
-        counted = self.count < COUNT_MAX
         self.count += 1
         events: list[SustainedEvent] = []
-        if self.idle and self.low <= value <= self.high:
+        if not self.busy and self.low <= value <= self.high:
             return events
-        low, high = _NOTHING, _EVERYTHING
+        end = self.end
+        counted = self.count <= COUNT_MAX
         count = self.count if counted else COUNT_MAX
+        active = False
         for rule in self.rules:
-            broken = value < rule.breach if rule.is_low else value > rule.breach
-            if broken or rule.phase:
-                kind = rule.say(value, counted, count, broken)
-                if kind:
-                    events.append(rule.event(kind, t, value, count))
+            if value < rule.breach if rule.is_low else value > rule.breach:
+                kind = rule.say_of_breach(counted, count, end)
+            elif rule.phase:
+                kind = rule.say_of_other(value, count, end)
+            else:
+                continue
+            if kind:
+                events.append(rule.event(kind, t, value, count, end))
+            elif rule.phase == _ACTIVE:
+                active = True
+        self.busy = True
+        if active or events:
+            self._find_band()
+        return events
+
+    def _turn_over(self, t: int) -> None:
+        count = min(self.count, COUNT_MAX)
+        for ring in self.grains:
+            now = t // ring.ms
+            ring.counts[ring.slot] += count
+            ring.passed = passed = now - ring.bucket
+            if passed:
+                ring.bucket, ring.slot = now, now % ring.slots
+                if passed == 1:
+                    ring.counts[ring.slot] = 0
+                    ring.age += 1
+                else:
+                    ring.leap()
+        if self.busy:
+            passed = t // BUCKET_MS - self.last // BUCKET_MS
+            for rule in self.rules:
+                rule.turn(passed)
+            self.busy = any(rule.held or rule.phase for rule in self.rules)
+        self.end = t - t % BUCKET_MS + BUCKET_MS
+        self.count = 0
+
+    def _find_band(self) -> None:
+        low, high = _NOTHING, _EVERYTHING
+        for rule in self.rules:
             edge = rule.edge()
             if rule.is_low:
                 low = max(low, edge)
             else:
                 high = min(high, edge)
         self.low, self.high = low, high
-        self.idle = not any(rule.phase for rule in self.rules)
-        return events
-
-    def _turn_over(self, t: int) -> None:
-        last, count = self.last, min(self.count, COUNT_MAX)
-        for ring in self.grains:
-            ring.turn(last, t, count)
-        passed = t // BUCKET_MS - last // BUCKET_MS
-        for rule in self.rules:
-            rule.turn(passed)
-        self.end = t - t % BUCKET_MS + BUCKET_MS
 
 
 class Ring:
     """How many samples the buckets of a grain held, and since when data flows."""
 
-    __slots__ = ("age", "counts", "ms", "passed", "slot", "slots")
+    __slots__ = ("age", "bucket", "counts", "ms", "passed", "slot", "slots")
 
     def __init__(self, grain: int) -> None:
         self.ms, self.slots = GRAINS[grain].bucket_ms, GRAINS[grain].slots
         self.counts = [0] * self.slots
-        self.age = self.slot = self.passed = 0
+        self.age = self.passed = 0
+        self.bucket = NEVER_MS // self.ms
+        self.slot = self.bucket % self.slots
 
-    def turn(self, last: int, t: int, count: int) -> None:
-        """Go on to the bucket of `t`."""
-        was, now = last // self.ms, t // self.ms
-        self.counts[was % self.slots] += count
-        self.passed = passed = now - was
-        self.slot = now % self.slots
-        if passed == 1:
-            self.counts[self.slot] = 0
-            self.age += 1
-        elif passed >= self.slots:
+    def leap(self) -> None:
+        """Empty what was passed by; the present bucket is the new one already."""
+        if self.passed >= self.slots:
             self.counts = [0] * self.slots
             self.age = 0
-        elif passed:
-            for bucket in range(was + 1, now + 1):
-                self.counts[bucket % self.slots] = 0
-            self.age += passed
+            return
+        for back in range(self.passed):
+            self.counts[self.slot - back] = 0
+        self.age += self.passed
 
 
 class Rule:
@@ -147,16 +166,19 @@ class Rule:
         "below_sum",
         "breach",
         "buckets",
+        "building",
+        "builds",
         "clear_at",
-        "fresh",
+        "covered",
         "held",
         "is_low",
         "phase",
         "recent",
         "recent_below",
-        "recent_buckets",
         "ring",
         "rule",
+        "share",
+        "summed",
         "valid",
         "well",
         "window",
@@ -165,45 +187,47 @@ class Rule:
     def __init__(self, rule: SustainedRule, ring: Ring) -> None:
         self.rule, self.ring = rule, ring
         self.is_low, self.breach, self.clear_at = rule.low, rule.limit.breach, rule.limit.clear_at
-        self.window = rule.window_buckets
+        self.window, self.building, self.share = rule.window_buckets, rule.building_buckets, rule.share_percent
         self.below = [0] * ring.slots
-        self.held = self.fresh = False
-        self.phase = _IDLE
+        self.held, self.phase = False, _IDLE
+        self.summed = NEVER_MS
         self.well = self.below_sum = self.valid = self.buckets = 0
-        self.recent = self.recent_below = self.recent_buckets = 0
+        self.recent = self.recent_below = 0
+        self.covered = self.builds = False
 
-    def say(self, value: int, counted: bool, count: int, broken: bool) -> Kind | None:
-        """Hold a sample against the rule."""
-        rule = self.rule
+    def say_of_breach(self, counted: bool, count: int, end: int) -> Kind | None:
+        """Hold a sample that breaks the limit against the rule."""
         if self.phase == _ACTIVE:
-            if value < self.clear_at if self.is_low else value > self.clear_at:
-                self.well = 0
-            elif self.well > rule.clear_buckets:
-                return Kind.CLEAR
+            self.well = 0
             return None
-        if not self.fresh:
-            self._sum()
-        if broken and counted:
+        if self.summed != end:
+            self._sum(end)
+        if counted:
             self.below[self.ring.slot] += 1
             self.below_sum += 1
             self.recent_below += 1
             self.held = True
-        low = self.recent_below * 100 >= rule.share_percent * (self.recent + count)
-        if not broken:
-            return None if low else Kind.DISCARD
-        if (
-            self.ring.age > self.window
-            and self.buckets * 100 >= rule.coverage_percent * self.window
-            and self.below_sum * 100 >= rule.share_percent * (self.valid + count)
-        ):
+        if self.covered and self.below_sum * 100 >= self.share * (self.valid + count):
             return Kind.RAISE
-        if low and self.phase == _IDLE and rule.building_ms and self.recent_buckets == rule.building_buckets:
+        if self.builds and self.phase == _IDLE and self.recent_below * 100 >= self.share * (self.recent + count):
             return Kind.PENDING
         return None
 
-    def event(self, kind: Kind, t: int, value: int, count: int) -> SustainedEvent:
+    def say_of_other(self, value: int, count: int, end: int) -> Kind | None:
+        """Hold a sample that does not break the limit against a rule that is not idle."""
+        if self.phase == _ACTIVE:
+            if value < self.clear_at if self.is_low else value > self.clear_at:
+                self.well = 0
+            elif self.well > self.rule.clear_buckets:
+                return Kind.CLEAR
+            return None
+        if self.summed != end:
+            self._sum(end)
+        return None if self.recent_below * 100 >= self.share * (self.recent + count) else Kind.DISCARD
+
+    def event(self, kind: Kind, t: int, value: int, count: int, end: int) -> SustainedEvent:
         """Say it, with the evidence, and stand where it leads."""
-        self._sum()
+        self._sum(end)
         slots, present, since = self.ring.slots, t // self.ring.ms, t
         for bucket in range(present - self.window, present + 1):
             if self.below[bucket % slots]:
@@ -223,7 +247,8 @@ class Rule:
         self.well = 0
         if kind is Kind.RAISE:
             self.below = [0] * slots
-            self.held = self.fresh = False
+            self.held = False
+            self.summed = NEVER_MS
         return said
 
     def edge(self) -> int:
@@ -237,7 +262,6 @@ class Rule:
 
     def turn(self, tens_passed: int) -> None:
         """Go on to a new 10 s bucket; the ring has gone on already."""
-        self.fresh = False
         if self.phase == _ACTIVE:
             whole = tens_passed - 1 <= self.rule.clear_gap_buckets
             self.well = min(WELL_MAX, self.well + tens_passed) if whole else 0
@@ -247,16 +271,17 @@ class Rule:
                 self.below[ring.slot - back] = 0
             self.held = any(self.below)
 
-    def _sum(self) -> None:
+    def _sum(self, end: int) -> None:
         counts, below, slot = self.ring.counts, self.below, self.ring.slot
         # A negative index is the slot that lies so far back.
         places = range(slot - self.window, slot + 1)
-        recent = range(slot - self.rule.building_buckets + 1, slot + 1)
+        recent = range(slot - self.building + 1, slot + 1)
         self.valid = sum([counts[place] for place in places])
         self.below_sum = sum([below[place] for place in places])
         self.recent = sum([counts[place] for place in recent])
         self.recent_below = sum([below[place] for place in recent])
         # The present bucket holds the sample that is judged.
         self.buckets = 1 + sum([counts[place] > 0 for place in places[:-1]])
-        self.recent_buckets = 1 + sum([counts[place] > 0 for place in recent[:-1]])
-        self.fresh = True
+        self.covered = self.ring.age > self.window and self.buckets * 100 >= self.rule.coverage_percent * self.window
+        self.builds = self.building > 0 and all(counts[place] for place in recent[:-1])
+        self.summed = end

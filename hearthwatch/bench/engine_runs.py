@@ -13,6 +13,8 @@ from alerting.profile.profile import Channel
 from hearthwatch.bench.engine_traffic import Mood, Samples, Ward
 from vitals.sustained import SustainedRule, SustainedState, step
 
+_TOLD = ("row", "rule", "kind", "at_ms", "since_ms", "value", "valid", "below", "buckets")
+
 Rules = Mapping[Channel, Sequence[SustainedRule]]
 Say = Callable[[str], None]
 
@@ -23,6 +25,7 @@ BEGIN_S = WARM_S + 55
 BLOCK_READINGS = 1_000_000
 """Readings drawn at once are at least this many, or ten seconds."""
 
+ORACLE = "oracle"
 ORACLE_PATIENTS_MAX = 1000
 
 
@@ -54,8 +57,11 @@ class Judging(Protocol):
     def columns(self, samples: Samples) -> Sequence[Any]:
         """Give samples as this engine takes them."""
 
-    def judge(self, channel: int, columns: Sequence[Any]) -> int:
-        """Judge samples of the channel at this place; gives how many events it said."""
+    def judge(self, channel: int, columns: Sequence[Any]) -> Any:
+        """Judge samples of the channel at this place; gives what was said, as this engine says it."""
+
+    def told(self, channel: int, said: Any) -> list[tuple[int, ...]]:
+        """Give what was said in numbers, alike for all engines."""
 
 
 class Stepping:
@@ -68,27 +74,42 @@ class Stepping:
         """Give samples as this engine takes them."""
         return samples.rows, samples.t_ms, samples.values
 
-    def judge(self, channel: int, columns: Sequence[Any]) -> int:
-        """Judge samples of the channel at this place; gives how many events it said."""
+    def judge(self, channel: int, columns: Sequence[Any]) -> Any:
+        """Judge samples of the channel at this place."""
         rows, t_ms, values = columns
         events, _ = self._step(self.tables[channel], rows, t_ms, values)
-        return len(events)
+        return events
+
+    def told(self, channel: int, said: Any) -> list[tuple[int, ...]]:
+        """Give what was said in numbers, alike for all engines."""
+        return [(channel, *(int(event[name]) for name in _TOLD)) for event in said]
 
 
 class Plain:
     """The oracle, for what the rules cost where nothing is done about it; it is given lists."""
 
     def __init__(self, case: Case) -> None:
+        self._rules = list(case.rules.values())
         self._states = [[SustainedState(rules) for _ in range(case.patients)] for rules in case.rules.values()]
 
     def columns(self, samples: Samples) -> Sequence[Any]:
         """Give samples as this engine takes them."""
         return samples.rows.tolist(), samples.t_ms.tolist(), samples.values.tolist()
 
-    def judge(self, channel: int, columns: Sequence[Any]) -> int:
-        """Judge samples of the channel at this place; gives how many events it said."""
+    def judge(self, channel: int, columns: Sequence[Any]) -> Any:
+        """Judge samples of the channel at this place."""
         states = self._states[channel]
-        return sum(len(step(states[row], t_ms, value)) for row, t_ms, value in zip(*columns, strict=True))
+        return [
+            (row, event) for row, t_ms, value in zip(*columns, strict=True) for event in step(states[row], t_ms, value)
+        ]
+
+    def told(self, channel: int, said: Any) -> list[tuple[int, ...]]:
+        """Give what was said in numbers, alike for all engines."""
+        places = {rule.rule: place for place, rule in enumerate(self._rules[channel])}
+        return [
+            (channel, row, places[event.rule], *(int(getattr(event, name)) for name in _TOLD[2:]))
+            for row, event in said
+        ]
 
 
 @dataclass(slots=True)
@@ -100,6 +121,8 @@ class Run:
     batch: int
     readings: int = 0
     events: int = 0
+    told: int = 0
+    """A sum over what was said, whatever the order: the same for all engines and batch sizes of a case."""
     cpu_ns: list[int] = field(default_factory=list)
     wall_ns: list[int] = field(default_factory=list)
 
@@ -109,10 +132,16 @@ class Run:
         cuts = [samples.cuts(max(1, self.batch // len(block))) for samples in block]
         for parts in zip(*cuts, strict=True):
             wall, cpu = time.perf_counter_ns(), time.process_time_ns()
-            for channel, (first, end) in enumerate(parts):
-                self.events += self.judging.judge(channel, [column[first:end] for column in columns[channel]])
+            said = [
+                self.judging.judge(channel, [column[first:end] for column in columns[channel]])
+                for channel, (first, end) in enumerate(parts)
+            ]
             self.cpu_ns.append(time.process_time_ns() - cpu)
             self.wall_ns.append(time.perf_counter_ns() - wall)
+            for channel, of_channel in enumerate(said):
+                told = self.judging.told(channel, of_channel)
+                self.events += len(told)
+                self.told = (self.told + sum(map(hash, told))) % (1 << 64)
         self.readings += sum(len(samples.rows) for samples in block)
 
 
@@ -124,17 +153,15 @@ def steps() -> dict[str, Step]:
     return found
 
 
-def measure_case(case: Case, say: Say) -> list[dict[str, Any]]:
-    """Time every engine that is installed at every batch size; one document a run."""
-    say(f"{case.name}: filling the windows")
-    snapshots = warmed(case)
+def measure_case(case: Case, snapshots: Sequence[bytes], say: Say) -> list[dict[str, Any]]:
+    """Time every engine that is installed at every batch size from these tables on; one document a run."""
     runs = [
         Run(engine, Stepping(step, restored(case, snapshots)), batch)
         for batch in case.batches
         for engine, step in steps().items()
     ]
     if case.patients <= ORACLE_PATIENTS_MAX:
-        runs.append(Run("oracle", warmed_plain(case), case.batches[0]))
+        runs.append(Run(ORACLE, warmed_plain(case), case.batches[0]))
     compile_all(case)
     of_s = max(10, -(-max(case.batches) // case.patients), BLOCK_READINGS // case.patients)
     wards = [ward.blocks(BEGIN_S, case.seconds, of=of_s) for ward in case.wards()]
@@ -194,12 +221,14 @@ def _document(run: Run, case: Case, bytes_per_patient: Sequence[float]) -> dict[
         "batches": len(cpu_ms),
         "readings": run.readings,
         "events": run.events,
+        "events_sum": f"{run.told:016x}",
         "readings_per_s": round(run.readings / sum(cpu_ms) * 1000),
         "readings_per_s_wall": round(run.readings / sum(wall_ms) * 1000),
         **{f"p{percent}_ms": round(percentile(cpu_ms, percent), 4) for percent in (50, 99)},
         **{f"p{percent}_ms_wall": round(percentile(wall_ms, percent), 4) for percent in (50, 99)},
         "worst_ms": round(cpu_ms[-1], 4),
-        "bytes_per_patient": sum(bytes_per_patient) if run.engine != "oracle" else None,
+        "bytes_per_patient": sum(bytes_per_patient) if run.engine != ORACLE else None,
+        "bytes_per_patient_and_channel_max": max(bytes_per_patient) if run.engine != ORACLE else None,
     }
 
 
