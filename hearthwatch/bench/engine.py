@@ -16,6 +16,7 @@ from hearthwatch.bench.engine_plain import PlainWard
 from hearthwatch.bench.engine_runs import BEGIN_S, WARM_EVERY_S, WARM_S, Case, Rules, measure_case, warmed
 from hearthwatch.bench.engine_slow import slow_percent
 from hearthwatch.bench.engine_snapshot import measure_snapshot
+from hearthwatch.bench.engine_table import tables
 from hearthwatch.bench.engine_traffic import CALM, SICK, Mood, Ward
 from hearthwatch.bench.goals import verdict
 from hearthwatch.bench.process_figures import load_average, machine
@@ -71,12 +72,12 @@ def measure(folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
     runs, snapshots = [], []
     for case in cases(plan):
         say(f"{case.name}: filling the windows")
-        tables = warmed(case)
-        runs += measure_case(case, tables, say)
+        warm = warmed(case)
+        runs += measure_case(case, warm, say)
         if case.mood is CALM:
-            snapshots.append(measure_snapshot(folder, case, tables))
+            snapshots.append(measure_snapshot(folder, case, warm))
     compared = measure_peers(_adult()[SPO2], plan.peers, say) if plan.peers else {"peers": []}
-    document = {
+    document: dict[str, Any] = {
         "machine": {**about, "load_average_at_the_end": load_average()},
         "gate": asdict(found),
         "limit_per_s": round(limit),
@@ -87,7 +88,10 @@ def measure(folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
         "snapshots": snapshots,
         **compared,
     }
-    return {**document, "ratios": ratios(document), **verdict([*gate_goals(found), *goals(document)])}
+    document["ratios"] = ratios(document)
+    for line in tables(document):
+        say(line)
+    return {**document, **verdict([*gate_goals(found), *goals(document)])}
 
 
 def cases(plan: Plan) -> Iterator[Case]:

@@ -25,8 +25,8 @@ from vitals.sustained import Kind, SustainedEvent, SustainedRule
 STREAMS_TOGETHER = 20
 CRASH_STREAMS = 4
 ROWS = (1, 2, 4)
-SPELL_SAMPLES_MAX = 240
-"""Ten samples a second show as much in half a minute as in twenty, and ten thousand streams come to an end."""
+SPELL_SAMPLES_MAX = 180
+"""Ten samples a second show as much in 18 s as in 20 min, and ten thousand streams come to an end."""
 
 SNAPSHOT_BATCHES_MAX = 8
 DIFFERENCES_MAX = 20
@@ -40,7 +40,7 @@ class Draw:
     batches: tuple[int, ...]
 
 
-TO_COMPARE = Draw(lengths_s=(900, 1500, 2400), batches=(1, 10, 200, 1000, 5000))
+TO_COMPARE = Draw(lengths_s=(900, 1500, 2000), batches=(1, 10, 200, 1000, 5000))
 TO_CRASH = Draw(lengths_s=(600, 1200), batches=(10, 50, 300))
 
 Key = tuple[int, str, Kind, int]

@@ -14,15 +14,18 @@ from typer.testing import CliRunner
 from alerting.engine import numpy_step
 from alerting.engine.layout import Events, Flags, Ints
 from alerting.engine.table import Table
+from alerting.profile.profile import Channel
 from hearthwatch.bench import engine, engine_gate, engine_peer_node
 from hearthwatch.bench.commands import app
 from hearthwatch.bench.engine_gate import Found, crash, equal
 from hearthwatch.bench.engine_goals import goals
 from hearthwatch.bench.engine_plain import PlainWard
+from hearthwatch.bench.engine_runs import Case, measure_case, warmed
 from hearthwatch.bench.engine_streams import MANY, Sample, columns, oracle, stream
-from hearthwatch.bench.engine_traffic import BEGIN_MS, CALM, Samples, Ward
+from hearthwatch.bench.engine_traffic import BEGIN_MS, CALM, SICK, Samples, Ward
 from hearthwatch.bench.engine_windows import NotByWindows, Said, is_by_windows
 from hearthwatch.bench.goals import TooShort
+from vitals.signals import Signal
 from vitals.sustained import BUCKET_MS, COUNT_MAX, GRAINS, Kind, SustainedRule
 
 pytestmark = pytest.mark.long
@@ -47,6 +50,8 @@ def test_everything_runs_once_and_says_what_the_oracle_says() -> None:
     measured, skipped = ({peer["name"] for peer in document[key]} for key in ("peers", "peers_skipped"))
     assert measured | skipped == {"plain Python loop", "numpy", "numba", "Node loop", "polars", "duckdb", "bytewax"}
     assert all(peer["events"] == document["peers_stream"]["events"] > 0 for peer in document["peers"])
+    for engine_or_peer in ("oracle", "Node loop", "random 64-byte records"):
+        assert any(line.startswith(engine_or_peer) for line in done.stderr.splitlines())
 
 
 def forgetful(table: Table, rows: Ints, t_ms: Ints, values: Ints) -> tuple[Events, Flags]:
@@ -161,6 +166,29 @@ def test_traffic_has_each_patient_once_a_second_and_is_cut_by_readings() -> None
     assert cuts[0][0] == 0
     assert cuts[-1][1] == len(samples.rows)
     assert all(end == begin for (_, end), (begin, _) in pairwise(cuts))
+
+
+def test_channels_together_make_a_batch_and_every_engine_says_the_same_of_them() -> None:
+    low, high = MANY[:2], MANY[4:]
+    case = Case(
+        rules={Channel(signal=Signal.SPO2): low, Channel(signal=Signal.PULSE): high},
+        patients=80,
+        mood=SICK,
+        batches=(160, 1600),
+        seconds=120,
+    )
+    runs = measure_case(case, warmed(case), lambda _: None)
+    assert [(run["engine"], run["batch"]) for run in runs] == [
+        ("numpy", 160),
+        ("numba", 160),
+        ("numpy", 1600),
+        ("numba", 1600),
+        ("oracle", 160),
+    ]
+    assert len({run["events_sum"] for run in runs}) == 1
+    assert runs[0]["events"] > 0
+    assert runs[0]["batches"] == 120
+    assert runs[0]["channels"] == ["spo2", "pulse"]
 
 
 def test_buckets_of_every_grain_begin_anew_in_the_shortest_measured_time() -> None:
