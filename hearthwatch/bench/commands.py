@@ -269,6 +269,37 @@ def cohort(
         raise typer.Exit(2) from exc
 
 
+@app.command()
+def engine(
+    *,
+    gate_streams: Annotated[int, typer.Option(help="seeded streams compared with the oracle first", min=1)] = 200,
+    gate_crashes: Annotated[int, typer.Option(help="crashes with replay of the log", min=0)] = 50,
+    patients: Annotated[str, typer.Option(help="sizes")] = "1000,100000,1000000",
+    batches: Annotated[str, typer.Option(help="readings a batch")] = "1000,10000,100000,1000000",
+    seconds: Annotated[int, typer.Option(help="how long each patient is measured once a second", min=70)] = 120,
+    peers: Annotated[bool, typer.Option(help="other ways to judge the same, for the ratios")] = True,
+    quick: Annotated[bool, typer.Option(help="everything once, too small to mean anything")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """The alert engine alone, NumPy and Numba: readings a second of a core, time of a batch, memory; peers beside it.
+
+    First each step is held against the oracle, stream by stream and across crashes; where one differs, nothing is
+    measured. The whole proof is `--gate-streams 10000 --gate-crashes 1000`. Windows are full, and buckets of every
+    length begin anew in what is measured. Numba is of the extra `fast`; the peers, but Node, are of the extra `peers`.
+    """
+    from hearthwatch.bench import engine as bench
+
+    plan = bench.Plan(
+        gate_streams=gate_streams,
+        gate_crashes=gate_crashes,
+        patients=_numbers(patients),
+        batches=_numbers(batches),
+        seconds=seconds,
+        peers=bench.CONTEST if peers else None,
+    )
+    conclude(lambda folder: bench.measure(folder, bench.QUICK if quick else plan, _say), as_json=as_json)
+
+
 def conclude(measure: Callable[[Path], dict[str, Any]], *, as_json: bool) -> None:
     """Measure in a folder that goes with it; print the document, and end with 1 where it is not well."""
     with tempfile.TemporaryDirectory(prefix="hearthwatch-bench-") as folder:
@@ -281,13 +312,17 @@ def conclude(measure: Callable[[Path], dict[str, Any]], *, as_json: bool) -> Non
 
 
 def _rates(text: str) -> tuple[int, ...]:
-    try:
-        rates = tuple(int(rate) for rate in text.split(",") if rate)
-    except ValueError as exc:
-        raise typer.BadParameter(f"{text!r}: whole numbers with commas between, as 100,200") from exc
+    rates = _numbers(text)
     if not all(rate > 0 for rate in rates):
         raise typer.BadParameter(f"{text!r}: a rate is above 0")
     return rates
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(number) for number in text.split(",") if number)
+    except ValueError as exc:
+        raise typer.BadParameter(f"{text!r}: whole numbers with commas between, as 100,200") from exc
 
 
 def _say(line: str) -> None:
