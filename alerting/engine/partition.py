@@ -4,6 +4,7 @@ import hashlib
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,18 @@ Step = Callable[[Table, Ints, Ints, Ints], tuple[Events, Flags]]
 """(table, rows, Unix ms, scaled values; in order of time for each row) -> (events, which came late)."""
 
 
+@cache
 def fastest() -> Step:
-    """Give the compiled step where the extra `fast` is installed, else NumPy's; both say the same."""
+    """Give the compiled step where the extra `fast` is installed, else NumPy's; both say the same.
+
+    Takes seconds the first time, as it compiles: to be asked for before anybody waits.
+    """
     try:
         from alerting.engine.numba_step import step
     except ImportError:
         return numpy_step.step
+    nobody = np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.int16)
+    step(Table(()), *nobody)
     return step
 
 
@@ -84,10 +91,12 @@ class Partition:
         table = self.tables[channel]
         rows = patient_ids.astype(np.int32) // PARTITION_COUNT
         table.grow(int(rows.max()) + 1)
-        order = None if (t_ms[1:] >= t_ms[:-1]).all() else np.argsort(t_ms, kind="stable")
-        if order is None:
+        # One form of arrays only: for each other one Numba would compile anew.
+        t_ms, values = np.ascontiguousarray(t_ms, np.int64), np.ascontiguousarray(values, np.int16)
+        if (t_ms[1:] >= t_ms[:-1]).all():
             events, late = self._step(table, rows, t_ms, values)
         else:
+            order = np.argsort(t_ms, kind="stable")
             events, behind = self._step(table, rows[order], t_ms[order], values[order])
             late = np.zeros_like(behind)
             late[order] = behind
@@ -163,7 +172,8 @@ class Again:
 
     def judge(self, t_ms: Ints, values: Ints) -> list[SustainedEvent]:
         """Judge samples in order of time, shape (n,) each."""
-        events, _ = self._step(self.table, np.zeros(len(t_ms), np.int32), t_ms, values)
+        rows, of_int16 = np.zeros(len(t_ms), np.int32), np.ascontiguousarray(values, np.int16)
+        events, _ = self._step(self.table, rows, t_ms, of_int16)
         return [event_of(self.table.plan.rules, event) for event in events]
 
     @property

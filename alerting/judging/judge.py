@@ -63,6 +63,7 @@ class Judge:
 
     def __init__(self, partitions: Iterable[int], owner: str, lease: timedelta = LEASE) -> None:
         self._ownership = Ownership(partitions, owner, lease)
+        self._step = fastest()  # now: compiling takes seconds, and a transaction must not wait for it
         self._owned: dict[int, _Owned] = {}
         self._claimed = 0
         self._sign_due_s = 0.0
@@ -142,7 +143,7 @@ class Judge:
 
     def _restore(self, desk: Desk, row: Any) -> int:
         found = desk.one("read_snapshot", partition=row.partition)
-        state = Partition(desk.profile.sustained, row.partition, fastest())
+        state = Partition(desk.profile.sustained, row.partition, self._step)
         if found and (found.layout_hash, found.rules_hash) == (LAYOUT, rules_hash(desk.profile.sustained)):
             start = found.batch_id
             state.load(found.payload)
