@@ -311,13 +311,15 @@ SELECT since, COALESCE(closed_at, %(now)s) AS until FROM episode
 
 -- name: channel_history
 -- A patient's values of one signal from streams, of some qualities, as stored by a given instant; in order of time.
-SELECT s.measured_at, v.value
+SELECT s.measured_at, v.value, v.quality
   FROM sample s CROSS JOIN LATERAL (
        SELECT (ARRAY[s.spo2, s.pulse, s.perfusion_index, s.temperature, s.respiratory_rate, s.systolic, s.diastolic,
                      s.mean_arterial, s.glucose, s.rr_interval, s.weight, s.steps, s.battery])[%(code)s] AS value,
-              CASE WHEN s.quality IS NULL THEN 0 ELSE get_byte(s.quality, %(code)s - 1) >> 6 END AS quality) v
+              CASE WHEN s.quality IS NULL THEN 0 ELSE get_byte(s.quality, %(code)s - 1) >> 6 END AS quality,
+              CASE WHEN s.quality IS NULL THEN 0 ELSE get_byte(s.quality, %(code)s - 1) & 63 END AS reason) v
  WHERE s.patient_id = %(patient_id)s AND s.measured_at >= %(start)s AND s.received_at <= %(received_by)s
    AND s.acquisition = %(acquisition)s AND v.value IS NOT NULL AND v.quality = ANY(%(qualities)s)
+   AND v.reason <> ALL(%(nobodys)s)
    AND %(wellness)s = EXISTS (SELECT FROM care_device d WHERE d.device_id = s.device_id AND d.wellness)
  ORDER BY s.measured_at;
 

@@ -28,7 +28,7 @@ from alerting.desk import Desk, unix_ms
 from alerting.engine.partition import Partition, PatientEvent, fastest, rules_hash
 from alerting.engine.table import LAYOUT
 from alerting.isolation import one_by_one
-from alerting.judging.channels import samples_of
+from alerting.judging.channels import as_judged, samples_of
 from alerting.judging.history import judge_again, record_judged_again
 from alerting.judging.holding import hold, hold_and_keep, hold_as_at, rebuild_start
 from alerting.judging.owning import LEASE, SIGNS_A_LEASE, Fenced, Ownership
@@ -256,7 +256,8 @@ def _step(state: Partition, rows: Rows, wellness: IntArray) -> tuple[Sequence[Pa
     for channel in state.rules:
         chosen = samples_of(rows, channel, wellness)
         patients, times = chosen["patient"], chosen["measured_ms"]
-        events, late = state.judge(channel, patients, times, chosen["value"])
+        values = as_judged(channel.trust, chosen["value"], chosen["quality"])
+        events, late = state.judge(channel, patients, times, values)
         said += events
         for patient_id, t_ms in zip(patients[late].tolist(), times[late].tolist(), strict=True):
             earliest[channel, patient_id] = min(t_ms, earliest.get((channel, patient_id), t_ms))

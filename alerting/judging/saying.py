@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from alerting.desk import Desk, instant, json
 from alerting.engine.partition import PatientEvent
-from alerting.judging.channels import QUALITIES
+from alerting.judging.channels import EVIDENT
 from alerting.raising import Basis, Raise
 from alerting.recording import record_clear, record_raise
 from vitals.reading import unscaled
@@ -54,7 +54,7 @@ def _evidence(desk: Desk, said: PatientEvent) -> dict[str, object]:
         code=SIGNALS[signal].code,
         start=instant(event.since_ms),
         until=instant(event.at_ms),
-        qualities=[int(quality) for quality in QUALITIES[said.channel.trust]],
+        qualities=[int(quality) for quality in EVIDENT[said.channel.trust]],
     )
     lowest, highest = (found.lowest, found.highest) if found else (None, None)
     worst = lowest if rule.low else highest

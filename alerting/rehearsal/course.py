@@ -12,6 +12,7 @@ import numpy as np
 
 from alerting.engine.layout import Ints
 from alerting.engine.partition import Step, fastest
+from alerting.judging.channels import as_judged
 from alerting.profile.patient import Held, PatientFacts, held_to
 from alerting.profile.profile import Profile, Trust
 from alerting.raising import Basis
@@ -103,7 +104,8 @@ def _sustained(recording: Recording, profile: Profile, held: Held, step: Step) -
         gaps = gaps_of(good_ms(series), lost_ms, begin_ms=recording.begin_ms, end_ms=recording.end_ms)
         chosen = series.trusted(channel.trust)
         stream = Stream(channel, rules, lost_ms=lost_ms, step=step)
-        yield from stream.judge(series.t_ms[chosen], series.values[chosen], gaps=gaps, end_ms=recording.end_ms)
+        values = as_judged(channel.trust, series.values[chosen], series.quality[chosen])
+        yield from stream.judge(series.t_ms[chosen], values, gaps=gaps, end_ms=recording.end_ms)
 
 
 def _stored(recording: Recording, profile: Profile, held: Held) -> Iterable[Condition]:

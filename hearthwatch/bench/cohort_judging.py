@@ -10,6 +10,7 @@ import numpy as np
 from alerting.engine.layout import Flags, Ints
 from alerting.engine.partition import Step, event_of
 from alerting.engine.table import Table
+from alerting.judging.channels import as_judged
 from alerting.profile.patient import Held, PatientFacts, held_to
 from alerting.profile.profile import Channel, Consequence, Profile, Trust
 from alerting.rehearsal.course import Patient, rehearse
@@ -86,9 +87,12 @@ def _events(
         table.set_limits(row, held.limits[channel])
     for begin in range(0, night.values.shape[1], CHUNK_S):
         values, good = night.values[:, begin : begin + CHUNK_S].T, quality[:, begin : begin + CHUNK_S].T == Quality.GOOD
-        chosen: Flags = (good if channel.trust is Trust.GOOD else ~good) & (values != NO_VALUE)
+        here = quality[:, begin : begin + CHUNK_S].T
+        # INVALID is what a probe says that knows it is off: nobody's value (NOBODYS of alerting/judging/channels.py).
+        chosen: Flags = (good if channel.trust is Trust.GOOD else here != Quality.INVALID) & (values != NO_VALUE)
         seconds, rows = np.nonzero(chosen)
-        events, _ = step(table, rows.astype(np.int32), _times_ms(begin + seconds), values[chosen])
+        taken = as_judged(channel.trust, values[chosen], here[chosen])
+        events, _ = step(table, rows.astype(np.int32), _times_ms(begin + seconds), taken)
         yield from ((int(event["row"]), event_of(table.plan.rules, event)) for event in events)
 
 
