@@ -1,0 +1,99 @@
+"""From one raise's stamps to how long each part took; and what many of them come to.
+
+All stamps are of one machine's clock, in clinical time, each by the part that it names. `sent`: the device, right
+before its server notifies. `heard`: the gateway, as the notification arrives (the sample's own time). `published`: the
+gateway, as it makes the message. `received`: ingest, as the broker delivers it. `stored`, `recorded`: the database's
+record of two commits, of the readings and of the episode (taken before the commit's write to the disk). `taken_up`:
+alerting, as it begins with the partition. `visible`: another session of the database, told by NOTIFY, when its SELECT
+has the row.
+"""
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+Value = tuple[datetime, float]
+"""When, and which SpO2."""
+
+
+class Stamp(StrEnum):
+    """Who saw it last, in the order of the way."""
+
+    SENT = "sent"
+    HEARD = "heard"
+    PUBLISHED = "published"
+    RECEIVED = "received"
+    STORED = "stored"
+    TAKEN_UP = "taken_up"
+    RECORDED = "recorded"
+    VISIBLE = "visible"
+
+
+STAGES = {
+    "radio and bluetoothd": (Stamp.SENT, Stamp.HEARD),
+    "gateway: to the disk and out": (Stamp.HEARD, Stamp.PUBLISHED),
+    "broker": (Stamp.PUBLISHED, Stamp.RECEIVED),
+    "ingest: collecting, transaction": (Stamp.RECEIVED, Stamp.STORED),
+    "commit's disk, NOTIFY, alerting wakes": (Stamp.STORED, Stamp.TAKEN_UP),
+    "alerting: judging, transaction": (Stamp.TAKEN_UP, Stamp.RECORDED),
+    "commit's disk, NOTIFY, SELECT": (Stamp.RECORDED, Stamp.VISIBLE),
+}
+"""Laid end to end they are the whole way."""
+
+ROUNDING = timedelta(milliseconds=2)
+"""What two stamps may contradict each other by: some are cut to a millisecond, others rounded."""
+
+_LOOSE = {Stamp.TAKEN_UP}
+"""May stand before `stored`: alerting can begin with a partition, and then find a batch that came a moment later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raise:
+    """One episode, and its way; a stamp that could not be found is missing."""
+
+    patient: str
+    rule: str
+    stamps: Mapping[Stamp, datetime]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every part's stamp was found."""
+        return all(stamp in self.stamps for stamp in Stamp)
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether nobody saw it before the one before him, as far as stamps are exact."""
+        way = [self.stamps[stamp] for stamp in Stamp if stamp in self.stamps and stamp not in _LOOSE]
+        taken_up = self.stamps.get(Stamp.TAKEN_UP)
+        recorded = self.stamps.get(Stamp.RECORDED)
+        return all(later >= earlier - ROUNDING for earlier, later in itertools.pairwise(way)) and (
+            taken_up is None or recorded is None or recorded >= taken_up - ROUNDING
+        )
+
+    def took_ms(self, begin: Stamp, end: Stamp) -> float | None:
+        """Give the time between two stamps; None where one is missing."""
+        if begin not in self.stamps or end not in self.stamps:
+            return None
+        return (self.stamps[end] - self.stamps[begin]) / timedelta(milliseconds=1)
+
+
+def deciding(sent: Sequence[Value], stored: Sequence[Value], at: datetime) -> int:
+    """Say which of a device's notifications became the sample of an instant: the one in the same place of the order.
+
+    Raises ValueError where what is stored is not what was sent, value by value: then places prove nothing.
+    """
+    if [value for _, value in sent] != [value for _, value in stored]:
+        raise ValueError(f"{len(stored)} values stored are not the {len(sent)} sent")
+    return [measured_at for measured_at, _ in stored].index(at)
+
+
+def figures(values: Sequence[float | None]) -> dict[str, float] | None:
+    """Give p50, p99 and the largest, by nearest rank, of what is known; None of nothing."""
+    known = sorted(value for value in values if value is not None)
+    if not known:
+        return None
+    ranks = {"p50": 0.5, "p99": 0.99, "max": 1.0}
+    return {name: round(known[math.ceil(share * len(known)) - 1], 1) for name, share in ranks.items()}
