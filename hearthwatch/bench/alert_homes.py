@@ -14,6 +14,7 @@ from hearthwatch.bench.ground import Air, Centre, address_of, air_of, gateway
 from hearthwatch.bench.installation import Installation
 
 FALL_LASTS_S = 20.0
+METRICS = ("spo2", "pulse", "perfusion")
 
 _COUNTY = """
 [organisation.centre]
@@ -154,14 +155,17 @@ async def living(
 
 
 async def end_of(around: Air) -> dict[str, list[Value]]:
-    """Switch a home's devices off, and read what SpO2 each says it has sent, and when."""
+    """Switch a home's devices off, and read what each says it has sent, and when; by address."""
     await around.hub.stop()
     text = await asyncio.to_thread((around.folder / "sent").read_text, encoding="utf-8")
-    spo2: dict[str, list[Value]] = {}
+    values: dict[str, dict[datetime, dict[str, float]]] = {}
     for said in map(json.loads, text.splitlines()):
-        if said["metric"] == "spo2":
-            spo2.setdefault(said["address"], []).append((datetime.fromisoformat(said["measured_at"]), said["value"]))
-    return spo2
+        measured_at = datetime.fromisoformat(said["measured_at"])
+        values.setdefault(said["address"], {}).setdefault(measured_at, {})[said["metric"]] = said["value"]
+    return {
+        address: [(measured_at, tuple(said[metric] for metric in METRICS)) for measured_at, said in of_device.items()]
+        for address, of_device in values.items()
+    }
 
 
 def _all_entries(homes: Sequence[Home]) -> Iterator[str]:

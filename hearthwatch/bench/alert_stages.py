@@ -10,13 +10,13 @@ has the row.
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-Value = tuple[datetime, float]
-"""When, and which SpO2."""
+Value = tuple[datetime, tuple[float, ...]]
+"""When, and what: SpO2, pulse, perfusion index."""
 
 
 class Stamp(StrEnum):
@@ -81,13 +81,30 @@ class Raise:
 
 
 def deciding(sent: Sequence[Value], stored: Sequence[Value], at: datetime) -> int:
-    """Say which of a device's notifications became the sample of an instant: the one in the same place of the order.
+    """Say which of a device's notifications became the sample of an instant.
 
-    Raises ValueError where what is stored is not what was sent, value by value: then places prove nothing.
+    What is stored is what was sent, in its order, but for what got lost (equal bytes at once are an echo to a gateway).
+    So the samples up to this one say which notification it is at the earliest, and those from it on at the latest.
+    Raises ValueError where the two differ, or something is stored that was not sent: then nobody knows.
     """
-    if [value for _, value in sent] != [value for _, value in stored]:
-        raise ValueError(f"{len(stored)} values stored are not the {len(sent)} sent")
-    return [measured_at for measured_at, _ in stored].index(at)
+    place = [measured_at for measured_at, _ in stored].index(at)
+    earliest = -1
+    for sample in stored[: place + 1]:
+        earliest = _found(sent, sample, range(earliest + 1, len(sent)))
+    latest = len(sent)
+    for sample in reversed(stored[place:]):
+        latest = _found(sent, sample, range(latest - 1, -1, -1))
+    if earliest != latest:
+        raise ValueError(f"the sample of {at.isoformat()} may be any of notifications {earliest} to {latest}")
+    return earliest
+
+
+def _found(sent: Sequence[Value], sample: Value, places: Iterable[int]) -> int:
+    heard_at, value = sample
+    for place in places:
+        if sent[place][1] == value and sent[place][0] <= heard_at + ROUNDING:
+            return place
+    raise ValueError(f"the sample of {heard_at.isoformat()}, {value}, was not sent")
 
 
 def figures(values: Sequence[float | None]) -> dict[str, float] | None:

@@ -13,7 +13,8 @@ from ingest.feed import PARTITION_COUNT, from_payload
 from vitals.clock import ClinicalClock
 
 _STORED = """
-    SELECT s.measured_at, s.spo2 / 100.0::float8 FROM sample s JOIN patient p USING (patient_id)
+    SELECT s.measured_at, s.spo2 / 100.0::float8, s.pulse / 100.0::float8, s.perfusion_index / 100.0::float8
+      FROM sample s JOIN patient p USING (patient_id)
      WHERE p.key = %s AND s.spo2 IS NOT NULL ORDER BY s.measured_at
 """
 _RECEIVED = """
@@ -40,8 +41,8 @@ class Books:
 
 
 def stored(connection: psycopg.Connection[Any], patient: str) -> list[Value]:
-    """Read every SpO2 stored of a patient, in order of time."""
-    return connection.execute(_STORED, (patient,)).fetchall()
+    """Read all that is stored of a patient's oximeter, in order of time."""
+    return [(row[0], tuple(row[1:])) for row in connection.execute(_STORED, (patient,))]
 
 
 def stamps_of(connection: psycopg.Connection[Any], seen: Seen, books: Books) -> dict[Stamp, datetime]:
