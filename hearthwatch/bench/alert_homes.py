@@ -127,9 +127,12 @@ def registry_text(homes: Sequence[Home], gone: Sequence[Home], *, now: datetime)
 
 @asynccontextmanager
 async def living(
-    running: Centre, folder: Path, home: Home, *, fall: Fall, installed: Installation
+    running: Centre, folder: Path, home: Home, *, fall: Fall, installed: Installation, sent: dict[str, list[Value]]
 ) -> AsyncIterator[Air]:
-    """Let a home live: its devices on the air, its gateway reading them."""
+    """Let a home live: its devices on the air, its gateway reading them.
+
+    At a good end `sent` has what each device says it has sent, and when, by its address.
+    """
     scenario = "".join(
         _DEVICE.format(
             key=patient.key,
@@ -152,10 +155,10 @@ async def living(
             yield around
         finally:
             await asyncio.to_thread(running.supervisor.stop, spec.name)
+        sent |= await _end_of(around)
 
 
-async def end_of(around: Air) -> dict[str, list[Value]]:
-    """Switch a home's devices off, and read what each says it has sent, and when; by address."""
+async def _end_of(around: Air) -> dict[str, list[Value]]:
     await around.hub.stop()
     text = await asyncio.to_thread((around.folder / "sent").read_text, encoding="utf-8")
     values: dict[str, dict[datetime, dict[str, float]]] = {}

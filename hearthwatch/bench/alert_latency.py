@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg
 
-from hearthwatch.bench.alert_homes import FALL_LASTS_S, Fall, Home, end_of, homes_of, living, registry_text
+from hearthwatch.bench.alert_homes import FALL_LASTS_S, Fall, Home, homes_of, living, registry_text
 from hearthwatch.bench.alert_stages import STAGES, Raise, Stamp, Value, figures
 from hearthwatch.bench.alert_trace import Books, stamps_of, stored
 from hearthwatch.bench.alert_watch import Ear, EpisodeWatch, Seen
@@ -29,6 +29,7 @@ P99_MS_MAX = 1000.0
 RAISES_MIN = 100
 """With fewer, the 99th of a hundred is the worst of all, and one run says nothing of it."""
 
+SLOWEST = 5
 START_S_MAX = 150.0
 STORE_S_MAX = 60.0
 POLL_S = 0.2
@@ -77,7 +78,7 @@ async def measure(folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
     rounds = [CRIT] * plan.rounds + [REFER] * plan.refer
     gone: list[Home] = []
     raises: dict[str, list[Raise]] = {fall.rule: [] for fall in rounds}
-    loads: list[list[float]] = []
+    told: list[dict[str, Any]] = []
     with empty_centre(folder, settings=DATABASE, clock=words) as running:
         watch, ear = EpisodeWatch(running.dsn), Ear()
         with watch.watching(), ear.listening(running.broker_port):
@@ -99,14 +100,16 @@ async def measure(folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
                 if not number:
                     _start_services(running)
                 say(f"round {number + 1} of {len(rounds)}: {plan.gateways * plan.devices} people, {fall.rule}")
-                raises[fall.rule] += await one_round(stage, homes, fall)
-                loads.append(load_average())
+                found = await one_round(stage, homes, fall)
+                told.append({"rule": fall.rule, "load_average": load_average(), **summary(found)})
+                raises[fall.rule] += found
                 gone += homes
     return {
-        "machine": {**about, "load_average_at_the_end": load_average(), "load_average_after_each_round": loads},
+        "machine": {**about, "load_average_at_the_end": load_average()},
         "plan": asdict(plan),
         "people": {fall.rule: rounds.count(fall) * plan.gateways * plan.devices for fall in rounds},
-        **{rule: summary(found) for rule, found in raises.items()},
+        "rounds": told,
+        **{rule: {**summary(found), "slowest_ms": slowest(found)} for rule, found in raises.items()},
         **verdict([goal for fall in dict.fromkeys(rounds) for goal in goals(plan, fall, rounds, raises[fall.rule])]),
     }
 
@@ -120,7 +123,14 @@ async def one_round(stage: Stage, homes: Sequence[Home], fall: Fall) -> list[Rai
     async with AsyncExitStack() as airs:
         around: list[Air] = []
         for home in homes:
-            life = living(stage.running, stage.folder / home.gateway_id, home, fall=fall, installed=stage.installed)
+            life = living(
+                stage.running,
+                stage.folder / home.gateway_id,
+                home,
+                fall=fall,
+                installed=stage.installed,
+                sent=sent,
+            )
             around.append(await airs.enter_async_context(life))
             stage.say(f"  {home.gateway_id} has begun")
         found = await _raised(stage, set(patients), fall.rule, within_s=within_s)
@@ -128,8 +138,6 @@ async def one_round(stage: Stage, homes: Sequence[Home], fall: Fall) -> list[Rai
         for each in around:
             counts |= {device["name"]: device["spo2"] for device in (await each.hub.hush())["devices"]}
         await _all_stored(stage.running.dsn, counts)
-        for each in around:
-            sent |= await end_of(each)
     books = Books(sent=sent, published=stage.ear.published(), address=patients, clock=stage.clock)
     with psycopg.connect(stage.running.dsn) as connection:
         return [
@@ -144,6 +152,13 @@ def summary(raises: Sequence[Raise]) -> dict[str, Any]:
         "notification_to_episode_ms": figures([found.took_ms(Stamp.SENT, Stamp.VISIBLE) for found in raises]),
         "stages_ms": {name: figures([found.took_ms(*ends) for found in raises]) for name, ends in STAGES.items()},
     }
+
+
+def slowest(raises: Sequence[Raise]) -> list[dict[str, float | None]]:
+    """Give the way of those that took longest, part by part: where one stage makes them, and where all do."""
+    known = [found for found in raises if found.is_complete]
+    known.sort(key=lambda found: found.took_ms(Stamp.SENT, Stamp.VISIBLE) or 0.0, reverse=True)
+    return [{name: found.took_ms(*ends) for name, ends in STAGES.items()} for found in known[:SLOWEST]]
 
 
 def goals(plan: Plan, fall: Fall, rounds: Sequence[Fall], raises: Sequence[Raise]) -> list[Goal | TooShort]:

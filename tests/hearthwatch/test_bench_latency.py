@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hearthwatch.bench.alert_homes import homes_of, registry_text
-from hearthwatch.bench.alert_latency import CRIT, Plan, goals, measure, summary
+from hearthwatch.bench.alert_latency import CRIT, Plan, goals, measure, slowest, summary
 from hearthwatch.bench.alert_stages import STAGES, Raise, Stamp, Value, deciding, figures
 
 pytestmark = pytest.mark.long
@@ -98,6 +98,12 @@ def test_few_raises_are_not_judged_and_many_that_are_slow_are_missed() -> None:
     assert [getattr(goal, "met", None) for goal in judged] == [False, True, True, True]
 
 
+def test_the_slowest_are_told_part_by_part_the_slowest_first() -> None:
+    found = slowest([a_raise(), a_raise(step_ms=150), a_raise(step_ms=20)])
+    assert [sum(ms or 0 for ms in each.values()) for each in found] == [1050, 140, 70]
+    assert found[0].keys() == STAGES.keys()
+
+
 def test_each_round_has_other_homes_and_nobody_of_an_earlier_one_is_missed() -> None:
     first = homes_of(0, 2, devices=8, well_s=80, spread_s=120)
     second = homes_of(2, 2, devices=8, well_s=80, spread_s=120)
@@ -122,4 +128,5 @@ async def test_a_small_run_at_speed_finds_every_stamp_in_its_order(tmp_path: Pat
     assert document["SPO2-CRIT"]["stages_ms"].keys() == STAGES.keys()
     assert all(document["SPO2-CRIT"]["stages_ms"].values()), "every stamp was found, of one raise at least"
     assert "speed 10" in document["too_short_to_tell"][0]["why"]
+    assert document["rounds"][0]["load_average"]
     assert told
