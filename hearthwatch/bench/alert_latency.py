@@ -138,7 +138,7 @@ async def one_round(stage: Stage, homes: Sequence[Home], fall: Fall) -> list[Rai
         for each in around:
             counts |= {device["name"]: device["spo2"] for device in (await each.hub.hush())["devices"]}
         await _all_stored(stage.running.dsn, counts)
-    books = Books(sent=sent, published=stage.ear.published(), address=patients, clock=stage.clock)
+    books = Books(sent=sent, at_the_broker=stage.ear.heard(), address=patients, clock=stage.clock)
     with psycopg.connect(stage.running.dsn) as connection:
         return [
             Raise(patient=seen.patient, rule=seen.rule, stamps=stamps_of(connection, seen, books)) for seen in found

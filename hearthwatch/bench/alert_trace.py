@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 
 from hearthwatch.bench.alert_stages import Stamp, Value, deciding
-from hearthwatch.bench.alert_watch import Published, Seen
+from hearthwatch.bench.alert_watch import AtTheBroker, Place, Seen
 from ingest.feed import PARTITION_COUNT, from_payload
 from vitals.clock import ClinicalClock
 
@@ -35,7 +35,7 @@ class Books:
     """What was kept beside the database: by the devices (by address), at the broker; whose device is which."""
 
     sent: Mapping[str, Sequence[Value]]
-    published: Published
+    at_the_broker: Mapping[Place, AtTheBroker]
     address: Mapping[str, str]
     clock: ClinicalClock
 
@@ -50,11 +50,14 @@ def stamps_of(connection: psycopg.Connection[Any], seen: Seen, books: Books) -> 
     found = {
         Stamp.SENT: _sent(connection, seen, books),
         Stamp.HEARD: seen.raised_at,
-        Stamp.PUBLISHED: books.published.get((books.address[seen.patient], _ms(seen.raised_at))),
         Stamp.TAKEN_UP: seen.detected_at,
         Stamp.VISIBLE: books.clock.at(seen.seen_at),
         **_at_ingest(connection, seen, books.clock),
     }
+    passed = books.at_the_broker.get((books.address[seen.patient], _ms(seen.raised_at)))
+    if passed is not None:
+        found[Stamp.PUBLISHED] = passed.published_at
+        found[Stamp.TOLD] = None if passed.told_at is None else books.clock.at(passed.told_at)
     recorded = connection.execute(_RECORDED, (seen.episode_id,)).fetchone()
     if recorded is not None:
         found[Stamp.RECORDED] = books.clock.at(recorded[0])

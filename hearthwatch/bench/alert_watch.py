@@ -1,13 +1,15 @@
 """Who looks on while alarms are measured: another session of the database, and another ear at the broker."""
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from uuid import UUID
 
 import psycopg
-from paho.mqtt.client import Client
+from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from hearthwatch.services.ports import LOOPBACK
@@ -20,8 +22,16 @@ _EPISODE = """
     SELECT e.episode_id, p.key, e.rule, e.raised_at, e.detected_at
       FROM episode e JOIN patient p USING (patient_id) WHERE e.episode_id = %s
 """
-Published = dict[tuple[str, int], datetime]
-"""When the gateway made the first message that had a device's SpO2 of an instant (Unix ms)."""
+Place = tuple[str, int]
+"""One SpO2: its device, and its instant in Unix ms."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtTheBroker:
+    """When the gateway made the first message that had it, and when ingest's word that it is stored passed."""
+
+    published_at: datetime
+    told_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,30 +96,44 @@ class EpisodeWatch:
 
 
 class Ear:
-    """Keeps every message of readings that passes the broker."""
+    """Keeps every message of readings that passes the broker, and every word of ingest on them with when it passed."""
 
     def __init__(self) -> None:
         self._payloads: list[bytes] = []
+        self._words: list[tuple[datetime, bytes]] = []
 
-    def published(self) -> Published:
-        """Say when each SpO2 was first sent, by the gateways' own word."""
+    def heard(self) -> dict[Place, AtTheBroker]:
+        """Say of each SpO2 when it was first sent, by the gateways' own word, and when it was acknowledged."""
+        told = self._told()
         code = SIGNALS[Signal.SPO2].code
-        first: Published = {}
-        for told in map(unpack, self._payloads):
-            header = told.header
-            sent_at = datetime.fromtimestamp(header.sent_ms / 1000, UTC)
-            for row in rows_of(told):
+        first: dict[Place, AtTheBroker] = {}
+        for message in map(unpack, self._payloads):
+            header = message.header
+            published_at = datetime.fromtimestamp(header.sent_ms / 1000, UTC)
+            for number, row in enumerate(rows_of(message), header.first_row):
                 if row.signal_code == code:
                     device = header.devices[row.device_index].device
-                    first.setdefault((device, header.t0_ms + row.offset * header.offset_unit_ms), sent_at)
+                    place = (device, header.t0_ms + row.offset * header.offset_unit_ms)
+                    known = AtTheBroker(published_at=published_at, told_at=told.get((header.outbox_id, number)))
+                    first.setdefault(place, known)
         return first
+
+    def _told(self) -> dict[tuple[UUID, int], datetime]:
+        """Give the first word on each row."""
+        told: dict[tuple[UUID, int], datetime] = {}
+        for at, payload in self._words:
+            word = json.loads(payload)
+            for begin, end in word["stored"]:
+                for number in range(begin, end):
+                    told.setdefault((UUID(word["outbox_id"]), number), at)
+        return told
 
     @contextmanager
     def listening(self, port: int) -> Iterator["Ear"]:
         """Listen for the block."""
         client = Client(CallbackAPIVersion.VERSION2, client_id="bench-ear", protocol=MQTTProtocolVersion.MQTTv5)
-        client.on_connect = lambda c, *_: c.subscribe(topic("+", Leaf.READINGS), 1)
-        client.on_message = lambda _client, _userdata, message: self._payloads.append(bytes(message.payload))
+        client.on_connect = lambda c, *_: c.subscribe([(topic("+", leaf), 1) for leaf in (Leaf.READINGS, Leaf.ACK)])
+        client.on_message = lambda _client, _userdata, message: self._take(message)
         client.connect(LOOPBACK, port)
         client.loop_start()
         try:
@@ -117,3 +141,9 @@ class Ear:
         finally:
             client.disconnect()
             client.loop_stop()
+
+    def _take(self, message: MQTTMessage) -> None:
+        if message.topic.endswith(f"/{Leaf.ACK}"):
+            self._words.append((datetime.now(UTC), bytes(message.payload)))
+        else:
+            self._payloads.append(bytes(message.payload))
