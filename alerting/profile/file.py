@@ -21,6 +21,7 @@ from alerting.profile.profile import (
     Trust,
     no_data_rule,
 )
+from alerting.profile.technical import parse_technical
 from vitals.reading import ScaleError, scaled
 from vitals.signals import Signal
 from vitals.sustained import Limit, RuleError, SustainedRule
@@ -44,6 +45,7 @@ def parse_profile(body: str) -> Profile:
     except tomllib.TOMLDecodeError as exc:
         raise ProfileError(f"not TOML: {exc}") from exc
     known = {"name", "version", "approved_by", "effective_from", "sustained", "repeat", "fever", "silence", "timers"}
+    known |= {"technical"}
     if unknown := document.keys() - known:
         raise ProfileError(f"unknown table or key: {', '.join(sorted(unknown))}")
     tables = {kind: _tables(document, kind) for kind in ("sustained", "repeat", "fever")}
@@ -58,6 +60,8 @@ def parse_profile(body: str) -> Profile:
         consequences[key] = Consequence(
             rule=key, family="no_data", priority=priority, emergency=False, tier3=False, technical=True
         )
+    technical = parse_technical(document, ProfileError)
+    consequences |= technical.consequences
     _get(document, "profile", "approved_by", str)
     return Profile(
         effective_from=_get(document, "profile", "effective_from", date),
@@ -71,6 +75,7 @@ def parse_profile(body: str) -> Profile:
         silence=_flat(Silence, "silence", _sourced("silence", _get(document, "profile", "silence", dict))),
         timers={p: _timers(p, _get(document, "profile", "timers", dict)) for p in Priority},
         consequences=consequences,
+        technical=technical,
     )
 
 

@@ -4,10 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from vitals.reading import unscaled
 from vitals.signals import SIGNALS, Signal
 from vitals.sustained import SustainedRule
+
+if TYPE_CHECKING:
+    from alerting.profile.technical import Technical  # which is built from this file's values
 
 
 class Priority(StrEnum):
@@ -141,6 +145,7 @@ class Profile:
     silence: Silence
     timers: Mapping[Priority, Timers]
     consequences: Mapping[str, Consequence]
+    technical: "Technical"
 
 
 NO_DATA = "TECH-NODATA"
