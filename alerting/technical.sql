@@ -177,6 +177,13 @@ SELECT r.device, r.source, r.payload, g.organisation_id
 SELECT EXISTS (SELECT FROM care_binding WHERE device_key = %(device)s AND valid_from <= %(now)s
                   AND (valid_until IS NULL OR valid_until > %(now)s)) AS bound;
 
+-- name: covered_since
+-- The newest event by which an alarm of silence was closed into another, of these patients, since then.
+SELECT e.patient_id, max(v.event_id) AS event_id
+  FROM episode e JOIN episode_event v USING (episode_id)
+ WHERE e.patient_id = ANY(%(patients)s) AND e.family = 'no_data' AND e.closed_at >= %(since)s AND v.kind = 'covered'
+ GROUP BY e.patient_id;
+
 -- name: low_no_data
 -- Open low alarms of silence of these patients.
 SELECT episode_id, patient_id FROM episode

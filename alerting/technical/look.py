@@ -5,7 +5,7 @@ settled apart, so that a poisonous row of one leaves the others alone.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -42,7 +42,7 @@ class Picture:
     ingest: Sequence[centre.IngestWord]
     blind: centre.Blindness | None
     centres: Sequence[Subject]
-    ended: Sequence[Any]
+    ended: Sequence[Any] = ()
 
     @property
     def hearing(self) -> gateways.Hearing:
@@ -56,16 +56,18 @@ class Picture:
 def look(desk: Desk) -> int:
     """Judge everything technical; gives how many alarms were raised."""
     seen = _picture(desk)
+    raised = one_by_one([seen], lambda it: settle(desk, CENTRE, _centre(desk, it)), what="centre")
+    seen = _with_ends(desk, seen)
+    raised += one_by_one([seen], lambda it: settle(desk, GATEWAY, _gateways(desk, it)), what="gateways")
+    seen = _with_ends(desk, seen)
     groups: list[tuple[str, Callable[[], int]]] = [
-        ("centre", lambda: settle(desk, CENTRE, _centre(desk, seen))),
-        ("gateways", lambda: settle(desk, GATEWAY, _gateways(desk, seen))),
         ("silence", lambda: _silence(desk, seen)),
         ("batteries", lambda: settle(desk, (Family.BATTERY,), _batteries(desk))),
         ("overdue measurements", lambda: settle(desk, (Family.SPOT_OVERDUE,), _overdue(desk))),
         ("readings of nobody", lambda: settle(desk, (Family.UNATTRIBUTED,), _unattributed(desk, seen))),
         ("unbound devices", lambda: settle(desk, (Family.UNBOUND_LOW,), _unbound(desk, seen))),
     ]
-    return one_by_one(groups, lambda group: group[1](), what="technical")
+    return raised + one_by_one(groups, lambda group: group[1](), what="technical")
 
 
 def _picture(desk: Desk) -> Picture:
@@ -79,8 +81,12 @@ def _picture(desk: Desk) -> Picture:
         ingest=ingest,
         blind=centre.blindness(ingest, words, desk.profile.technical, now=desk.now),
         centres=[of_centre(row.organisation_id) for row in desk.all("centres")],
-        ended=desk.all("ended_faults", families=list(EXPLAINING)),
     )
+
+
+def _with_ends(desk: Desk, seen: Picture) -> Picture:
+    """Learn what has ended by now: whoever it explained has the whole limit again from then."""
+    return replace(seen, ended=desk.all("ended_faults", families=list(EXPLAINING)))
 
 
 def _centre(desk: Desk, seen: Picture) -> Iterator[Finding]:
@@ -235,13 +241,14 @@ def _unbound(desk: Desk, seen: Picture) -> Iterator[Finding]:
         for r in rows
         if (top := r.organisation_id or _top(seen)) is not None
     ]
-    named = set()
-    for finding in unbound.judge(refused, desk.profile, now=desk.now):
-        named.add(finding.subject.key)
-        yield finding
+    found = {finding.subject.key: finding for finding in unbound.judge(refused, desk.profile, now=desk.now)}
     for subject, family in _noted(desk, Family.UNBOUND_LOW):
-        if subject not in named:
-            yield _still(subject, family, waits=True)
+        worn = desk.one("is_bound", device=subject.removeprefix("device:"), now=desk.now)
+        if worn is not None and worn.bound:  # from now on the patient's own rules judge
+            found[subject] = _still(subject, family, waits=False)
+        else:
+            found.setdefault(subject, _still(subject, family, waits=True))
+    yield from found.values()
 
 
 def _noted(desk: Desk, family: Family) -> Iterable[Key]:

@@ -31,7 +31,8 @@ def judge_silence(desk: Desk, words: Sequence[GatewayWord], cuts: Mapping[str, S
     silent = desk.all("silent_devices", now=desk.now, low_after=timedelta(seconds=limits.low_after_s))
     readers = _readers(desk, silent, words)
     judged = [(device, _verdict(desk, device, readers, cuts)) for device in silent]
-    raised = one_by_one(judged, lambda each: _raise(desk, each[0], each[1]), what="silence")
+    covered = _covered_before(desk, silent)
+    raised = one_by_one(judged, lambda each: _raise(desk, each[0], each[1], covered), what="silence")
     _cover_low_ones(desk, judged)
     patients = sorted({device.patient_id for device in silent})
     back = desk.all("no_data_episodes", silent=patients)
@@ -65,18 +66,28 @@ def _verdict(desk: Desk, device: Any, readers: Mapping[str, set[str]], cuts: Map
     )
 
 
-def _raise(desk: Desk, device: Any, judged: Verdict) -> int:
+def _covered_before(desk: Desk, silent: Sequence[Any]) -> dict[int, int]:
+    """Give the newest event by which each patient's alarm was closed into another: what comes after it is news."""
+    if not silent:
+        return {}
+    patients = sorted({device.patient_id for device in silent})
+    since = min(device.silent_since for device in silent)
+    return {row.patient_id: row.event_id for row in desk.all("covered_since", patients=patients, since=since)}
+
+
+def _raise(desk: Desk, device: Any, judged: Verdict, covered: Mapping[int, int]) -> int:
     if judged.priority is None:
         return 0
     since: datetime = device.silent_since
     rule = no_data_rule(judged.priority)
+    key = f"{device.patient_id}:{rule}:{device.device_id}:{unix_ms(judged.counted_from)}"
     raised = Raise(
         patient_id=device.patient_id,
         rule=rule,
         basis=Basis.SILENCE,
         since=since,
         raised_at=desk.now,
-        key=f"{device.patient_id}:{rule}:{device.device_id}:{unix_ms(judged.counted_from)}",
+        key=f"{key}:{covered[device.patient_id]}" if device.patient_id in covered else key,
         evidence={
             "device": device.device_key,
             "last_good_at": device.good_measured_at.isoformat() if device.good_measured_at else None,
