@@ -4,14 +4,18 @@
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from alerting.acts import ActError, acknowledge, decide, possible_acts
+from alerting.desk import connect
 from alerting.profile.file import standard_adult
 from alerting.profile.technical import Family
+from alerting.technical.look import look
 from tests.alerting.scene import BATTERY, BEAT_S, SPO2, T0, Scene, after, heartbeat, within_10_s
 from tests.ingest.county import put
 
@@ -607,6 +611,21 @@ def test_a_heartbeat_of_any_form_stops_no_other_alarm(scene: Scene) -> None:
     scene.dies("gw-1")
     scene.run(200)
     assert scene.open_rules() == ["TECH-GATEWAY"]
+
+
+def test_two_workers_that_look_at_once_raise_once(scene: Scene) -> None:
+    for name in ("gw-1", "gw-3"):
+        scene.dies(name)
+    scene.run(115)
+    scene.reading(2, BATTERY, 500, gateway_id="gw-2")
+    scene.now += timedelta(seconds=30)
+    desks = [scene.desk(), *(replace(scene.desk(), connection=connect(scene.dsn, "other")) for _ in range(3))]
+    with ThreadPoolExecutor(len(desks)) as pool:
+        raised = sum(pool.map(look, desks))
+    for desk in desks[1:]:
+        desk.connection.close()
+    rules = ["TECH-BATTERY-CRITICAL", "TECH-GATEWAY", "TECH-GATEWAY"]
+    assert ([rule for rule in scene.open_rules() if rule in rules], raised) == (rules, len(scene.technical()))
 
 
 def test_every_family_has_its_table_with_sources_in_the_profile() -> None:
