@@ -55,7 +55,8 @@ def open_alarms(desk: Desk, families: Collection[Family]) -> Mapping[Key, Any]:
 
 def cover(desk: Desk, episode_id: int, entries: list[dict[str, object]]) -> int:
     """Enter what an alarm explains; what it once explained stays entered."""
-    return desk.run("cover", episode_id=episode_id, covers=json(entries), covers_now=len(entries), most=COVERS_MAX)
+    kept = json(entries[:COVERS_MAX])
+    return desk.run("cover", episode_id=episode_id, covers=kept, covers_now=len(entries), most=COVERS_MAX)
 
 
 def _over(finding: Finding | None) -> str:

@@ -619,6 +619,7 @@ def test_two_workers_that_look_at_once_raise_once(scene: Scene) -> None:
     scene.run(115)
     scene.reading(2, BATTERY, 500, gateway_id="gw-2")
     scene.now += timedelta(seconds=30)
+    scene._word()
     desks = [scene.desk(), *(replace(scene.desk(), connection=connect(scene.dsn, "other")) for _ in range(3))]
     with ThreadPoolExecutor(len(desks)) as pool:
         raised = sum(pool.map(look, desks))
