@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from alerting.profile.technical import RULES, Family, Technical
 from alerting.technical.finding import Finding, Standing, Subject
 from alerting.technical.gateway_word import GatewayWord
+from alerting.technical.gateways import BEAT_S, patience
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +84,12 @@ def _words(word: IngestWord, limits: Technical) -> timedelta:
     return timedelta(seconds=limits.ingest.words * max(word.every_s, 0.0))
 
 
+def _expected_within(word: GatewayWord, limits: Technical) -> timedelta:
+    """How soon something of a gateway is expected: rarely of one that means to speak rarely."""
+    beats = max(1.0, (word.heartbeat_s or BEAT_S) / BEAT_S)
+    return timedelta(seconds=min(limits.broker.nobody_s * beats, limits.gateway.silent_s_max))
+
+
 def _nothing_brought(
     gateways: Sequence[GatewayWord], limits: Technical, *, now: datetime, hears_since: datetime
 ) -> Blindness | None:
@@ -91,11 +98,11 @@ def _nothing_brought(
     if not online:
         return None
     newest = max(word.alive_at for word in online)
-    together = [word for word in online if newest - word.alive_at < timedelta(seconds=limits.gateway.silent_s)]
+    together = [word for word in online if newest - word.alive_at < patience(word, limits)]
     newest_word = max(word.said_at for word in gateways)
     if len(together) < limits.broker.gateways_min or newest_word > newest:
         return None
-    due_at = max(newest, hears_since) + timedelta(seconds=limits.broker.nobody_s)
+    due_at = max(max(word.alive_at, hears_since) + _expected_within(word, limits) for word in together)
     if now < due_at:
         return None
     return Blindness(family=Family.BROKER, since=newest, due_at=due_at, why="nothing_brought")

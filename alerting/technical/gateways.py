@@ -32,7 +32,7 @@ class Hearing:
 
     def explains(self, word: GatewayWord, limits: Technical) -> bool:
         """Say whether this gateway's silence is the centre's: it was heard until about then."""
-        return self.deaf_since is not None and word.alive_at > self.deaf_since - _patience(word, limits)
+        return self.deaf_since is not None and word.alive_at > self.deaf_since - patience(word, limits)
 
 
 def judge(
@@ -58,8 +58,8 @@ def judge(
 
 def down_since(word: GatewayWord, limits: Technical, *, now: datetime) -> datetime | None:
     """Say since when nothing can come from this gateway, where that is known: gone by its last will, or silent."""
-    if not word.online or now - word.spoke_at >= _patience(word, limits):
-        recent = word.readings_at is not None and now - word.readings_at < _patience(word, limits)
+    if not word.online or now - word.spoke_at >= patience(word, limits):
+        recent = word.readings_at is not None and now - word.readings_at < patience(word, limits)
         return None if recent and word.online else word.alive_at
     return None
 
@@ -106,13 +106,13 @@ def clocks_of_devices(rows: Iterable[tuple[str, int]]) -> Iterator[Finding]:
 
 def _silence(word: GatewayWord, subject: Subject, limits: Technical, hearing: Hearing, *, now: datetime) -> Finding:
     settle = timedelta(seconds=limits.gateway.offline_s)
-    due = word.spoke_at + _patience(word, limits)
+    due = word.spoke_at + patience(word, limits)
     if not word.online:
         due = min(due, word.said_at + settle)
     if hearing.heard_again_at is not None:
         due = max(due, hearing.heard_again_at + settle)
     if now < due or hearing.explains(word, limits):
-        fresh = word.online and now - word.spoke_at < _patience(word, limits)
+        fresh = word.online and now - word.spoke_at < patience(word, limits)
         return Finding(subject=subject, family=Family.GATEWAY, standing=Standing.WELL if fresh else Standing.UNKNOWN)
     evidence = {
         "why": "no_heartbeat" if word.online else "last_will",
@@ -121,7 +121,8 @@ def _silence(word: GatewayWord, subject: Subject, limits: Technical, hearing: He
     return _fault(subject, Family.GATEWAY, word.spoke_at, evidence)
 
 
-def _patience(word: GatewayWord, limits: Technical) -> timedelta:
+def patience(word: GatewayWord, limits: Technical) -> timedelta:
+    """Say how long this gateway may say nothing."""
     said_s = max(word.heartbeat_s or BEAT_S, 0.0)
     longer_s = min(limits.gateway.beats * said_s, limits.gateway.silent_s_max)
     return timedelta(seconds=max(limits.gateway.silent_s, longer_s))

@@ -241,13 +241,14 @@ def _unbound(desk: Desk, seen: Picture) -> Iterator[Finding]:
         for r in rows
         if (top := r.organisation_id or _top(seen)) is not None
     ]
+    opened = open_alarms(desk, [Family.UNBOUND_LOW])  # one that a person has closed is over once it is not low
     found = {finding.subject.key: finding for finding in unbound.judge(refused, desk.profile, now=desk.now)}
     for subject, family in _noted(desk, Family.UNBOUND_LOW):
         worn = desk.one("is_bound", device=subject.removeprefix("device:"), now=desk.now)
         if worn is not None and worn.bound:  # from now on the patient's own rules judge
             found[subject] = _still(subject, family, waits=False)
-        else:
-            found.setdefault(subject, _still(subject, family, waits=True))
+        elif subject not in found or (found[subject].standing is Standing.UNKNOWN and (subject, family) not in opened):
+            found[subject] = _still(subject, family, waits=(subject, family) in opened)
     yield from found.values()
 
 

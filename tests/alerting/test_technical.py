@@ -313,6 +313,18 @@ def test_a_broker_that_brings_nothing_of_anybody_is_told_before_the_first_gatewa
     assert episode.evidence["why"] == "nothing_brought"
 
 
+def test_gateways_that_speak_rarely_are_no_brokers_silence(scene: Scene) -> None:
+    scene.streaming.clear()
+    for name in scene.beating:
+        scene.says(name, heartbeat(heartbeat_s=600))
+    scene.beating.clear()
+    beat_at = scene.now
+    scene.run(880)
+    assert scene.technical("TECH-BROKER", "TECH-GATEWAY") == []
+    scene.run(30)
+    assert within_10_s([after(one(scene, "TECH-BROKER"), beat_at, limit_s=900)])
+
+
 def test_gateways_that_left_their_last_will_say_nothing_against_the_broker(scene: Scene) -> None:
     for name in list(scene.beating):
         scene.dies(name)
@@ -566,6 +578,19 @@ def test_a_critical_stream_of_an_unbound_device_is_a_high_alarm_to_the_site(any_
     scene.run(5)
     assert one(scene, "TECH-UNBOUND-LOW").condition == "cleared"
     assert one(scene, "TECH-UNBOUND-LOW").state != "closed"
+
+
+def test_closed_by_a_person_and_low_again_later_is_a_new_alarm_with_its_own_beginning(scene: Scene) -> None:
+    scene.reading(STRANGER, SPO2, CRITICAL, acquisition=1)
+    scene.look()
+    act = {"episode_id": one(scene, "TECH-UNBOUND-LOW").episode_id, "person_id": 2, "channel": "test", "now": scene.now}
+    acknowledge(scene.connection, **act)
+    decide(scene.connection, disposition="false_alarm", note="a visitor", **act)
+    scene.later(hours=1)
+    scene.reading(STRANGER, SPO2, CRITICAL, acquisition=1)
+    scene.look()
+    closed, again = scene.technical("TECH-UNBOUND-LOW")
+    assert (closed.state, again.state, again.since) == ("closed", "unack", scene.now)
 
 
 def test_one_critical_single_measurement_of_an_unknown_device_is_enough(scene: Scene) -> None:
