@@ -9,12 +9,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from alerting.derived.commands import night
 from alerting.profile.file import ProfileError, parse_profile, standard_adult
 from alerting.profile.profile import TIMER_NAMES, described
 from alerting.settings import AlertingSettings
 from alerting.words import RULES
 
 app = typer.Typer(no_args_is_help=True, help="Rules, episodes, escalation: from a stored reading to a decision.")
+app.command()(night)
 
 
 @app.command()

@@ -320,3 +320,76 @@ SELECT min(v.value) AS lowest, max(v.value) AS highest
               CASE WHEN s.quality IS NULL THEN 0 ELSE get_byte(s.quality, %(code)s - 1) >> 6 END AS quality) v
  WHERE s.patient_id = %(patient_id)s AND s.measured_at BETWEEN %(start)s AND %(until)s
    AND v.value IS NOT NULL AND v.quality = ANY(%(qualities)s);
+
+-- name: night_spo2
+-- A patient's good SpO2 values of one night, as (Unix ms int8, value int2) back to back in order of time, of the device
+-- that has most of them; a medical device's before a wearable's.
+SELECT d.device_key,
+       string_agg(int8send((extract(epoch FROM s.measured_at) * 1000)::bigint) || int2send(s.spo2), ''::bytea
+                  ORDER BY s.measured_at) AS samples
+  FROM any_sample s JOIN care_device d USING (device_id)
+ WHERE s.patient_id = %(patient_id)s AND s.measured_at >= %(begins_at)s AND s.measured_at < %(ends_at)s
+   AND s.acquisition = %(acquisition)s AND s.spo2 IS NOT NULL
+   AND (s.quality IS NULL OR get_byte(s.quality, 0) < 64)
+ GROUP BY d.device_key, d.wellness
+ ORDER BY d.wellness, count(*) DESC, d.device_key LIMIT 1;
+
+-- name: patient_by_key
+-- Who a patient is, by the key that people use.
+SELECT patient_id, key, initials, bed, time_zone FROM care_patient WHERE key = %(key)s;
+
+-- name: breathers
+-- Of these patients, whose beats have reached the end of a window that was not derived; and how far each was derived.
+SELECT p.patient_id, d.window_end,
+       COALESCE(bool_or(d.window_end IS NULL OR l.measured_at >= d.window_end + %(every)s), false) AS due
+  FROM unnest(%(patients)s::int[]) AS p (patient_id)
+  LEFT JOIN LATERAL (SELECT max(window_end) AS window_end FROM derived_respiration r
+                      WHERE r.patient_id = p.patient_id AND r.window_end >= %(since)s) d ON true
+  LEFT JOIN latest l ON l.patient_id = p.patient_id AND l.signal = %(code)s
+ GROUP BY p.patient_id, d.window_end ORDER BY p.patient_id;
+
+-- name: undone_windows
+-- Windows of breathing that end since an instant, which a device's beats have passed, and of which beats have come since
+-- they were last derived.
+WITH heard AS (
+    SELECT device_id, max(measured_at) AS newest_at FROM sample
+     WHERE patient_id = %(patient_id)s AND measured_at >= %(since)s AND received_at <= %(received_by)s
+       AND rr_interval IS NOT NULL
+     GROUP BY device_id)
+SELECT h.device_id, w.window_end
+  FROM heard h
+ CROSS JOIN LATERAL generate_series(%(since)s::timestamptz, h.newest_at, %(every)s) AS w (window_end)
+  LEFT JOIN derived_respiration d ON d.patient_id = %(patient_id)s AND d.device_id = h.device_id
+                                 AND d.window_end = w.window_end
+ WHERE EXISTS (
+    SELECT FROM sample s
+     WHERE s.patient_id = %(patient_id)s AND s.device_id = h.device_id AND s.rr_interval IS NOT NULL
+       AND s.measured_at > w.window_end - %(window)s AND s.measured_at <= w.window_end
+       AND s.received_at <= %(received_by)s AND s.received_at > COALESCE(d.received_by, '-infinity'))
+ ORDER BY w.window_end, h.device_id LIMIT %(most)s;
+
+-- name: beats
+-- A device's good intervals between beats in a stretch of time, as stored by a given instant; in order of time.
+SELECT measured_at, rr_interval FROM sample
+ WHERE patient_id = %(patient_id)s AND device_id = %(device_id)s AND measured_at > %(start)s AND measured_at <= %(until)s
+   AND received_at <= %(received_by)s AND rr_interval IS NOT NULL AND (quality IS NULL OR get_byte(quality, 9) < 64)
+ ORDER BY measured_at;
+
+-- name: save_respiration
+-- Keep what a window gave, in place of what fewer of its beats had given.
+INSERT INTO derived_respiration (patient_id, device_id, window_end, rate, quality, method, received_by)
+VALUES (%(patient_id)s, %(device_id)s, %(window_end)s, %(rate)s, %(quality)s, %(method)s, %(received_by)s)
+ON CONFLICT (patient_id, device_id, window_end) DO UPDATE SET rate = EXCLUDED.rate, quality = EXCLUDED.quality,
+    method = EXCLUDED.method, received_by = EXCLUDED.received_by;
+
+-- name: forget_respiration
+-- Keep derived rates no longer than is stated.
+DELETE FROM derived_respiration WHERE patient_id = %(patient_id)s AND window_end < %(before)s;
+
+-- name: breathing_counts
+-- Derived rates of medical devices that may stand as counts: from windows that share no beat.
+SELECT r.window_end, max(r.rate) AS rate FROM derived_respiration r JOIN care_device d USING (device_id)
+ WHERE r.patient_id = %(patient_id)s AND r.window_end >= %(start)s AND r.received_by <= %(received_by)s
+   AND r.rate IS NOT NULL AND NOT d.wellness
+   AND extract(epoch FROM r.window_end)::bigint %% %(apart_s)s = 0
+ GROUP BY r.window_end ORDER BY r.window_end;

@@ -50,11 +50,15 @@ class Words:
         there, today = at.astimezone(ZoneInfo(zone)), now.astimezone(ZoneInfo(zone))
         if there.date() == today.date():
             return f"{there:%H:%M}"
-        day = f"{there.month}月{there.day}日" if self.language is Language.ZH else f"{there.day} {there:%b}"
+        day = self.day(there.date())
         year = (
             "" if there.year == today.year else f"{there.year}年" if self.language is Language.ZH else f" {there.year}"
         )
         return f"{year}{day} {there:%H:%M}" if self.language is Language.ZH else f"{day}{year} {there:%H:%M}"
+
+    def day(self, on: date) -> str:
+        """Write a day of about now ("28 Feb")."""
+        return f"{on.month}月{on.day}日" if self.language is Language.ZH else f"{on.day} {on:%b}"
 
     def ago(self, at: datetime, now: datetime) -> str:
         """Write an age ("12s ago") as the page's script goes on writing it; an instant ahead of `now` counts as now."""

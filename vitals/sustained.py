@@ -53,8 +53,10 @@ GRAINS = (
 NEVER_MS = -1_000_000_000
 """The last sample's time where there was none: every bucket has run empty since."""
 
-AGE_MAX = WELL_MAX = 255
-"""Where counts of buckets stop growing."""
+AGE_MAX = max(grain.slots for grain in GRAINS)
+"""Where the age of data stops growing: beyond any window."""
+
+WELL_MAX = 255
 
 CLEAR_MS_MAX = (WELL_MAX - 1) * BUCKET_MS
 

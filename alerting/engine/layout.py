@@ -8,15 +8,14 @@ All numbers are unsigned bytes: COUNT_MAX samples in 10 s fill a bucket of 60 s 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from vitals.sustained import GRAINS, SustainedRule
+from alerting.engine.packed import Ints as Ints
+from alerting.engine.packed import Words, last_buckets
+from vitals.sustained import BUCKET_MS, GRAINS, Grain, SustainedRule
 
-Ints = npt.NDArray[np.integer[Any]]
 Flags = npt.NDArray[np.bool_]
 
 COUNT_MASK, BUSY, TIME_SHIFT = 63, 64, 7
@@ -49,44 +48,51 @@ EVENT_DTYPE = np.dtype(
 Events = npt.NDArray[np.void]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+TENS = tuple(grain.bucket_ms // BUCKET_MS for grain in GRAINS)
+"""How many of the shortest buckets make one of each grain."""
+
+
 class Plan:
     """Where each rule's bytes lie in `tail`, and its numbers as arrays of shape (rules,)."""
 
-    rules: tuple[SustainedRule, ...]
-    below_offset: Ints
-    phase_offset: int
-    well_offset: int
-    tail_bytes: int
-    grain: Ints
-    low: Flags
-    window: Ints
-    building: Ints
-    share: Ints
-    coverage: Ints
-    clear_buckets: Ints
-    clear_gap_buckets: Ints
+    def __init__(self, rules: Sequence[SustainedRule]) -> None:
+        self.rules = tuple(rules)
+        slots = [rule.grain.slots for rule in rules]
+        below = sum(slots)
+        self.below_offset = _ints(sum(slots[:i]) for i in range(len(slots)))
+        self.phase_offset, self.well_offset = below, below + len(slots)
+        self.phase_columns = slice(self.phase_offset, self.well_offset)
+        self.well_columns = slice(self.well_offset, self.well_offset + len(slots))
+        self.tail_bytes = -(-(below + 2 * len(slots)) // 8) * 8
+        self.grain = _ints(rule.grain_index for rule in rules)
+        self.low = np.array([rule.low for rule in rules], np.bool_)
+        self.window = _ints(rule.window_buckets for rule in rules)
+        self.building = _ints(rule.building_buckets for rule in rules)
+        self.share = _ints(rule.share_percent for rule in rules)
+        self.coverage = _ints(rule.coverage_percent for rule in rules)
+        self.clear_buckets = _ints(rule.clear_buckets for rule in rules)
+        self.clear_gap_buckets = _ints(rule.clear_gap_buckets for rule in rules)
+        self.tens = _ints(TENS[rule.grain_index] for rule in rules)
+        self.slot_mask = _ints(slot - 1 for slot in slots)
+        self.ring_word = _ints(RING_OFFSETS[rule.grain_index] // 8 for rule in rules)
+        self.nothing = np.where(self.low, -32768, 32767).astype(np.int16)
+        self.everything = np.where(self.low, 32767, -32768).astype(np.int16)
+        self.inside = _masks([(rule.grain, rule.window_buckets + 1) for rule in rules])
+        self.recent = _masks([(rule.grain, rule.building_buckets) for rule in rules])
+        self.present = _masks([(rule.grain, 1) for rule in rules])
+
+    def below_words(self, rule: int) -> slice:
+        """Where a rule's counts lie in `tail`, in words of eight."""
+        begin = int(self.below_offset[rule]) // 8
+        return slice(begin, begin + self.rules[rule].grain.slots // 8)
 
 
-def plan(rules: Sequence[SustainedRule]) -> Plan:
-    """Lay out the rules of one signal."""
-    slots = [rule.grain.slots for rule in rules]
-    below = sum(slots)
-    return Plan(
-        rules=tuple(rules),
-        below_offset=_ints(sum(slots[:i]) for i in range(len(slots))),
-        phase_offset=below,
-        well_offset=below + len(slots),
-        tail_bytes=-(-(below + 2 * len(slots)) // 8) * 8,
-        grain=_ints(rule.grain_index for rule in rules),
-        low=np.array([rule.low for rule in rules], np.bool_),
-        window=_ints(rule.window_buckets for rule in rules),
-        building=_ints(rule.building_buckets for rule in rules),
-        share=_ints(rule.share_percent for rule in rules),
-        coverage=_ints(rule.coverage_percent for rule in rules),
-        clear_buckets=_ints(rule.clear_buckets for rule in rules),
-        clear_gap_buckets=_ints(rule.clear_gap_buckets for rule in rules),
-    )
+def _masks(buckets: Sequence[tuple[Grain, int]]) -> Words:
+    """Mask the last buckets of each rule, shape (rules, 16, 2): by the present one's slot, in two words of eight."""
+    masks = np.zeros((len(buckets), 16, 2), np.uint64)
+    for mask, (grain, count) in zip(masks, buckets, strict=True):
+        mask[: grain.slots, : grain.slots // 8] = last_buckets(grain, count)
+    return masks
 
 
 def _ints(values: Iterable[int]) -> Ints:

@@ -1,13 +1,18 @@
 """The engine's step compiled by Numba: sample by sample over the same arrays as the NumPy step, with the same answers.
 
 A block of samples is touched before it is judged: reading each row's hot word lets the processor fetch many of them at
-once, where judging them one after the other would wait for each.
+once, where judging them one after the other would wait for each. What an index is made of is unsigned: a signed one
+costs a test for counting from the end, which is most of the time a turn of the buckets takes.
 """
 
-# mypy: disable-error-code="no-untyped-def,untyped-decorator"
+# mypy: disable-error-code="no-untyped-def"
+
+from functools import partial
+from typing import Any
 
 import numba
 import numpy as np
+import numpy.typing as npt
 
 from alerting.engine.layout import (
     AGE_OFFSET,
@@ -16,10 +21,12 @@ from alerting.engine.layout import (
     EVENT_DTYPE,
     RING_BYTES,
     RING_OFFSETS,
+    TENS,
     TIME_SHIFT,
     Events,
     Flags,
     Ints,
+    Plan,
 )
 from alerting.engine.table import Table
 from vitals.sustained import AGE_MAX, BUCKET_MS, COUNT_MAX, GRAINS, WELL_MAX, Kind, Phase
@@ -30,44 +37,44 @@ TOUCH = 128
 EVENTS_MAX = 4096
 """Events one call can hold; a batch that says more is taken up again where it stopped."""
 
-_TEN = BUCKET_MS
-(_MS0, _MS1, _MS2), (_S0, _S1, _S2) = zip(*((grain.bucket_ms, grain.slots) for grain in GRAINS), strict=True)
-_R0, _R1, _R2 = RING_OFFSETS
+_compiled: Any = partial(numba.njit, _nrt=False)
+"""Compile without counting references to arrays: counting them took three quarters of a turn of the buckets. What is
+compiled so must not make an array."""
+
+_U = np.uint64
+_0, _1, _TEN_MS = _U(0), _U(1), _U(BUCKET_MS)
+_RING, _AGE = _U(RING_BYTES), _U(AGE_OFFSET)
+_M0, _M1, _M2 = (_U(grain.slots - 1) for grain in GRAINS)
+_T0, _T1, _T2 = (_U(tens) for tens in TENS)
+_R0, _R1, _R2 = (_U(offset) for offset in RING_OFFSETS)
+_OLDEST, _WELLEST = np.uint8(AGE_MAX), _U(WELL_MAX)
 _RAISE, _CLEAR, _PENDS, _DISCARD = (int(k) for k in (Kind.RAISE, Kind.CLEAR, Kind.PENDING, Kind.DISCARD))
 _IDLE, _PENDING, _ACTIVE = (int(phase) for phase in Phase)
+
+RULE_DTYPE = np.dtype(
+    [(name, "<u8") for name in ("grain", "below", "phase", "well", "window", "building", "share", "coverage")]
+    + [(name, "<u8") for name in ("clear_buckets", "clear_gap_buckets")]
+    + [("low", "?")]
+)
+"""One rule's numbers as the compiled step reads them."""
 
 
 def step(table: Table, rows: Ints, t_ms: Ints, values: Ints) -> tuple[Events, Flags]:
     """Judge samples (shape (n,) each, in order of time for each row) and say which came late, shape (n,)."""
     late = np.zeros(len(rows), np.bool_)
-    plan = table.plan
+    rules = _rules(table.plan)
+    ring, tail, words = table.ring.reshape(-1), table.tail.reshape(-1), table.tail.view(np.int64)
     said: list[Events] = []
     room = np.empty((EVENTS_MAX, 10), np.int64)
     begin = 0
     while begin < len(rows):
         begin, spoken, _ = _run(
             begin,
-            rows,
-            t_ms,
-            values,
-            late,
-            table.word,
-            table.band,
-            table.ring,
-            table.tail,
-            table.limit_set,
+            (rows, t_ms, values, late),
+            (table.word, table.band, ring, tail, words),
+            table.ring.view(np.int32),
             table.limits,
-            plan.below_offset,
-            plan.phase_offset,
-            plan.well_offset,
-            plan.grain,
-            plan.low,
-            plan.window,
-            plan.building,
-            plan.share,
-            plan.coverage,
-            plan.clear_buckets,
-            plan.clear_gap_buckets,
+            rules,
             room,
         )
         if spoken:
@@ -78,142 +85,116 @@ def step(table: Table, rows: Ints, t_ms: Ints, values: Ints) -> tuple[Events, Fl
     return (np.concatenate(said) if said else np.empty(0, EVENT_DTYPE)), late
 
 
-@numba.njit(cache=True, nogil=True)
-def _run(
-    begin,
-    rows,
-    t_ms,
-    values,
-    late,
-    word,
-    band,
-    ring,
-    tail,
-    limit_set,
-    limits,
-    below_offset,
-    phase_offset,
-    well_offset,
-    grain,
-    low,
-    window,
-    building,
-    share,
-    coverage,
-    clear_buckets,
-    clear_gap_buckets,
-    room,
-):
-    rules = len(grain)
+def _rules(plan: Plan) -> npt.NDArray[np.void]:
+    rules = np.zeros(len(plan.rules), RULE_DTYPE)
+    rules["below"] = plan.below_offset
+    rules["phase"] = plan.phase_offset + np.arange(len(rules))
+    rules["well"] = plan.well_offset + np.arange(len(rules))
+    for name in ("grain", "window", "building", "share", "coverage", "clear_buckets", "clear_gap_buckets", "low"):
+        rules[name] = getattr(plan, name)
+    return rules
+
+
+@_compiled(cache=True, nogil=True)
+def _run(begin, samples, state, held_to, limits, rules, room):
+    rows, t_ms, values, late = samples
+    word, band, ring, tail, words = state
+    stride = _U(words.shape[1] * 8)
     spoken = touched = 0
     n = len(rows)
     block = begin
     while block < n:
         end = min(block + TOUCH, n)
         for i in range(block, end):
-            row = rows[i]
+            row = _U(rows[i])
             held = word[row]
             touched += band[row]
-            if held >> TIME_SHIFT < t_ms[i] - t_ms[i] % _TEN:
-                touched += ring[row, 0] + ring[row, RING_BYTES - 1]
-                if held & BUSY:
-                    touched += tail[row, 0]
+            if held & BUSY:
+                touched += tail[row * stride]
+            if held >> TIME_SHIFT < t_ms[i] - t_ms[i] % BUCKET_MS:
+                touched += ring[row * _RING] + ring[row * _RING + _RING - _1]
         for i in range(block, end):
-            row = rows[i]
+            row = _U(rows[i])
             t = np.int64(t_ms[i])
             value = np.int64(values[i])
             held = word[row]
             last = held >> TIME_SHIFT
             edges = np.int64(band[row])
-            floor = (edges & 0xFFFF ^ 0x8000) - 0x8000
-            inside = floor <= value <= edges >> 16
-            bucket = t - t % _TEN
-            if inside and bucket <= last <= t:
+            lowest = (edges & 0xFFFF ^ 0x8000) - 0x8000
+            inside = lowest <= value <= edges >> 16
+            same = last >= t - t % BUCKET_MS
+            if inside and same and last <= t:
                 word[row] = t << TIME_SHIFT | held & BUSY | min((held & COUNT_MASK) + 1, COUNT_MAX)
                 continue
             if t < last:
                 late[i] = True
                 continue
-            if spoken + rules > EVENTS_MAX:
+            if spoken + len(rules) > EVENTS_MAX:
                 return i, spoken, touched
             count = held & COUNT_MASK
-            if last < bucket:
-                _turn_ring(ring, row, last, t, count)
+            ring_at, tail_at = row * _RING, row * stride
+            ten = _U(t) // _TEN_MS
+            if not same and last >= 0:
+                was = _U(last) // _TEN_MS
+                _turn_ring(ring, ring_at, np.uint8(count), was, ten)
                 count = 0
                 if held & BUSY:
-                    _turn_tail(tail, row, last, t, below_offset, phase_offset, well_offset, grain, clear_gap_buckets)
-            if inside and not held & BUSY:
+                    _turn_tail(tail, tail_at, was, ten, rules)
+            if inside and not same and not held & BUSY:
                 word[row] = t << TIME_SHIFT | 1
                 continue
             counted = count < COUNT_MAX
             count += counted
-            held_to = limit_set[row]
+            limits_of = limits[held_to[row, -1]]
             lowest, highest = np.int64(-32768), np.int64(32767)
-            for rule in range(rules):
-                breach = np.int64(limits[held_to, rule, 0])
-                clear_at = np.int64(limits[held_to, rule, 1])
-                is_low = low[rule]
-                broken = value < breach if is_low else value > breach
-                first = below_offset[rule]
-                g = grain[rule]
-                phase = np.int64(tail[row, phase_offset + rule])
+            for number in range(len(rules)):
+                rule = rules[number]
+                breach, clear_at = np.int64(limits_of[number, 0]), np.int64(limits_of[number, 1])
+                broken = value < breach if rule.low else value > breach
+                well = value >= clear_at if rule.low else value <= clear_at
+                phase = np.int64(tail[tail_at + rule.phase])
                 kind = 0
                 if phase == _ACTIVE:
-                    well = value >= clear_at if is_low else value <= clear_at
                     if not well:
-                        tail[row, well_offset + rule] = 0
-                    elif tail[row, well_offset + rule] > clear_buckets[rule]:
+                        tail[tail_at + rule.well] = 0
+                    elif tail[tail_at + rule.well] > rule.clear_buckets:
                         kind = _CLEAR
                 elif broken:
-                    slot = _slot(g, t)
-                    tail[row, first + slot] += counted
-                    old = ring[row, AGE_OFFSET + g] > window[rule]
-                    if old or (phase == _IDLE and building[rule] > 0):
-                        kind = _judge_low(
-                            ring,
-                            tail,
-                            row,
-                            count,
-                            old,
-                            phase == _IDLE,
-                            first,
-                            g,
-                            slot,
-                            window[rule],
-                            building[rule],
-                            share[rule],
-                            coverage[rule],
-                        )
+                    slot = _bucket(rule.grain, ten) & _mask(rule.grain)
+                    tail[tail_at + rule.below + slot] += np.uint8(counted)
+                    old = ring[ring_at + _AGE + rule.grain] > rule.window
+                    if old or (phase == _IDLE and rule.building > 0):
+                        kind = _judge_low(ring, ring_at, tail, tail_at, _U(count), old, phase == _IDLE, slot, rule)
                 elif phase == _PENDING:
-                    slot = _slot(g, t)
-                    if not _is_low(ring, tail, row, count, first, g, slot, building[rule], share[rule]):
+                    slot = _bucket(rule.grain, ten) & _mask(rule.grain)
+                    if not _is_low(ring, ring_at, tail, tail_at, _U(count), slot, rule):
                         kind = _DISCARD
                 if kind:
                     phase = _phase_after(kind)
-                    tail[row, phase_offset + rule] = phase
-                    tail[row, well_offset + rule] = 0
-                    room[spoken, 0], room[spoken, 1], room[spoken, 2], room[spoken, 3] = row, i, rule, kind
+                    tail[tail_at + rule.phase] = np.uint8(phase)
+                    tail[tail_at + rule.well] = 0
+                    room[spoken, 0], room[spoken, 1], room[spoken, 2], room[spoken, 3] = rows[i], i, number, kind
                     room[spoken, 4], room[spoken, 5] = value, t
-                    _evidence(ring, tail, row, count, first, g, window[rule], t, room[spoken])
+                    _evidence(ring, ring_at, tail, tail_at, _U(count), t, ten, rule, room[spoken])
                     if kind == _RAISE:
-                        for place in range(first, first + _slots(g)):
-                            tail[row, place] = 0
+                        for slot in range(_mask(rule.grain) + _1):
+                            tail[tail_at + rule.below + slot] = 0
                     spoken += 1
-                wellness = tail[row, well_offset + rule]
-                if is_low:
+                wellness = tail[tail_at + rule.well]
+                if rule.low:
                     lowest = max(lowest, _edge(phase, wellness, breach, clear_at, 32767, -32768))
                 else:
                     highest = min(highest, _edge(phase, wellness, breach, clear_at, -32768, 32767))
-            busy = 0
-            for column in range(tail.shape[1]):
-                busy |= tail[row, column]
+            busy = np.int64(0)
+            for column in range(words.shape[1]):
+                busy |= words[row, column]
             word[row] = t << TIME_SHIFT | (BUSY if busy else 0) | count
             band[row] = highest << 16 | lowest & 0xFFFF
         block = end
     return n, spoken, touched
 
 
-@numba.njit(inline="always")
+@_compiled(inline="always")
 def _edge(phase, wellness, breach, clear_at, everything, nothing):
     """Give where the values that change nothing for a rule end."""
     if phase == _IDLE:
@@ -223,116 +204,121 @@ def _edge(phase, wellness, breach, clear_at, everything, nothing):
     return clear_at if wellness > 0 else nothing
 
 
-@numba.njit(inline="always")
+@_compiled(inline="always")
 def _phase_after(kind):
     if kind == _RAISE:
         return _ACTIVE
     return _PENDING if kind == _PENDS else _IDLE
 
 
-@numba.njit(inline="always")
-def _slots(g):
-    return _S0 if g == 0 else (_S1 if g == 1 else _S2)
+@_compiled(inline="always")
+def _mask(grain):
+    return _M0 if grain == 0 else (_M1 if grain == 1 else _M2)
 
 
-@numba.njit(inline="always")
-def _bucket(g, t):
-    """Give the bucket of an instant; each division is by a constant."""
-    return t // _MS0 if g == 0 else (t // _MS1 if g == 1 else t // _MS2)
+@_compiled(inline="always")
+def _bucket(grain, ten):
+    """Give a grain's bucket by the 10 s it lies in; each division is by a constant."""
+    return ten if grain == 0 else (ten // _T1 if grain == 1 else ten // _T2)
 
 
-@numba.njit(inline="always")
-def _slot(g, t):
-    return _bucket(g, t) & (_slots(g) - 1)
+@_compiled(inline="always")
+def _ring_of(grain):
+    return _R0 if grain == 0 else (_R1 if grain == 1 else _R2)
 
 
-@numba.njit(inline="always")
-def _ring_of(g):
-    return _R0 if g == 0 else (_R1 if g == 1 else _R2)
-
-
-@numba.njit
-def _judge_low(ring, tail, row, count, old, idle, first, g, slot, window, building, share, coverage):
+@_compiled()
+def _judge_low(ring, ring_at, tail, tail_at, count, old, idle, slot, rule):
     """Say RAISE or PENDING for a sample that breaks its limit, or 0."""
-    valid_sum = below_sum = buckets = recent_valid = recent_below = recent_buckets = np.int64(0)
-    begin, mask = _ring_of(g), _slots(g) - 1
-    for back in range(window + 1):
+    valid, below, buckets = count, _0, _0
+    recent_valid, recent_below, recent_buckets = count, _0, _0
+    ring_begin, tail_begin, mask = ring_at + _ring_of(rule.grain), tail_at + rule.below, _mask(rule.grain)
+    for back in range(rule.window + _1 if old else rule.building):
         place = (slot - back) & mask
-        samples = np.int64(ring[row, begin + place]) + (count if back == 0 else 0)
-        breaches = np.int64(tail[row, first + place])
-        valid_sum += samples
-        below_sum += breaches
-        buckets += samples > 0
-        if back < building:
+        samples = _U(ring[ring_begin + place])
+        breaches = _U(tail[tail_begin + place])
+        holds = _U(samples > _0 or back == _0)
+        valid += samples
+        below += breaches
+        buckets += holds
+        if back < rule.building:
             recent_valid += samples
             recent_below += breaches
-            recent_buckets += samples > 0
-    if old and buckets * 100 >= coverage * window and below_sum * 100 >= share * valid_sum:
+            recent_buckets += holds
+    if old and buckets * _U(100) >= rule.coverage * rule.window and below * _U(100) >= rule.share * valid:
         return _RAISE
-    if idle and building > 0 and recent_buckets == building and recent_below * 100 >= share * recent_valid:
-        return _PENDS
-    return 0
+    builds = idle and rule.building > _0 and recent_buckets == rule.building
+    return _PENDS if builds and recent_below * _U(100) >= rule.share * recent_valid else 0
 
 
-@numba.njit
-def _is_low(ring, tail, row, count, first, g, slot, building, share):
+@_compiled()
+def _is_low(ring, ring_at, tail, tail_at, count, slot, rule):
     """Say whether the last buckets still hold the share of breaches that makes a condition build up."""
-    valid_sum = below_sum = np.int64(0)
-    begin, mask = _ring_of(g), _slots(g) - 1
-    for back in range(building):
+    valid, below = count, _0
+    ring_begin, tail_begin, mask = ring_at + _ring_of(rule.grain), tail_at + rule.below, _mask(rule.grain)
+    for back in range(rule.building):
         place = (slot - back) & mask
-        valid_sum += np.int64(ring[row, begin + place]) + (count if back == 0 else 0)
-        below_sum += np.int64(tail[row, first + place])
-    return below_sum * 100 >= share * valid_sum
+        valid += _U(ring[ring_begin + place])
+        below += _U(tail[tail_begin + place])
+    return below * _U(100) >= rule.share * valid
 
 
-@numba.njit
-def _evidence(ring, tail, row, count, first, g, window, t, said):
+@_compiled()
+def _evidence(ring, ring_at, tail, tail_at, count, t, ten, rule, said):
     """Write since when, and what the window holds, into an event's last four columns."""
-    valid_sum = below_sum = buckets = np.int64(0)
+    valid, below, buckets = count, _0, _0
     since = t
-    present = _bucket(g, t)
-    begin, mask = _ring_of(g), _slots(g) - 1
-    for back in range(window + 1):
+    present, mask = _bucket(rule.grain, ten), _mask(rule.grain)
+    ring_begin, tail_begin = ring_at + _ring_of(rule.grain), tail_at + rule.below
+    tens = _T0 if rule.grain == 0 else (_T1 if rule.grain == 1 else _T2)
+    for back in range(rule.window + _1):
         place = (present - back) & mask
-        samples = np.int64(ring[row, begin + place]) + (count if back == 0 else 0)
-        breaches = np.int64(tail[row, first + place])
-        valid_sum += samples
-        below_sum += breaches
-        buckets += samples > 0
-        if breaches > 0:
-            since = min(since, (present - back) * (_MS0 if g == 0 else (_MS1 if g == 1 else _MS2)))
-    said[6], said[7], said[8], said[9] = since, valid_sum, below_sum, buckets
+        samples = _U(ring[ring_begin + place])
+        breaches = _U(tail[tail_begin + place])
+        valid += samples
+        below += breaches
+        buckets += _U(samples > _0 or back == _0)
+        if breaches > _0:
+            since = min(since, np.int64((present - back) * tens * _TEN_MS))
+    said[6], said[7], said[8], said[9] = since, valid, below, buckets
 
 
-@numba.njit(inline="always")
-def _turn_grain(ring, row, count, was, now, begin, slots, age):
+@_compiled(inline="always")
+def _turn_grain(ring, begin, count, was, now, mask, age):
     """Begin a new bucket of one grain: put down the count, empty what time has passed by, and grow older."""
-    ring[row, begin + (was & (slots - 1))] += count
-    passed = now - was
-    if passed > 0:
-        for back in range(min(passed, slots)):
-            ring[row, begin + (now - back & (slots - 1))] = 0
-        ring[row, age] = min(AGE_MAX, ring[row, age] + passed) if passed < slots else 0
+    at = begin + (was & mask)
+    ring[at] = np.uint8(ring[at] + count)
+    if now != was:
+        if now - was == _1:
+            ring[begin + (now & mask)] = 0
+            older = ring[age]
+            ring[age] = np.uint8(older + (older < _OLDEST))
+        else:
+            _wipe(ring, begin, now - was, now, mask, age)
 
 
-@numba.njit(inline="always")
-def _turn_ring(ring, row, last, t, count):
-    _turn_grain(ring, row, count, last // _MS0, t // _MS0, _R0, _S0, AGE_OFFSET)
-    _turn_grain(ring, row, count, last // _MS1, t // _MS1, _R1, _S1, AGE_OFFSET + 1)
-    _turn_grain(ring, row, count, last // _MS2, t // _MS2, _R2, _S2, AGE_OFFSET + 2)
+@_compiled()
+def _wipe(ring, begin, passed, now, mask, age):
+    for back in range(min(passed, mask + _1)):
+        ring[begin + ((now - back) & mask)] = 0
+    ring[age] = np.uint8(min(_U(_OLDEST), _U(ring[age]) + passed)) if passed <= mask else np.uint8(0)
 
 
-@numba.njit
-def _turn_tail(tail, row, last, t, below_offset, phase_offset, well_offset, grain, clear_gap_buckets):
-    passed_tens = t // _TEN - last // _TEN
-    for rule in range(len(grain)):
-        if tail[row, phase_offset + rule] == _ACTIVE:
-            well = well_offset + rule
-            gap = passed_tens - 1 > clear_gap_buckets[rule]
-            tail[row, well] = 0 if gap else min(WELL_MAX, tail[row, well] + passed_tens)
+@_compiled(inline="always")
+def _turn_ring(ring, at, count, was, now):
+    _turn_grain(ring, at + _R0, count, was, now, _M0, at + _AGE)
+    _turn_grain(ring, at + _R1, count, was // _T1, now // _T1, _M1, at + _AGE + _1)
+    _turn_grain(ring, at + _R2, count, was // _T2, now // _T2, _M2, at + _AGE + _1 + _1)
+
+
+@_compiled()
+def _turn_tail(tail, at, was, now, rules):
+    for number in range(len(rules)):
+        rule = rules[number]
+        if tail[at + rule.phase] == _ACTIVE:
+            gap = now - was - _1 > rule.clear_gap_buckets
+            tail[at + rule.well] = np.uint8(0 if gap else min(_WELLEST, _U(tail[at + rule.well]) + now - was))
             continue
-        g = grain[rule]
-        now, slots = _bucket(g, t), _slots(g)
-        for back in range(min(now - _bucket(g, last), slots)):
-            tail[row, below_offset[rule] + (now - back & (slots - 1))] = 0
+        present, mask = _bucket(rule.grain, now), _mask(rule.grain)
+        for back in range(min(present - _bucket(rule.grain, was), mask + _1)):
+            tail[at + rule.below + ((present - back) & mask)] = 0

@@ -10,11 +10,13 @@ from alerting.engine.layout import (
     EVENT_DTYPE,
     RING_BYTES,
     RING_OFFSETS,
+    TENS,
     TIME_SHIFT,
     Events,
     Flags,
     Ints,
 )
+from alerting.engine.packed import filled, kept, total
 from alerting.engine.table import Table
 from vitals.sustained import AGE_MAX, BUCKET_MS, COUNT_MAX, GRAINS, WELL_MAX, Kind, Phase
 
@@ -23,7 +25,14 @@ CHUNK = 32_768
 
 Bytes = npt.NDArray[np.uint8]
 _NOTHING = np.empty(0, EVENT_DTYPE)
-_TENS = tuple(grain.bucket_ms // BUCKET_MS for grain in GRAINS)
+_KEPT = tuple(kept(grain) for grain in GRAINS)
+_RAISE, _CLEAR, _PENDS, _DISCARD = (int(k) for k in (Kind.RAISE, Kind.CLEAR, Kind.PENDING, Kind.DISCARD))
+_IDLE, _PENDING, _ACTIVE = (int(phase) for phase in Phase)
+_PHASE_AFTER = np.zeros(len(Kind) + 1, np.uint8)
+_PHASE_AFTER[_RAISE], _PHASE_AFTER[_PENDS] = _ACTIVE, _PENDING
+
+_GROWN = int(np.array([AGE_MAX] * 3 + [0], np.uint8).view(np.int32)[0])
+"""The ages of data that has flowed for longer than any window: they grow no more."""
 
 
 def step(table: Table, rows: Ints, t_ms: Ints, values: Ints) -> tuple[Events, Flags]:
@@ -39,7 +48,8 @@ def step(table: Table, rows: Ints, t_ms: Ints, values: Ints) -> tuple[Events, Fl
             else:
                 events, behind = _round(table, *(column[chosen] for column in here))
                 late[at + chosen[behind]] = True
-                events["index"] = chosen[events["index"]]
+                if len(events):
+                    events["index"] = chosen[events["index"]]
             if len(events):
                 events["index"] += at
                 said.append(events)
@@ -65,206 +75,196 @@ def _rounds(table: Table, rows: Ints) -> list[Ints | None]:
 def _round(table: Table, rows: Ints, t_ms: Ints, values: Ints) -> tuple[Events, Flags]:
     """Judge one sample each of some rows; events say which by its place among them."""
     word, limits = table.word.take(rows), table.band.take(rows).view(np.int16)
-    last = word >> TIME_SHIFT
+    last, ten = word >> TIME_SHIFT, t_ms // BUCKET_MS
     inside = (values >= limits[0::2]) & (values <= limits[1::2])
-    same = last >= t_ms // BUCKET_MS * BUCKET_MS
     late = last > t_ms
-    plain = inside & same & ~late
+    plain = inside & (last >= ten * BUCKET_MS) & ~late
     counted = t_ms << TIME_SHIFT | np.minimum((word & COUNT_MASK) + 1, COUNT_MAX) | word & BUSY
     if plain.all():
         table.word[rows] = counted
-        return _NOTHING.copy(), late
+        return _NOTHING, late
     table.word[rows] = np.where(plain, counted, word)
-    rest = np.flatnonzero(~(plain | late))
+    rest = (~(plain | late)).nonzero()[0]
     quiet = inside[rest] & (word[rest] & BUSY == 0)
-    turning, judged = rest[quiet], rest[~quiet]
+    turning = rest[quiet]
     if len(turning):
-        _turn_over_quiet(table, rows[turning], t_ms[turning], word[turning])
-    if not len(judged):
-        return _NOTHING.copy(), late
-    events = _judge(table, _Samples(rows[judged], t_ms[judged], values[judged].astype(np.int64), word[judged]))
-    events["index"] = judged[events["index"]]
+        some = _Samples(rows[turning], t_ms[turning], values[turning], word[turning], ten[turning])
+        _turn_ring(table, some)
+        table.word[some.rows] = some.t_ms << TIME_SHIFT | 1
+    if len(turning) == len(rest):
+        return _NOTHING, late
+    judged = rest[~quiet]
+    some = _Samples(rows[judged], t_ms[judged], values[judged], word[judged], ten[judged])
+    events = _judge(table, some)
+    if len(events):
+        events["index"] = judged[events["index"]]
     return events, late
 
 
-def _turn_over_quiet(table: Table, rows: Ints, t_ms: Ints, word: Ints) -> None:
-    """Begin a new bucket for rows of which `tail` holds nothing: only the counts of samples move."""
-    flat, base = table.ring.reshape(-1), rows * RING_BYTES
-    count = (word & COUNT_MASK).astype(np.uint8)
-    was_ten, now_ten = (word >> TIME_SHIFT) // BUCKET_MS, t_ms // BUCKET_MS
+class _Samples:
+    """One sample each of some rows, with what `word` says of the row; `ten` is the sample's 10 s bucket."""
+
+    def __init__(self, rows: Ints, t_ms: Ints, values: Ints, word: Ints, ten: Ints) -> None:
+        self.rows, self.t_ms, self.values, self.ten = rows, t_ms, values, ten
+        self.last, self.count, self.busy = word >> TIME_SHIFT, word & COUNT_MASK, word & BUSY
+        self.was_ten = self.last // BUCKET_MS
+
+    def those(self, chosen: Ints) -> "_Samples":
+        """Choose some of them."""
+        word = self.last << TIME_SHIFT | self.count | self.busy
+        return _Samples(self.rows[chosen], self.t_ms[chosen], self.values[chosen], word[chosen], self.ten[chosen])
+
+
+def _turn_ring(table: Table, now: _Samples) -> None:
+    """Begin a new bucket: put the last one's count where it belongs, empty what time has passed by, grow older."""
+    flat = table.ring.reshape(-1)
+    base, count = now.rows * np.int64(RING_BYTES), now.count.astype(np.uint8)
+    follows = bool((now.ten - now.was_ten == 1).all())
     for index, grain in enumerate(GRAINS):
-        was, now = was_ten // _TENS[index], now_ten // _TENS[index]
+        was, present = (now.was_ten, now.ten) if index == 0 else (now.was_ten // TENS[index], now.ten // TENS[index])
         offset, mask = base + RING_OFFSETS[index], grain.slots - 1
         flat[offset + (was & mask)] += count
-        passed = now - was
-        if index:
-            moved = np.flatnonzero(passed)
-            if not len(moved):
-                continue
-            if len(moved) < len(passed):
-                offset, now, passed = offset[moved], now[moved], passed[moved]
-        flat[offset + (now & mask)] = 0
-        if passed.max() > 1:
-            _wipe(flat, offset, now, np.minimum(passed, grain.slots), mask)
-        place = offset + (AGE_OFFSET + index - RING_OFFSETS[index])
+        if follows:
+            empty = offset + (present & mask) if index == 0 else (offset + (present & mask))[present != was]
+            flat[empty] = 0
+        else:
+            _wipe(flat, offset, present, np.minimum(present - was, grain.slots), mask)
+    ages = table.ring.view(np.int32).reshape(-1).take(now.rows * np.int64(RING_BYTES // 4) + AGE_OFFSET // 4)
+    growing = np.flatnonzero(ages != _GROWN) if follows else np.arange(len(base))
+    for index, grain in enumerate(GRAINS):
+        passed = now.ten[growing] // TENS[index] - now.was_ten[growing] // TENS[index]
+        place = base[growing] + (AGE_OFFSET + index)
         older = np.minimum(flat.take(place) + passed, AGE_MAX)
         flat[place] = np.where(passed < grain.slots, older, 0)
-    table.word[rows] = t_ms << TIME_SHIFT | 1
 
 
-def _wipe(flat: Bytes, offset: Ints, now: Ints, passed: Ints, mask: int) -> None:
-    """Empty the buckets that time has passed by without a sample."""
-    for back in range(1, int(passed.max())):
+def _wipe(flat: Bytes, offset: Ints, present: Ints, passed: Ints, mask: int) -> None:
+    for back in range(int(passed.max())):
         longer = np.flatnonzero(passed > back)
-        flat[offset[longer] + ((now[longer] - back) & mask)] = 0
-
-
-class _Samples:
-    """One sample each of some rows, with what is known of the row: copies, written back at the end."""
-
-    def __init__(self, rows: Ints, t_ms: Ints, values: Ints, word: Ints) -> None:
-        self.rows, self.t_ms, self.values = rows, t_ms, values
-        self.last, self.count, self.busy = word >> TIME_SHIFT, word & COUNT_MASK, word & BUSY
-        self.ten = t_ms // BUCKET_MS
-        self.tens_passed = self.ten - self.last // BUCKET_MS
+        flat[offset[longer] + ((present[longer] - back) & mask)] = 0
 
 
 def _judge(table: Table, now: _Samples) -> Events:
+    """Judge one sample each of rows of which nothing is known beforehand, by all rules at once; shapes (n, rules)."""
     plan = table.plan
     tail = table.tail.take(now.rows, axis=0)
-    turning = np.flatnonzero(now.tens_passed)
+    turning = (now.ten != now.was_ten).nonzero()[0]
     if len(turning):
-        _turn_over(table, now, turning, tail)
+        turned = now.those(turning)
+        _turn_ring(table, turned)
+        busy = turned.busy.nonzero()[0]
+        if len(busy):
+            tail[turning[busy]] = _turn_tail(table, tail[turning[busy]], turned.those(busy))
+        now.count[turning] = 0
     counted = now.count < COUNT_MAX
     now.count += counted
-    limits = table.limits.take(table.limit_set[now.rows], axis=0).astype(np.int64)
-    said = []
-    low, high = np.full(len(tail), -32768), np.full(len(tail), 32767)
-    for rule in range(len(plan.rules)):
-        breach, clear_at = limits[:, rule, 0], limits[:, rule, 1]
-        is_low = plan.low[rule]
-        broken = now.values < breach if is_low else now.values > breach
-        well = now.values >= clear_at if is_low else now.values <= clear_at
-        events = _judge_rule(table, rule, now, tail, counted, broken, well)
-        if len(events):
-            said.append(events)
-        phase, wellness = tail[:, plan.phase_offset + rule], tail[:, plan.well_offset + rule]
-        everything, nothing = (32767, -32768) if is_low else (-32768, 32767)
-        stands = [phase == Phase.IDLE, phase == Phase.PENDING, wellness > 0]
-        edge = np.select(stands, [breach, everything, clear_at], nothing)
-        if is_low:
-            low = np.maximum(low, edge)
-        else:
-            high = np.minimum(high, edge)
-    table.tail[now.rows] = tail
-    busy = tail.view(np.int64).any(1)
-    table.word[now.rows] = now.t_ms << TIME_SHIFT | np.where(busy, BUSY, 0) | now.count
-    table.band[now.rows] = high << 16 | low & 0xFFFF
-    return np.concatenate(said) if said else _NOTHING.copy()
-
-
-def _turn_over(table: Table, now: _Samples, turning: Ints, tail: Bytes) -> None:
-    """Begin a new bucket where time has come to one: in `ring` at once, in the rows' copies of `tail`."""
-    plan = table.plan
-    rows, t_ms = now.rows[turning], now.t_ms[turning]
-    word = now.last[turning] << TIME_SHIFT | now.count[turning]
-    _turn_over_quiet(table, rows, t_ms, word)
-    now.count[turning] = 0
-    busy = turning[now.busy[turning] > 0]
-    if not len(busy):
-        return
-    held = tail[busy]
-    ten, was_ten = now.ten[busy], now.last[busy] // BUCKET_MS
-    for index, grain in enumerate(GRAINS):
-        of_grain = np.flatnonzero(plan.grain == index)
-        passed = ten // _TENS[index] - was_ten // _TENS[index]
-        if not len(of_grain) or not passed.any():
-            continue
-        kept = ((ten // _TENS[index])[:, None] - np.arange(grain.slots)) % grain.slots >= passed[:, None]
-        for rule in of_grain.tolist():
-            held[:, plan.below_offset[rule] : plan.below_offset[rule] + grain.slots] *= kept
-    passed = now.tens_passed[busy]
-    for rule in range(len(plan.rules)):
-        well = held[:, plan.well_offset + rule]
-        counts = (held[:, plan.phase_offset + rule] == Phase.ACTIVE) & (passed - 1 <= plan.clear_gap_buckets[rule])
-        held[:, plan.well_offset + rule] = np.where(counts, np.minimum(well + passed, WELL_MAX), 0)
-    tail[busy] = held
-
-
-def _judge_rule(
-    table: Table, rule: int, now: _Samples, tail: Bytes, counted: Flags, broken: Flags, well: Flags
-) -> Events:
-    plan = table.plan
-    grain = GRAINS[plan.grain[rule]]
-    phase, wellness = tail[:, plan.phase_offset + rule], tail[:, plan.well_offset + rule]
-    active = phase == Phase.ACTIVE
-    wellness[active & ~well] = 0
-    slot = now.ten // _TENS[plan.grain[rule]] & (grain.slots - 1)
-    counts = np.flatnonzero(counted & broken & ~active)
-    tail[counts, plan.below_offset[rule] + slot[counts]] += 1
-    age = table.ring.reshape(-1).take(now.rows * RING_BYTES + (AGE_OFFSET + plan.grain[rule]))
-    pending = phase == Phase.PENDING
-    begins = broken & (phase == Phase.IDLE) if plan.building[rule] else np.zeros_like(broken)
-    cleared = active & (wellness > plan.clear_buckets[rule])
-    look = np.flatnonzero((broken & ~active & (age > plan.window[rule])) | begins | (pending & ~broken) | cleared)
-    if not len(look):
-        return _NOTHING
-    window = _Window(table, rule, now, tail, look, slot[look])
-    idle = ~active[look]
-    met = idle & broken[look] & (age[look] > plan.window[rule]) & window.met
-    kind = np.select(
-        [met, begins[look] & window.building, pending[look] & ~broken[look] & ~window.low, cleared[look]],
-        [int(Kind.RAISE), int(Kind.PENDING), int(Kind.DISCARD), int(Kind.CLEAR)],
-        0,
-    )
-    spoke = np.flatnonzero(kind)
-    if not len(spoke):
-        return _NOTHING
-    events = window.events(spoke, kind[spoke])
-    chosen, said = look[spoke], kind[spoke]
-    tail[chosen, plan.phase_offset + rule] = np.select(
-        [said == Kind.RAISE, said == Kind.PENDING], [int(Phase.ACTIVE), int(Phase.PENDING)], int(Phase.IDLE)
-    )
-    tail[chosen, plan.well_offset + rule] = 0
-    raised = chosen[said == Kind.RAISE]
-    tail[raised, plan.below_offset[rule] : plan.below_offset[rule] + grain.slots] = 0
+    limits = table.limits if len(table.limits) == 1 else table.limits.take(table.limit_set[now.rows], axis=0)
+    breach, clear_at, value = limits[:, :, 0], limits[:, :, 1], now.values[:, None]
+    broken, is_well = value < breach, value >= clear_at
+    if not plan.low.all():
+        broken, is_well = np.where(plan.low, broken, value > breach), np.where(plan.low, is_well, value <= clear_at)
+    slots = np.stack([now.ten // tens & (grain.slots - 1) for tens, grain in zip(TENS, GRAINS, strict=True)], axis=1)
+    phase, well = tail[:, plan.phase_columns], tail[:, plan.well_columns]
+    active = phase == _ACTIVE
+    well[active & ~is_well] = 0
+    breaks = broken & ~active
+    row, rule = (breaks & counted[:, None]).nonzero()
+    tail[row, plan.below_offset[rule] + slots[row, plan.grain[rule]]] += 1
+    ages = table.ring.view(np.int32).reshape(-1).take(now.rows * np.int64(RING_BYTES // 4) + AGE_OFFSET // 4)
+    may_raise = breaks & (ages.view(np.uint8).reshape(-1, 4)[:, plan.grain] > plan.window.astype(np.uint8))
+    may_pend = breaks & (phase == _IDLE) & (plan.building > 0)
+    may_discard = (phase == _PENDING) & ~broken
+    clears = active & (well > plan.clear_buckets)
+    row, rule = (may_raise | may_pend | may_discard | clears).nonzero()
+    events = _NOTHING
+    if len(row):
+        window = _Window(table, now, tail, row, rule, slots[row, plan.grain[rule]])
+        kind = np.where(may_raise[row, rule] & window.is_met, _RAISE, 0)
+        kind[(kind == 0) & may_pend[row, rule] & window.is_building] = _PENDS
+        kind[may_discard[row, rule] & ~window.is_low] = _DISCARD
+        kind[clears[row, rule]] = _CLEAR
+        spoke = kind.nonzero()[0]
+        if len(spoke):
+            events = window.events(spoke, kind[spoke])
+            _move(table, tail, row[spoke], rule[spoke], kind[spoke])
+    _put_back(table, now, tail, breach, clear_at)
     return events
 
 
-class _Window:
-    """What the last buckets of a rule hold, the present one among them, for the rows looked at."""
+def _move(table: Table, tail: Bytes, row: Ints, rule: Ints, kind: Ints) -> None:
+    """Let the rules that spoke stand where what they said puts them."""
+    plan = table.plan
+    tail[row, plan.phase_offset + rule] = _PHASE_AFTER[kind]
+    tail[row, plan.well_offset + rule] = 0
+    words = tail.view(np.uint64)
+    raised = (kind == _RAISE).nonzero()[0]
+    for each_row, each_rule in zip(row[raised].tolist(), rule[raised].tolist(), strict=True):
+        words[each_row, plan.below_words(each_rule)] = 0
 
-    def __init__(self, table: Table, rule: int, now: _Samples, tail: Bytes, look: Ints, slot: Ints) -> None:
+
+def _put_back(table: Table, now: _Samples, tail: Bytes, breach: Ints, clear_at: Ints) -> None:
+    """Write the rows back, with the band of values that now change nothing for any rule."""
+    plan = table.plan
+    phase, well = tail[:, plan.phase_columns], tail[:, plan.well_columns]
+    while_active = np.where(well > 0, clear_at, plan.nothing)
+    edge = np.where(phase == _IDLE, breach, np.where(phase == _ACTIVE, while_active, plan.everything))
+    low = np.where(plan.low, edge, -32768).max(1).astype(np.int32)
+    high = np.where(plan.low, 32767, edge).min(1).astype(np.int32)
+    table.tail[now.rows] = tail
+    busy = tail.view(np.uint64).any(1)
+    table.word[now.rows] = now.t_ms << TIME_SHIFT | np.where(busy, BUSY, 0) | now.count
+    table.band[now.rows] = high << 16 | low & 0xFFFF
+
+
+def _turn_tail(table: Table, tail: Bytes, now: _Samples) -> Bytes:
+    """Begin a new bucket in copies of the rows' tails."""
+    plan, words = table.plan, tail.view(np.uint64)
+    for index, grain in enumerate(GRAINS):
+        of_grain = np.flatnonzero(plan.grain == index).tolist()
+        present = now.ten // TENS[index]
+        passed = np.minimum(present - now.was_ten // TENS[index], grain.slots)
+        if of_grain and passed.any():
+            mask = _KEPT[index][present & (grain.slots - 1), passed]
+            for rule in of_grain:
+                words[:, plan.below_words(rule)] &= mask
+    passed = (now.ten - now.was_ten)[:, None]
+    well = tail[:, plan.well_columns]
+    counts = (tail[:, plan.phase_columns] == _ACTIVE) & (passed - 1 <= plan.clear_gap_buckets)
+    tail[:, plan.well_columns] = np.where(counts, np.minimum(well + passed, WELL_MAX), 0)
+    return tail
+
+
+class _Window:
+    """What the last buckets hold, the present one among them, for each row and rule looked at; shape (n,)."""
+
+    def __init__(self, table: Table, now: _Samples, tail: Bytes, row: Ints, rule: Ints, slot: Ints) -> None:
         plan = table.plan
-        self._rule, self._now, self._look = rule, now, look
-        self._grain = grain = GRAINS[plan.grain[rule]]
-        begin, ring_begin = plan.below_offset[rule], RING_OFFSETS[plan.grain[rule]]
-        below = tail[look, begin : begin + grain.slots]
-        valid = table.ring[now.rows[look], ring_begin : ring_begin + grain.slots]
-        self._behind = behind = (slot[:, None] - np.arange(grain.slots)) & (grain.slots - 1)
-        valid[np.arange(len(look)), slot] += now.count[look].astype(np.uint8)
-        inside, recent = behind <= plan.window[rule], behind < plan.building[rule]
-        self.valid = np.where(inside, valid, 0).sum(1, dtype=np.int64)
-        self._low = np.where(inside, below, 0)
-        self.below = self._low.sum(1, dtype=np.int64)
-        self.buckets = (inside & (valid > 0)).sum(1)
-        share = plan.share[rule]
-        self.met = (self.buckets * 100 >= plan.coverage[rule] * plan.window[rule]) & (
+        self._now, self._plan, self._row, self._rule, self._slot = now, plan, row, rule, slot
+        two = np.arange(2)
+        valid = table.ring.view(np.uint64)[now.rows[row][:, None], plan.ring_word[rule][:, None] + two]
+        below = tail.view(np.uint64)[row[:, None], (plan.below_offset[rule] // 8)[:, None] + two]
+        inside, recent, present = (mask[rule, slot] for mask in (plan.inside, plan.recent, plan.present))
+        count, share = now.count[row], plan.share[rule]
+        self._below = below & inside
+        self.valid, self.below = total(valid & inside) + count, total(self._below)
+        self.buckets = filled((valid & inside) | present)
+        self.is_met = (self.buckets * 100 >= plan.coverage[rule] * plan.window[rule]) & (
             self.below * 100 >= share * self.valid
         )
-        recent_below = np.where(recent, below, 0).sum(1, dtype=np.int64)
-        self.low = recent_below * 100 >= share * np.where(recent, valid, 0).sum(1, dtype=np.int64)
-        self.building = self.low & ((recent & (valid > 0)).sum(1) == plan.building[rule])
+        self.is_low = total(below & recent) * 100 >= share * (total(valid & recent) + count)
+        self.is_building = self.is_low & (filled((valid | present) & recent) == plan.building[rule])
 
     def events(self, spoke: Ints, kind: Ints) -> Events:
         """Say it for those that spoke, with the evidence."""
-        chosen = self._look[spoke]
-        oldest = np.where(self._low[spoke] > 0, self._behind[spoke], -1).max(1)
-        at_ms = self._now.t_ms[chosen]
-        begun = (at_ms // self._grain.bucket_ms - oldest) * self._grain.bucket_ms
+        row, rule = self._row[spoke], self._rule[spoke]
+        tens = self._plan.tens[rule]
+        behind = (self._slot[spoke][:, None] - np.arange(16)) & self._plan.slot_mask[rule][:, None]
+        oldest = np.where(self._below[spoke].view(np.uint8) > 0, behind, -1).max(1)
+        at_ms = self._now.t_ms[row]
+        begun = (self._now.ten[row] // tens - oldest) * tens * BUCKET_MS
         events = np.empty(len(spoke), EVENT_DTYPE)
-        events["row"], events["index"], events["rule"] = self._now.rows[chosen], chosen, self._rule
-        events["kind"], events["value"], events["at_ms"] = kind, self._now.values[chosen], at_ms
+        events["row"], events["index"], events["rule"] = self._now.rows[row], row, rule
+        events["kind"], events["value"], events["at_ms"] = kind, self._now.values[row], at_ms
         events["since_ms"] = np.where(oldest < 0, at_ms, np.minimum(begun, at_ms))
         events["valid"], events["below"], events["buckets"] = self.valid[spoke], self.below[spoke], self.buckets[spoke]
         return events

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from alerting.engine.layout import BUSY, HOT_BAND, RING_BYTES, TIME_SHIFT, plan
+from alerting.engine.layout import BUSY, HOT_BAND, RING_BYTES, TIME_SHIFT, Plan
 from vitals.sustained import NEVER_MS, Limit, Phase, SustainedRule
 
 LAYOUT = "sustained-2"
@@ -21,7 +21,7 @@ class Table:
     ARRAYS = ("word", "band", "ring", "tail")
 
     def __init__(self, rules: Sequence[SustainedRule], rows: int = 0) -> None:
-        self.plan = plan(rules)
+        self.plan = Plan(rules)
         self._sets: dict[tuple[Limit, ...], int] = {}
         self.limits = np.empty((0, len(rules), 2), np.int16)
         self.bands = np.empty(0, np.int32)

@@ -1,0 +1,1 @@
+"""Signals from signals: breathing from the beats between breaths, a night's report from its SpO2."""
