@@ -105,7 +105,8 @@ def episodes(
         raise typer.Exit(1) from exc
     with connection:
         rows = connection.execute(
-            "SELECT episode_id, initials, bed, rule, priority, condition, state, step, due_at, since"
+            "SELECT episode_id, COALESCE(initials, gateway_id, subject) AS initials, COALESCE(bed, '') AS bed,"
+            " rule, priority, condition, state, step, due_at, since"
             " FROM open_episode ORDER BY rank, due_at"
         ).fetchall()
     if as_json:

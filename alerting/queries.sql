@@ -395,7 +395,7 @@ RETURNING since, due_at, evidence;
 -- name: patient
 -- What raising and paging needs to know of one patient.
 SELECT patient_id, initials, bed, risk_colour, service_tier, special_groups, born_on, organisation_id,
-       household_channels, household_phone, family_doctor_id, time_zone
+       household_channels, household_phone, family_doctor_id, time_zone, NULL AS subject, NULL AS gateway_id
   FROM care_patient WHERE patient_id = %(patient_id)s;
 
 -- name: lock_patient
@@ -404,14 +404,16 @@ SELECT pg_advisory_xact_lock(1, %(patient_id)s);
 
 -- name: open_episode_of
 -- The open episode of a patient and family.
-SELECT episode_id, rule, priority, emergency, tier3, technical, condition, state, step, service_tier, alarmed_at, due_at
+SELECT episode_id, patient_id, rule, priority, emergency, tier3, technical, condition, state, step, service_tier,
+       alarmed_at, due_at
   FROM episode WHERE patient_id = %(patient_id)s AND family = %(family)s AND state <> 'closed' FOR UPDATE;
 
 -- name: insert_episode
 -- Open an episode.
-INSERT INTO episode (patient_id, family, technical, rule, priority, emergency, tier3, condition, state, step,
-    service_tier, since, raised_at, detected_at, alarmed_at, due_at, evidence, profile_hash)
-VALUES (%(patient_id)s, %(family)s, %(technical)s, %(rule)s, %(priority)s, %(emergency)s, %(tier3)s, %(condition)s,
+INSERT INTO episode (patient_id, subject, organisation_id, gateway_id, family, technical, rule, priority, emergency,
+    tier3, condition, state, step, service_tier, since, raised_at, detected_at, alarmed_at, due_at, evidence,
+    profile_hash)
+VALUES (%(patient_id)s, %(subject)s, %(organisation_id)s, %(gateway_id)s, %(family)s, %(technical)s, %(rule)s, %(priority)s, %(emergency)s, %(tier3)s, %(condition)s,
     %(state)s, %(step)s, %(service_tier)s, %(since)s, %(raised_at)s, %(now)s, %(now)s, %(due_at)s, %(evidence)s,
     %(profile_hash)s)
 RETURNING episode_id;
@@ -432,13 +434,14 @@ UPDATE episode SET raise_count = raise_count + 1, condition = 'present', cleared
 
 -- name: lock_episode
 -- One episode for an act.
-SELECT episode_id, patient_id, family, rule, priority, emergency, tier3, technical, condition, state, step,
+SELECT episode_id, patient_id, subject, family, rule, priority, emergency, tier3, technical, condition, state, step,
        service_tier, since, alarmed_at, due_at
   FROM episode WHERE episode_id = %(episode_id)s FOR UPDATE;
 
 -- name: standing
 -- Where an episode stands, without locking it.
-SELECT state, step, service_tier, tier3, technical, alarmed_at, due_at FROM episode WHERE episode_id = %(episode_id)s;
+SELECT patient_id, state, step, service_tier, tier3, technical, alarmed_at, due_at
+  FROM episode WHERE episode_id = %(episode_id)s;
 
 -- name: due_episodes
 -- Episodes whose deadline has passed, oldest first.
@@ -446,7 +449,7 @@ SELECT episode_id FROM episode WHERE state <> 'closed' AND due_at <= %(now)s ORD
 
 -- name: claim_due_episode
 -- One of them, if it is still due and no other worker has it.
-SELECT episode_id, patient_id, family, rule, priority, emergency, tier3, technical, condition, state, step,
+SELECT episode_id, patient_id, subject, family, rule, priority, emergency, tier3, technical, condition, state, step,
        service_tier, since, alarmed_at, due_at
   FROM episode WHERE episode_id = %(episode_id)s AND state <> 'closed' AND due_at <= %(now)s FOR UPDATE SKIP LOCKED;
 

@@ -198,6 +198,16 @@ VALUES (%(outbox_id)s, %(gateway_id)s, %(accepted)s, %(thinned)s, %(depth)s, %(s
        said_at = CASE WHEN %(retained)s THEN w.said_at ELSE excluded.said_at END
  WHERE excluded.accepted >= w.accepted;
 
+-- name: say_word
+-- Say that this process of ingest lives, and whether it hears a broker. `since` is that of the present state: who comes
+-- back as deaf as it went is deaf since then, who comes back hearing hears since now.
+INSERT INTO ingest_word AS w (process, said_at, every_s, hears, since)
+VALUES (%(process)s, %(now)s, %(every_s)s, %(hears)s, %(now)s)
+    ON CONFLICT (process) DO UPDATE SET said_at = excluded.said_at, every_s = excluded.every_s, hears = excluded.hears,
+       since = CASE WHEN w.hears = excluded.hears
+                     AND (NOT w.hears OR w.said_at >= excluded.said_at - make_interval(secs => 3 * w.every_s))
+                    THEN w.since ELSE excluded.since END;
+
 -- name: append_to_log
 -- The last statement before the commit: number the batch in each partition it touches, append it, tell alerting.
 WITH locked AS (

@@ -19,6 +19,7 @@ from alerting.profile.sustained import sustained_rules
 from alerting.profile.tables import ProfileError as ProfileError
 from alerting.profile.tables import count, counts, get, signal_of, sourced, tables_of
 from alerting.profile.tags import tag
+from alerting.profile.technical import parse_technical
 from alerting.profile.variants import refuse_hiding, variants_of
 from vitals.signals import Signal
 
@@ -26,11 +27,18 @@ LIMITED = ("sustained", "repeat", "fever")
 """Kinds of rules that have a limit; a rule id may be judged in several of them, with one limit and one urgency."""
 
 KINDS = (*LIMITED, "news2")
-TABLES = (
-    frozenset(KINDS)
-    | {"tag", "variant", "altitude", "sessions", "activity", "baseline", "orders", "silence"}
-    | {"timers"}
-)
+TABLES = frozenset(KINDS) | {
+    "tag",
+    "variant",
+    "altitude",
+    "sessions",
+    "activity",
+    "baseline",
+    "orders",
+    "silence",
+    "technical",
+    "timers",
+}
 KEYS = TABLES | {"name", "version", "approved_by", "effective_from"}
 
 
@@ -52,6 +60,8 @@ def parse_profile(body: str) -> Profile:
         raise ProfileError(f"unknown table or key: {', '.join(sorted(unknown))}")
     tables = {kind: tables_of(document, kind) for kind in KINDS}
     limits, consequences = _limits(tables), _consequences(tables)
+    technical = parse_technical(document, ProfileError)
+    consequences |= technical.consequences
     get(document, "profile", "approved_by", str)
     profile = Profile(
         effective_from=get(document, "profile", "effective_from", date),
@@ -74,6 +84,7 @@ def parse_profile(body: str) -> Profile:
         silence=counts(Silence, "silence", _table(document, "silence")),
         timers={priority: _timers(priority, get(document, "profile", "timers", dict)) for priority in Priority},
         consequences=consequences,
+        technical=technical,
     )
     refuse_hiding(profile)
     return profile

@@ -4,10 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from alerting.profile.singles import ActivityRule, BaselineRule, News2Rule, SessionRule
 from vitals.signals import Signal
 from vitals.sustained import NEVER_HIGH, NEVER_LOW, Limit, SustainedRule
+
+if TYPE_CHECKING:
+    from alerting.profile.technical import Technical  # which is built from this file's values
 
 
 class Priority(StrEnum):
@@ -264,6 +268,7 @@ class Profile:
     silence: Silence
     timers: Mapping[Priority, Timers]
     consequences: Mapping[str, Consequence]
+    technical: "Technical"
 
 
 NO_DATA = "TECH-NODATA"
