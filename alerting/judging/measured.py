@@ -40,7 +40,7 @@ def held_now(desk: Desk, patient_id: int, *, on: datetime) -> Held | None:
 
     The baseline is the one that the log says, so that streams and measurements are held to the same limit.
     """
-    row = desk.one("patients_to_hold", after=0, only=patient_id, most=1, now=desk.now)
+    row = desk.one("patients_to_hold", after=0, among=[patient_id], most=1, now=desk.now)
     if row is None:
         return None
     facts = subject_of(row).facts
