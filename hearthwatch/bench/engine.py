@@ -120,8 +120,8 @@ def _adult() -> Rules:
 
 
 def _slow_percent(mood: Mood) -> float:
-    """Say it of a thousand patients' SpO2 in two minutes, by a seed of its own."""
-    patients, seconds = 1000, 120
+    """Say it of five hundred patients' SpO2 in two minutes, by a seed of its own."""
+    patients, seconds = 500, 120
     rules = _adult()[SPO2]
     drawn = Ward(rules, patients, mood, seed=9)
     ward = PlainWard(rules, patients)

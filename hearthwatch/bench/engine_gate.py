@@ -8,6 +8,7 @@ the log since then again, and an event whose key (row, rule, kind, at_ms) is wri
 import random
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import pairwise
 from multiprocessing import get_context
@@ -29,6 +30,8 @@ SPELL_SAMPLES_MAX = 180
 """Ten samples a second show as much in 18 s as in 20 min, and ten thousand streams come to an end."""
 
 SNAPSHOT_BATCHES_MAX = 8
+WORTH_PROCESSES = 8
+"""So many parts are done in several processes; for fewer it takes longer to start them."""
 DIFFERENCES_MAX = 20
 
 
@@ -90,8 +93,12 @@ def gate(streams: int, crashes: int, say: Callable[[str], None]) -> Found:
         (equal, seed, min(STREAMS_TOGETHER, streams - seed)) for seed in range(0, streams, STREAMS_TOGETHER)
     ]
     work += [(crash, seed, CRASH_STREAMS) for seed in range(crashes)]
-    with ProcessPoolExecutor(len(sched_getaffinity(0)), get_context("spawn")) as pool:
-        for number, part in enumerate(pool.map(_do, work)):
+    with ExitStack() as closing:
+        parts: Iterator[Found] = map(_do, work)
+        if len(work) >= WORTH_PROCESSES:
+            pool = ProcessPoolExecutor(len(sched_getaffinity(0)), get_context("spawn"))
+            parts = closing.enter_context(pool).map(_do, work)
+        for number, part in enumerate(parts):
             found.add(part)
             if (number + 1) % 25 == 0 or number + 1 == len(work):
                 say(

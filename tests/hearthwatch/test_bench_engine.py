@@ -28,7 +28,7 @@ from hearthwatch.bench.goals import TooShort
 from vitals.signals import Signal
 from vitals.sustained import BUCKET_MS, COUNT_MAX, GRAINS, Kind, SustainedRule
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 BY_WINDOWS = tuple(rule for rule in MANY if is_by_windows(rule))
 
@@ -86,6 +86,16 @@ def test_a_crash_writes_some_events_again_and_none_twice() -> None:
     assert found.replayed > found.crashes
     assert found.suppressed
     assert not found.differences
+
+
+def test_the_gate_finds_the_same_in_several_processes() -> None:
+    said: list[str] = []
+    found = engine_gate.gate(2, engine_gate.WORTH_PROCESSES, said.append)
+    alone = equal(0, 2)
+    for seed in range(engine_gate.WORTH_PROCESSES):
+        alone.add(crash(seed, engine_gate.CRASH_STREAMS))
+    assert found == alone
+    assert said
 
 
 def test_nothing_is_measured_where_a_step_differs_from_the_oracle(
