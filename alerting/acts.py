@@ -10,7 +10,7 @@ from psycopg.rows import namedtuple_row, tuple_row
 from alerting.desk import QUERIES, Desk, json, unix_ms
 from alerting.episodes import HUMAN_ACTS, Act, IllegalAct, State, move_for, possible
 from alerting.moving import add_event, carry_out, standing_of
-from alerting.profile.file import parse_profile, standard_adult
+from alerting.profile.file import ProfileError, parse_profile, standard_adult
 from alerting.profile.profile import Profile
 from alerting.raising import Basis
 
@@ -137,7 +137,10 @@ def _desk(connection: psycopg.Connection[Any], now: datetime) -> Desk:
 def _profile(connection: psycopg.Connection[Any]) -> Profile:
     """Read the profile that alerting last worked under; the one that ships where alerting never ran."""
     row = connection.cursor(row_factory=tuple_row).execute(QUERIES["newest_profile"]).fetchone()
-    return parse_profile(row[0] if row else standard_adult())
+    try:
+        return parse_profile(row[0] if row else standard_adult())
+    except ProfileError:  # written by another release: until alerting has started under this one
+        return parse_profile(standard_adult())
 
 
 def _actor(desk: Desk, person_id: int, channel: str) -> _Actor:

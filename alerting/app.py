@@ -1,10 +1,11 @@
-"""Alerting as one process: four loops, each with its own connection and its own duty, none waiting for another."""
+"""Alerting as one process: five loops, each with its own connection and its own duty, none waiting for another."""
 
 import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -14,14 +15,17 @@ from alerting.delivery import deliver, warm_up
 from alerting.desk import Connection, Desk, connect
 from alerting.escalation import tick
 from alerting.judging.judge import Judge
+from alerting.judging.limits import Limits
 from alerting.profile.file import ProfileError, parse_profile, standard_adult
 from alerting.profile.profile import Profile
+from alerting.profile.site import at_site
 from alerting.settings import AlertingSettings
 from alerting.sweep import sweep
 from ingest.feed import PARTITION_COUNT
 
 SNAPSHOT_EVERY_S = 60
 SWEEP_EVERY_S = 5
+LIMITS_EVERY_S = 60
 TICK_EVERY_S = 1
 SHORTEST_PERIOD_S = 0.1
 RETRY_S = 1.0
@@ -38,6 +42,7 @@ class Duty:
     wakes_on: str
     turn: Callable[[Callable[[], Desk]], int]
     begin: Callable[[Desk], None] = lambda _desk: None
+    end: Callable[[Desk], None] = lambda _desk: None
 
 
 def run(settings: AlertingSettings, profile: Profile) -> None:
@@ -60,17 +65,24 @@ def run(settings: AlertingSettings, profile: Profile) -> None:
 
 
 def load_profile(settings: AlertingSettings) -> Profile:
-    """Read the clinical profile these settings name. Raises ProfileError, OSError."""
-    path = settings.alerting_profile
+    """Read the clinical profile these settings name, as it is used at their site. Raises ProfileError, OSError."""
+    path, altitude_m = settings.alerting_profile, settings.alerting_site_altitude_m
     profile = parse_profile(Path(path).read_text(encoding="utf-8") if path else standard_adult())
     if profile.effective_from > settings.now().date():
         raise ProfileError(f"profile: effective_from = {profile.effective_from} is in the future")
-    return profile
+    if altitude_m is None:
+        raise ProfileError(
+            "HEARTHWATCH_ALERTING_SITE_ALTITUDE_M is not set: say how many metres above the sea the homes lie, as"
+            f" normal SpO2 falls with altitude (from {profile.own_altitude_from_m} m on it needs limits of its own)"
+        )
+    return at_site(profile, altitude_m)
 
 
 def _duties(settings: AlertingSettings, pool: ThreadPoolExecutor) -> list[Duty]:
-    judge = Judge(range(PARTITION_COUNT), settings.alerting_owner)
+    lease = timedelta(seconds=settings.alerting_lease_s)
+    judge = Judge(range(PARTITION_COUNT), settings.alerting_owner, lease)
     snapshots = _Snapshots(judge)
+    limits = Limits()
     return [
         Duty(
             name="judging",
@@ -78,7 +90,9 @@ def _duties(settings: AlertingSettings, pool: ThreadPoolExecutor) -> list[Duty]:
             wakes_on="intake",
             turn=lambda desk_of: _judge(judge, snapshots, desk_of),
             begin=lambda desk: _begin_judging(judge, desk),
+            end=judge.leave,
         ),
+        Duty(name="limits", period_s=LIMITS_EVERY_S, wakes_on="limits", turn=limits.turn),
         Duty(name="sweep", period_s=SWEEP_EVERY_S, wakes_on="", turn=lambda desk_of: sweep(desk_of())),
         Duty(name="escalation", period_s=TICK_EVERY_S, wakes_on="", turn=lambda desk_of: tick(desk_of())),
         Duty(
@@ -164,3 +178,4 @@ def _work(
                 pass
         else:
             stop.wait(period_s)
+    duty.end(desk())

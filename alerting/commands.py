@@ -1,6 +1,8 @@
 """Command line of alerting: run it, look at a profile, list what is open."""
 
 import json
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -10,13 +12,21 @@ from rich.console import Console
 from rich.table import Table
 
 from alerting.derived.commands import night
+from alerting.order_commands import limits, order, revoke
 from alerting.profile.file import ProfileError, parse_profile, standard_adult
-from alerting.profile.profile import TIMER_NAMES, described
+from alerting.profile.patient import Held, LimitRefused, PatientFacts, held_to
+from alerting.profile.profile import Profile
+from alerting.profile.site import at_site
+from alerting.profile_page import as_document, print_profile
+from alerting.rehearsal.command import replay
 from alerting.settings import AlertingSettings
-from alerting.words import RULES
+from care.registry import SpecialGroup
+from vitals.reading import ScaleError, scaled
+from vitals.signals import Signal
 
 app = typer.Typer(no_args_is_help=True, help="Rules, episodes, escalation: from a stored reading to a decision.")
-app.command()(night)
+for command in (replay, night, order, revoke, limits):
+    app.command()(command)
 
 
 @app.command()
@@ -37,27 +47,48 @@ def run() -> None:
 @app.command()
 def profile(
     path: Annotated[Path | None, typer.Argument(help="a clinical profile; without it, the one that ships")] = None,
+    patient_age: Annotated[str, typer.Option(help="show what a patient of this age is held to: 40d, 5mo, 3y")] = "",
+    group: Annotated[list[SpecialGroup] | None, typer.Option(help="... of this special group (repeatable)")] = None,
+    on_oxygen: Annotated[bool, typer.Option("--on-oxygen", help="... who is on oxygen")] = False,
+    baseline: Annotated[float | None, typer.Option(help="... with this SpO2 baseline, in %")] = None,
+    altitude_m: Annotated[int | None, typer.Option(help="check it for a site at this altitude")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="as JSON")] = False,
+    as_toml: Annotated[bool, typer.Option("--toml", help="the profile's text, to begin a county's own with")] = False,
 ) -> None:
-    """Check a clinical profile and print its hash and rules; exit 2 names what is wrong with it."""
+    """Check a clinical profile and print its hash, rules and variants; exit 2 names what is wrong with it."""
     try:
         found = parse_profile(path.read_text(encoding="utf-8") if path else standard_adult())
-    except (ProfileError, OSError) as exc:
+        found = found if altitude_m is None else at_site(found, altitude_m)
+        asked = patient_age or group or on_oxygen or baseline is not None
+        held = _held(found, patient_age or ADULT, group or [], on_oxygen, baseline) if asked else None
+    except (ProfileError, LimitRefused, ScaleError, OSError) as exc:
         typer.echo(f"profile: {exc}", err=True)
         raise typer.Exit(2) from exc
-    console = Console()
-    table = Table(title=f"{found.name} version {found.version}, in force from {found.effective_from}")
-    for heading in ("rule", "judged", "condition", "persistence", "priority", "tier 3"):
-        table.add_column(heading)
-    for line in described(found):
-        table.add_row(*line)
-    console.print(table)
-    timers = Table("priority", *(name.removesuffix("_s") for name in TIMER_NAMES), title="deadlines, in minutes")
-    for priority, each in found.timers.items():
-        timers.add_row(priority, *(f"{getattr(each, name) / 60:g}" for name in TIMER_NAMES))
-    console.print(timers)
-    console.print(f"sha256 {found.profile_hash}")
-    for rule in sorted(found.consequences.keys() - RULES.keys()):
-        console.print(f"note: {rule} has no words yet (alerting/words.py); notices will show its id")
+    if as_toml:
+        typer.echo(found.body, nl=False)
+    elif as_json:
+        typer.echo(json.dumps(as_document(found, held), ensure_ascii=False, indent=1))
+    else:
+        print_profile(found, held)
+
+
+AGE = re.compile(r"(\d{1,5})\s*(d|mo|y)")
+DAYS = {"d": 1.0, "mo": 30.4375, "y": 365.25}
+ADULT = "50y"
+
+
+def _held(found: Profile, age: str, groups: list[SpecialGroup], on_oxygen: bool, baseline: float | None) -> Held:
+    said = AGE.fullmatch(age)
+    if said is None or (days := int(said[1]) * DAYS[said[2]]) > 150 * DAYS["y"]:
+        raise ProfileError(f"--patient-age {age!r} is no age: 40d, 5mo, 3y")
+    today = datetime.now(UTC).date()
+    facts = PatientFacts(
+        born_on=today - timedelta(days=round(days)),
+        special_groups=frozenset(groups),
+        on_oxygen=on_oxygen,
+        baseline=None if baseline is None else scaled(Signal.SPO2, baseline),
+    )
+    return held_to(found, facts, on=today)
 
 
 @app.command()
@@ -74,7 +105,8 @@ def episodes(
         raise typer.Exit(1) from exc
     with connection:
         rows = connection.execute(
-            "SELECT episode_id, initials, bed, rule, priority, condition, state, step, due_at, since"
+            "SELECT episode_id, COALESCE(initials, gateway_id, subject) AS initials, COALESCE(bed, '') AS bed,"
+            " rule, priority, condition, state, step, due_at, since"
             " FROM open_episode ORDER BY rank, due_at"
         ).fetchall()
     if as_json:

@@ -5,6 +5,8 @@ Rules (CLINICAL section 6, ARCHITECTURE section 9):
 - Only a person closes a physiological episode. A technical one of low or medium priority ends with its cause.
 - A 2-to-3 trigger (`tier3`) pages tier 3 when the family doctor acknowledges or at the second missed deadline,
   and bars "stay home" at tier 2.
+- An alarm that is no patient's (a gateway's, a device's that nobody wears, the centre's) has acts of its own: whoever
+  is on duty takes it on, has it attended to, and closes it; there is nobody to refer or to keep at home.
 - An act that the table does not hold is illegal and raises.
 """
 
@@ -37,6 +39,7 @@ class Act(StrEnum):
     ACKNOWLEDGE = "acknowledge"
     STAY_HOME = "stay_home"
     REFER = "refer"
+    ATTEND = "attend"
     FALSE_ALARM = "false_alarm"
     CLOSE = "close"
     NOTE = "note"
@@ -58,7 +61,7 @@ class IllegalAct(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """The part of an episode that escalation reads and writes."""
+    """The part of an episode that escalation reads and writes. `is_person`: it is a patient's."""
 
     state: State
     step: int
@@ -67,6 +70,7 @@ class Standing:
     technical: bool
     alarmed_at: datetime
     due_at: datetime | None
+    is_person: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +142,18 @@ ACTS: dict[tuple[State, Act, int], Move] = {
     (State.REFERRED, Act.CLOSE, 3): _CLOSED,
 }
 
-HUMAN_ACTS = (Act.ACKNOWLEDGE, Act.STAY_HOME, Act.REFER, Act.FALSE_ALARM, Act.CLOSE)
+# The acts on an alarm that is no patient's, at either service tier.
+SITE_ACTS: dict[tuple[State, Act], Move] = {
+    (State.UNACK, Act.ACKNOWLEDGE): _ACK,
+    (State.T3_UNACK, Act.ACKNOWLEDGE): _ACK,
+    (State.EXHAUSTED, Act.ACKNOWLEDGE): _ACK,
+    (State.ACK, Act.ATTEND): _MONITOR,
+    (State.ACK, Act.FALSE_ALARM): _CLOSED,
+    (State.ACK, Act.CLOSE): _CLOSED,
+    (State.MONITOR, Act.CLOSE): _CLOSED,
+}
+
+HUMAN_ACTS = (Act.ACKNOWLEDGE, Act.STAY_HOME, Act.REFER, Act.ATTEND, Act.FALSE_ALARM, Act.CLOSE)
 
 
 def move_for(standing: Standing, act: Act, *, service_tier: int = 0) -> Move:
@@ -157,10 +172,11 @@ def move_for(standing: Standing, act: Act, *, service_tier: int = 0) -> Move:
 
 
 def _human_move(standing: Standing, act: Act, service_tier: int) -> Move:
-    move = ACTS.get((standing.state, act, service_tier))
+    key = (standing.state, act)
+    move = ACTS.get((*key, service_tier)) if standing.is_person else SITE_ACTS.get(key)
     if move is None:
         raise IllegalAct(f"{act} by service tier {service_tier} is not possible in state {standing.state}")
-    if standing.tier3 and service_tier == 2:
+    if standing.tier3 and service_tier == 2 and standing.is_person:
         if act is Act.STAY_HOME:
             raise IllegalAct("this alarm goes to tier 3: staying at home is the county team's to decide")
         if act is Act.ACKNOWLEDGE:
@@ -190,6 +206,7 @@ def after(standing: Standing, act: Act, move: Move, *, now: datetime, timers: Ti
         service_tier=standing.service_tier if move.to is State.CLOSED else 3 if move.step >= 2 else 2,
         tier3=standing.tier3 or move.opens_tier3,
         technical=standing.technical,
+        is_person=standing.is_person,
         alarmed_at=now if anew else standing.alarmed_at,
         due_at=base + interval(move.deadline, timers) if move.deadline else None,
     )

@@ -18,7 +18,6 @@ def carry_out(
     new = after(standing_of(episode), act, move, now=desk.now, timers=timers)
     write_standing(desk, episode.episode_id, new, closed_by=actor_id if move.to is State.CLOSED else None)
     if move.page:
-        patient = desk.one("patient", patient_id=episode.patient_id)
         page(
             desk,
             Page(
@@ -26,13 +25,20 @@ def carry_out(
                 event_id=event_id,
                 step=move.step,
                 consequence=consequence,
-                patient=patient,
+                whose=whose_is(desk, episode),
                 since=episode.since,
                 audiences=move.page,
                 act=act.value,
             ),
         )
     return new
+
+
+def whose_is(desk: Desk, episode: Any) -> Any:
+    """Give what paging needs to know of an episode's subject: its patient, or the gateway, device or centre."""
+    if episode.patient_id is not None:
+        return desk.one("patient", patient_id=episode.patient_id)
+    return desk.one("site", episode_id=episode.episode_id)
 
 
 def standing_of(episode: Any) -> Standing:
@@ -43,6 +49,7 @@ def standing_of(episode: Any) -> Standing:
         service_tier=episode.service_tier,
         tier3=episode.tier3,
         technical=episode.technical,
+        is_person=episode.patient_id is not None,
         alarmed_at=episode.alarmed_at,
         due_at=episode.due_at,
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from alerting.addressing import instead, kind_of, told
 from alerting.desk import Desk, json
 from alerting.episodes import Audience
 from alerting.profile.profile import Consequence, Priority
@@ -14,22 +15,19 @@ from care.duty import PersonOnDuty, family_doctor, on_duty
 CONSOLE = "console:"
 """The channel of a person who has no other: the inbox alone."""
 
-_FALLBACKS = {
-    Audience.FAMILY_DOCTOR: Audience.TOWNSHIP_DUTY,
-    Audience.TOWNSHIP_DUTY: Audience.COUNTY_EXPERT,
-    Audience.COUNTY_EXPERT: Audience.OPERATIONS,
-}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One move's message: to whom, about which episode. `event_id` is the move's own and makes the keys unique."""
+    """One move's message: to whom, about which episode. `event_id` is the move's own and makes the keys unique.
+
+    `whose` is a row of `patient`, or of `site` for an alarm that is no patient's.
+    """
 
     episode_id: int
     event_id: int
     step: int
     consequence: Consequence
-    patient: Any
+    whose: Any
     since: Any
     audiences: tuple[Audience, ...]
     act: str = ""
@@ -49,8 +47,8 @@ def page(desk: Desk, message: Page) -> int:
     """Write the notices of a page and say how many; an audience with nobody falls through and is recorded."""
     written = 0
     seen: set[tuple[int | None, str]] = set()
-    head = title(message.consequence, initials=message.patient.initials, bed=message.patient.bed)
-    for audience in message.audiences:
+    head = title(message.consequence, initials=message.whose.initials, bed=message.whose.bed)
+    for audience in told(kind_of(message.consequence), message.audiences):
         for recipient in _recipients(desk, message, audience):
             if (recipient.person_id, recipient.name) in seen:
                 continue
@@ -100,12 +98,13 @@ def _fate(message: Page, to: _Recipient, channel: str) -> _Fate:
 def _recipients(desk: Desk, message: Page, audience: Audience) -> Sequence[_Recipient]:
     if audience is Audience.HOUSEHOLD:
         return _household(message)
-    asked: Audience = audience
-    people = _people(desk, message, asked)
-    while not people and asked in _FALLBACKS:
-        asked = _FALLBACKS[asked]
-        people = _people(desk, message, asked)
-    if asked is not audience or not people:
+    asked: list[Audience] = [audience]
+    people = _people(desk, message, audience)
+    kind = kind_of(message.consequence)
+    while not people and (other := instead(kind, asked[-1], asked=asked)) is not None:
+        asked.append(other)
+        people = _people(desk, message, other)
+    if asked[1:] or not people:
         desk.one(
             "insert_event",
             episode_id=message.episode_id,
@@ -115,13 +114,14 @@ def _recipients(desk: Desk, message: Page, audience: Audience) -> Sequence[_Reci
             channel="",
             from_state=None,
             to_state=None,
-            detail=json({"wanted": audience, "paged_instead": asked if people else None}),
+            detail=json({"wanted": audience, "paged_instead": asked[-1] if people else None}),
             key=None,
         )
     text = body(
         step=message.step,
         since=message.since,
-        time_zone=message.patient.time_zone,
+        time_zone=message.whose.time_zone,
+        kind=kind,
         link=f"{desk.link}/episodes/{message.episode_id}",
         act=message.act if audience is Audience.FAMILY_DOCTOR or message.act == "acknowledge" else "",
     )
@@ -140,9 +140,9 @@ def _recipients(desk: Desk, message: Page, audience: Audience) -> Sequence[_Reci
 
 def _people(desk: Desk, message: Page, audience: Audience) -> Sequence[PersonOnDuty]:
     if audience is Audience.FAMILY_DOCTOR:
-        doctor = family_doctor(desk.connection, message.patient.patient_id)
+        doctor = family_doctor(desk.connection, message.whose.patient_id)
         return [doctor] if doctor else []
-    return on_duty(desk.connection, message.patient.organisation_id, audience.value, desk.now)
+    return on_duty(desk.connection, message.whose.organisation_id, audience.value, desk.now)
 
 
 def _household(message: Page) -> Sequence[_Recipient]:
@@ -153,10 +153,10 @@ def _household(message: Page) -> Sequence[_Recipient]:
     return [
         _Recipient(
             person_id=None,
-            name=message.patient.bed or message.patient.initials,
+            name=message.whose.bed or message.whose.initials,
             audience=Audience.HOUSEHOLD,
             service_tier=0,
-            channels=tuple(message.patient.household_channels),
-            text=household_body(consequence, initials=message.patient.initials),
+            channels=tuple(message.whose.household_channels),
+            text=household_body(consequence, initials=message.whose.initials),
         )
     ]

@@ -12,20 +12,67 @@ SELECT body FROM clinical_profile ORDER BY loaded_at DESC LIMIT 1;
 -- Who acts, and at which service tier.
 SELECT person_id, name, service_tier FROM care_person WHERE person_id = %(person_id)s;
 
--- name: take_over
--- Own these partitions: whoever owned them before can commit nothing more.
-UPDATE engine_cursor SET owner = %(owner)s, version = version + 1
- WHERE partition = ANY(%(partitions)s) RETURNING partition, batch_id, version;
+-- name: bound_idleness
+-- End a transaction of this session that does nothing for so long: what it has locked is others' then.
+SELECT set_config('idle_in_transaction_session_timeout', %(limit_ms)s, false);
 
--- name: read_snapshots
--- The arrays of these partitions as last written.
-SELECT partition, batch_id, layout_hash, rules_hash, payload FROM engine_snapshot WHERE partition = ANY(%(partitions)s);
+-- name: sign_in
+-- A worker lives, by the server's clock; gives all that do. Who has not for an hour is forgotten.
+WITH here AS (
+    INSERT INTO engine_worker (owner, alive_until) VALUES (%(owner)s, clock_timestamp() + %(lease)s)
+    ON CONFLICT (owner) DO UPDATE SET alive_until = EXCLUDED.alive_until RETURNING owner
+), gone AS (
+    DELETE FROM engine_worker WHERE owner <> %(owner)s AND alive_until < clock_timestamp() - INTERVAL '1 hour'
+)
+SELECT owner FROM here UNION SELECT owner FROM engine_worker WHERE alive_until >= clock_timestamp();
+
+-- name: sign_out
+-- A worker ends: the others' shares grow at once.
+DELETE FROM engine_worker WHERE owner = %(owner)s;
+
+-- name: owned_by
+-- Which partitions are a worker's, as the database knows it.
+SELECT partition, version FROM engine_cursor WHERE owner = %(owner)s;
+
+-- name: renew
+-- Keep these partitions.
+UPDATE engine_cursor SET leased_until = clock_timestamp() + %(lease)s
+ WHERE owner = %(owner)s AND partition = ANY(%(partitions)s);
+
+-- name: give_back
+-- Leave these partitions, where they are still this worker's, to whoever comes first.
+UPDATE engine_cursor c SET owner = '', leased_until = NULL
+  FROM unnest(%(partitions)s::smallint[], %(versions)s::bigint[]) AS t (partition, version)
+ WHERE c.partition = t.partition AND c.version = t.version AND c.owner = %(owner)s;
+
+-- name: take_over
+-- Own so many of these partitions: one's own first, then those free or left. Whoever owned them before can commit
+-- nothing more; one that is being judged at this moment is passed over.
+UPDATE engine_cursor c
+   SET owner = %(owner)s, version = c.version + 1, leased_until = clock_timestamp() + %(lease)s
+  FROM (SELECT partition FROM engine_cursor
+         WHERE partition = ANY(%(partitions)s)
+           AND (owner IN ('', %(owner)s) OR leased_until IS NULL OR leased_until < clock_timestamp())
+         ORDER BY owner <> %(owner)s, partition LIMIT %(most)s FOR UPDATE SKIP LOCKED) free
+ WHERE c.partition = free.partition
+RETURNING c.partition, c.batch_id, c.version;
+
+-- name: lock_cursor
+-- Begin to judge: nobody takes the partition over until the commit. No row: somebody has.
+SELECT batch_id FROM engine_cursor WHERE partition = %(partition)s AND version = %(version)s FOR UPDATE;
+
+-- name: read_snapshot
+-- A partition's arrays as last written.
+SELECT batch_id, layout_hash, rules_hash, payload FROM engine_snapshot WHERE partition = %(partition)s;
 
 -- name: save_snapshot
--- Write one partition's arrays with the cursor they stand at; the log up to there is needed no more.
-WITH saved AS (
+-- Write one partition's arrays with the cursor they stand at; the log up to there is needed no more. Nothing is written
+-- by a worker that has lost the partition: an older snapshot than the log was trimmed for would lose readings.
+WITH mine AS (
+    SELECT partition FROM engine_cursor WHERE partition = %(partition)s AND version = %(version)s FOR UPDATE
+), saved AS (
     INSERT INTO engine_snapshot (partition, batch_id, layout_hash, rules_hash, taken_at, payload)
-    VALUES (%(partition)s, %(batch_id)s, %(layout_hash)s, %(rules_hash)s, %(now)s, %(payload)s)
+    SELECT partition, %(batch_id)s, %(layout_hash)s, %(rules_hash)s, %(now)s, %(payload)s FROM mine
     ON CONFLICT (partition) DO UPDATE SET batch_id = EXCLUDED.batch_id, layout_hash = EXCLUDED.layout_hash,
         rules_hash = EXCLUDED.rules_hash, taken_at = EXCLUDED.taken_at, payload = EXCLUDED.payload
     RETURNING partition, batch_id)
@@ -38,7 +85,7 @@ SELECT c.partition FROM engine_cursor c JOIN partition p USING (partition)
 
 -- name: read_log
 -- The next batches of one partition, in commit order.
-SELECT batch_id, received_at, payload FROM intake_log
+SELECT batch_id, received_at, kind, payload FROM intake_log
  WHERE partition = %(partition)s AND batch_id > %(after)s AND batch_id <= %(until)s
  ORDER BY batch_id LIMIT %(limit)s;
 
@@ -47,13 +94,107 @@ SELECT batch_id, received_at, payload FROM intake_log
 UPDATE engine_cursor SET batch_id = %(batch_id)s WHERE partition = %(partition)s AND version = %(version)s;
 
 -- name: replay_start
--- The batch behind which the last minutes before a cursor begin.
+-- The batch behind which the last minutes of readings before a cursor begin.
 SELECT min(batch_id) - 1 AS after
   FROM (SELECT batch_id, received_at, max(received_at) OVER () AS newest
           FROM (SELECT batch_id, received_at FROM intake_log
-                 WHERE partition = %(partition)s AND batch_id <= %(cursor)s
+                 WHERE partition = %(partition)s AND batch_id <= %(cursor)s AND kind = 'readings'
                  ORDER BY batch_id DESC LIMIT 20000) AS recent) AS dated
  WHERE received_at >= newest - %(span)s;
+
+-- name: limits_at
+-- What the log had said by a place about each patient of a partition.
+SELECT DISTINCT ON (patient_id) patient_id, said FROM engine_limits
+ WHERE partition = %(partition)s AND batch_id <= %(batch_id)s ORDER BY patient_id, batch_id DESC;
+
+-- name: save_limits
+-- Keep what a batch says, with the cursor that moves past it.
+INSERT INTO engine_limits (partition, patient_id, batch_id, said, said_at)
+SELECT %(partition)s, t.patient_id, %(batch_id)s, t.said, %(said_at)s
+  FROM unnest(%(patients)s::integer[], %(lines)s::text[]) AS t (patient_id, said);
+
+-- name: forget_limits
+-- Drop what held for these patients before the place where a rebuild would begin.
+DELETE FROM engine_limits l
+ WHERE l.partition = %(partition)s AND l.patient_id = ANY(%(patients)s)
+   AND l.batch_id < (SELECT max(o.batch_id) FROM engine_limits o
+                      WHERE o.partition = l.partition AND o.patient_id = l.patient_id AND o.batch_id <= %(after)s);
+
+-- name: limits_stamp
+-- Changes whenever what any patient is held to may have: the registry, an order that has run out, the day somewhere.
+SELECT v.version, o.run_out, z.zones
+  FROM care_registry_version v
+ CROSS JOIN (SELECT count(*) AS run_out FROM limit_order WHERE revoked_at IS NULL AND valid_until <= %(now)s) o
+ CROSS JOIN (SELECT array_agg(DISTINCT time_zone ORDER BY time_zone) AS zones FROM care_organisation) z;
+
+-- name: lock_limits
+-- One at a time compares what the log says with what it should.
+SELECT pg_advisory_xact_lock(3, 0);
+
+-- name: take_dirty
+-- Patients whose own facts have changed, in the transaction that compares them.
+DELETE FROM limits_dirty WHERE patient_id IN (
+    SELECT patient_id FROM limits_dirty ORDER BY patient_id LIMIT %(most)s FOR UPDATE) RETURNING patient_id;
+
+-- name: patients_to_hold
+-- The next patients, of all or among some, with all that their limits are made of and what the log last said of them.
+SELECT p.patient_id, p.born_on, p.special_groups, p.time_zone, b.spo2 AS baseline, s.said, o.orders
+  FROM care_patient p
+  LEFT JOIN baseline b USING (patient_id)
+  LEFT JOIN limits_said s USING (patient_id)
+ CROSS JOIN LATERAL (
+    SELECT jsonb_object_agg(n.rule, jsonb_build_array(n.order_id, n.breach, n.clear_at)) AS orders
+      FROM (SELECT DISTINCT ON (rule) rule, order_id, breach, clear_at FROM limit_order i
+             WHERE i.patient_id = p.patient_id AND i.revoked_at IS NULL AND i.valid_until > %(now)s
+             ORDER BY rule, order_id DESC) n) o
+ WHERE p.patient_id > %(after)s AND (%(among)s::integer[] IS NULL OR p.patient_id = ANY(%(among)s))
+ ORDER BY p.patient_id LIMIT %(most)s;
+
+-- name: note_said
+-- Remember what the log says of these patients, in the transaction that appends it.
+INSERT INTO limits_said AS s (patient_id, said, said_at)
+SELECT t.patient_id, t.said, %(now)s FROM unnest(%(patients)s::integer[], %(lines)s::text[]) AS t (patient_id, said)
+    ON CONFLICT (patient_id) DO UPDATE SET said = excluded.said, said_at = excluded.said_at;
+
+-- name: save_baseline
+-- Keep a patient's personal baseline; one that is as it was changes nothing.
+INSERT INTO baseline AS b (patient_id, spo2, computed_at) VALUES (%(patient_id)s, %(spo2)s, %(now)s)
+    ON CONFLICT (patient_id) DO UPDATE SET spo2 = excluded.spo2, computed_at = excluded.computed_at
+ WHERE b.spo2 IS DISTINCT FROM excluded.spo2;
+
+-- name: actor
+-- Who orders, by the key in the registry.
+SELECT person_id, name, role FROM care_person WHERE key = %(key)s;
+
+-- name: patient_of_key
+-- A patient by the key in the registry.
+SELECT patient_id FROM care_patient WHERE key = %(key)s;
+
+-- name: insert_order
+-- Note a doctor's limits for a patient.
+INSERT INTO limit_order (patient_id, rule, breach, clear_at, reason, ordered_by, ordered_at, valid_until)
+VALUES (%(patient_id)s, %(rule)s, %(breach)s, %(clear_at)s, %(reason)s, %(person_id)s, %(now)s, %(until)s)
+RETURNING order_id;
+
+-- name: lock_order
+-- One order, to be revoked.
+SELECT order_id, patient_id, valid_until, revoked_at FROM limit_order WHERE order_id = %(order_id)s FOR UPDATE;
+
+-- name: revoke_order
+-- It holds no more.
+UPDATE limit_order SET revoked_by = %(person_id)s, revoked_at = %(now)s WHERE order_id = %(order_id)s;
+
+-- name: orders_of
+-- Every order there ever was for a patient, newest first, and by whom.
+SELECT o.*, p.name AS ordered_by_name, p.name_en AS ordered_by_name_en, r.name AS revoked_by_name
+  FROM limit_order o LEFT JOIN care_person p ON p.person_id = o.ordered_by
+  LEFT JOIN care_person r ON r.person_id = o.revoked_by
+ WHERE o.patient_id = %(patient_id)s ORDER BY o.order_id DESC;
+
+-- name: limits_judged
+-- What the engine holds a patient to, as of its place in the log; no row: to the profile's own limits.
+SELECT said, said_at FROM engine_limits WHERE patient_id = %(patient_id)s AND partition = %(patient_id)s %% 32
+ ORDER BY batch_id DESC LIMIT 1;
 
 -- name: wellness_devices
 -- Wearables that may prompt and never raise by themselves.
@@ -65,32 +206,122 @@ WITH active AS (DELETE FROM active_rule WHERE rule <> ALL(%(rules)s) RETURNING p
      waiting AS (DELETE FROM pending WHERE rule <> ALL(%(rules)s) RETURNING patient_id, rule)
 SELECT patient_id, rule, family FROM active UNION ALL SELECT patient_id, rule, NULL FROM waiting;
 
--- name: spo2_history
--- Good SpO2 values of one patient, as stored by a given instant; in order of time.
-SELECT measured_at, spo2 FROM sample
- WHERE patient_id = %(patient_id)s AND measured_at >= %(start)s AND received_at <= %(received_by)s
-   AND spo2 IS NOT NULL AND (quality IS NULL OR get_byte(quality, 0) < 64)
-   AND acquisition = ANY(%(acquisitions)s)
- ORDER BY measured_at;
+-- name: single_history
+-- A patient's measurements of one signal as stored by a given instant, the newest first: those by themselves (streams
+-- too, where the signal is not judged as one), and the sessions of clips. No wearable's temperature is one.
+SELECT * FROM (
+    SELECT s.measured_at, v.value, v.quality = 0 AS trusted, 'single' AS how
+      FROM sample s LEFT JOIN care_device d USING (device_id) CROSS JOIN LATERAL (
+           SELECT (ARRAY[s.spo2, s.pulse, s.perfusion_index, s.temperature, s.respiratory_rate, s.systolic, s.diastolic,
+                         s.mean_arterial, s.glucose, s.rr_interval, s.weight, s.steps, s.battery])[%(code)s] AS value,
+                  CASE WHEN s.quality IS NULL THEN 0 ELSE get_byte(s.quality, %(code)s - 1) >> 6 END AS quality) v
+     WHERE s.patient_id = %(patient_id)s AND s.measured_at >= %(start)s AND s.received_at <= %(received_by)s
+       AND v.value IS NOT NULL AND NOT COALESCE(d.wellness, false)
+       AND (%(streams_too)s OR s.acquisition <> 0) AND (%(code)s <> 4 OR d.kind IS DISTINCT FROM 'wearable')
+    UNION ALL
+    SELECT at, value, status = 'stable', status FROM spot_session
+     WHERE patient_id = %(patient_id)s AND at >= %(start)s AND %(code)s = 1
+    UNION ALL
+    SELECT at, pulse, true, status FROM spot_session
+     WHERE patient_id = %(patient_id)s AND at >= %(start)s AND %(code)s = 2 AND status = 'stable' AND pulse IS NOT NULL
+) AS measured ORDER BY measured_at DESC LIMIT %(most)s;
+
+-- name: steps_history
+-- Steps that any device of the patient counted, as stored by a given instant, the newest first.
+SELECT measured_at, steps FROM sample
+ WHERE patient_id = %(patient_id)s AND measured_at >= %(start)s AND received_at <= %(received_by)s AND steps > 0
+ ORDER BY measured_at DESC LIMIT %(most)s;
+
+-- name: device_sets
+-- Every registered device, as the rules over single measurements tell them apart.
+SELECT device_id, wellness, wellness OR kind = 'wearable' AS worn, NOT wellness AND expected_every_s IS NULL AS clip
+  FROM care_device;
+
+-- name: clips_of
+-- The clips that streamed SpO2 of a patient since an instant.
+SELECT DISTINCT s.device_id FROM sample s JOIN care_device d USING (device_id)
+ WHERE s.patient_id = %(patient_id)s AND s.measured_at >= %(start)s AND s.received_at <= %(received_by)s
+   AND s.acquisition = 0 AND NOT d.wellness AND d.expected_every_s IS NULL
+   AND (s.spo2 IS NOT NULL OR (s.quality IS NOT NULL AND get_byte(s.quality, 0) <> 255));
+
+-- name: session_before
+-- The newest session that ended for good before an instant.
+SELECT started_at, at, value, pulse, status FROM spot_session
+ WHERE patient_id = %(patient_id)s AND device_id = %(device_id)s AND at < %(before)s AND status <> 'open'
+ ORDER BY at DESC LIMIT 1;
+
+-- name: clip_samples
+-- What a clip said of a patient after an instant, as stored by another; also that the finger is out.
+SELECT measured_at, spo2, CASE WHEN quality IS NULL THEN 0 ELSE get_byte(quality, 0) END AS word,
+       CASE WHEN quality IS NULL OR get_byte(quality, 1) < 64 THEN pulse END AS pulse
+  FROM sample
+ WHERE patient_id = %(patient_id)s AND device_id = %(device_id)s AND measured_at > %(after)s
+   AND received_at <= %(received_by)s AND acquisition = 0
+   AND (spo2 IS NOT NULL OR (quality IS NOT NULL AND get_byte(quality, 0) <> 255));
+
+-- name: forget_sessions
+-- Sessions that are made anew, and those nobody looks back to.
+DELETE FROM spot_session WHERE patient_id = %(patient_id)s
+   AND ((device_id = %(device_id)s AND started_at > %(after)s) OR at < %(kept_from)s);
+
+-- name: save_session
+-- One session of a clip.
+INSERT INTO spot_session (patient_id, device_id, started_at, at, value, pulse, status)
+VALUES (%(patient_id)s, %(device_id)s, %(started_at)s, %(at)s, %(value)s, %(pulse)s, %(status)s);
+
+-- name: save_prompt
+-- Note what a household is to be asked, once; not again within a time of the same.
+INSERT INTO prompt (patient_id, reason, rule, at, asked_at, detail)
+SELECT %(patient_id)s, %(reason)s, %(rule)s, %(at)s, %(now)s, %(detail)s
+ WHERE NOT EXISTS (SELECT FROM prompt WHERE patient_id = %(patient_id)s AND reason = %(reason)s AND rule = %(rule)s
+                      AND at > %(at)s - %(not_within)s AND at < %(at)s + %(not_within)s)
+ON CONFLICT DO NOTHING;
+
+-- name: stream_windows
+-- What streams said of some signals in the time before each of some instants: good values of medical devices.
+SELECT i.at, v.code, s.measured_at, v.value
+  FROM unnest(%(instants)s::timestamptz[]) AS i (at)
+  JOIN sample s ON s.patient_id = %(patient_id)s AND s.measured_at > i.at - %(span)s AND s.measured_at <= i.at
+   AND s.received_at <= %(received_by)s AND s.acquisition = 0
+  LEFT JOIN care_device d USING (device_id)
+ CROSS JOIN LATERAL (VALUES (1, s.spo2), (2, s.pulse), (4, s.temperature), (5, s.respiratory_rate)) AS v (code, value)
+ WHERE v.value IS NOT NULL AND (s.quality IS NULL OR get_byte(s.quality, v.code - 1) < 64)
+   AND NOT COALESCE(d.wellness, false) AND (v.code <> 4 OR d.kind IS DISTINCT FROM 'wearable');
+
+-- name: oldest_active
+-- Since when any of some rules' conditions holds.
+SELECT min(since) AS since FROM active_rule WHERE patient_id = %(patient_id)s AND rule = ANY(%(rules)s);
+
+-- name: worn_hours
+-- Hours of a wearer from the roll-ups: the median of their minutes' mean SpO2, what was covered, and steps if known.
+SELECT date_trunc('hour', m.begins_at) AS begins_at,
+       floor(percentile_disc(0.5) WITHIN GROUP (ORDER BY m.mean) * 100)::integer AS value,
+       round(sum(m.covered_s) * 1000)::bigint AS covered_ms, round(sum(s.mean * s.good))::bigint AS steps
+  FROM reading_minute m
+  LEFT JOIN reading_minute s ON s.patient_id = m.patient_id AND s.begins_at = m.begins_at AND s.signal = 'steps'
+       AND s.good > 0
+ WHERE m.patient_id = %(patient_id)s AND m.signal = 'spo2' AND m.begins_at >= %(start)s AND m.begins_at < %(until)s
+   AND m.covered_s > 0 AND m.mean IS NOT NULL
+ GROUP BY 1;
+
+-- name: times_of_families
+-- When episodes of some families were open.
+SELECT since, COALESCE(closed_at, %(now)s) AS until FROM episode
+ WHERE patient_id = %(patient_id)s AND family = ANY(%(families)s) AND COALESCE(closed_at, 'infinity') >= %(start)s;
 
 -- name: channel_history
 -- A patient's values of one signal from streams, of some qualities, as stored by a given instant; in order of time.
-SELECT s.measured_at, v.value
+SELECT s.measured_at, v.value, v.quality
   FROM sample s CROSS JOIN LATERAL (
        SELECT (ARRAY[s.spo2, s.pulse, s.perfusion_index, s.temperature, s.respiratory_rate, s.systolic, s.diastolic,
                      s.mean_arterial, s.glucose, s.rr_interval, s.weight, s.steps, s.battery])[%(code)s] AS value,
-              CASE WHEN s.quality IS NULL THEN 0 ELSE get_byte(s.quality, %(code)s - 1) >> 6 END AS quality) v
+              CASE WHEN s.quality IS NULL THEN 0 ELSE get_byte(s.quality, %(code)s - 1) >> 6 END AS quality,
+              CASE WHEN s.quality IS NULL THEN 0 ELSE get_byte(s.quality, %(code)s - 1) & 63 END AS reason) v
  WHERE s.patient_id = %(patient_id)s AND s.measured_at >= %(start)s AND s.received_at <= %(received_by)s
    AND s.acquisition = %(acquisition)s AND v.value IS NOT NULL AND v.quality = ANY(%(qualities)s)
+   AND v.reason <> ALL(%(nobodys)s)
    AND %(wellness)s = EXISTS (SELECT FROM care_device d WHERE d.device_id = s.device_id AND d.wellness)
  ORDER BY s.measured_at;
-
--- name: temperature_history
--- Good temperatures of one patient, as stored by a given instant; in order of time.
-SELECT measured_at, temperature FROM sample
- WHERE patient_id = %(patient_id)s AND measured_at >= %(start)s AND received_at <= %(received_by)s
-   AND temperature IS NOT NULL AND (quality IS NULL OR get_byte(quality, 3) < 64)
- ORDER BY measured_at;
 
 -- name: active_since
 -- Since when a rule's condition holds, where it does.
@@ -164,7 +395,7 @@ RETURNING since, due_at, evidence;
 -- name: patient
 -- What raising and paging needs to know of one patient.
 SELECT patient_id, initials, bed, risk_colour, service_tier, special_groups, born_on, organisation_id,
-       household_channels, household_phone, family_doctor_id, time_zone
+       household_channels, household_phone, family_doctor_id, time_zone, NULL AS subject, NULL AS gateway_id
   FROM care_patient WHERE patient_id = %(patient_id)s;
 
 -- name: lock_patient
@@ -173,14 +404,16 @@ SELECT pg_advisory_xact_lock(1, %(patient_id)s);
 
 -- name: open_episode_of
 -- The open episode of a patient and family.
-SELECT episode_id, rule, priority, emergency, tier3, technical, condition, state, step, service_tier, alarmed_at, due_at
+SELECT episode_id, patient_id, rule, priority, emergency, tier3, technical, condition, state, step, service_tier,
+       alarmed_at, due_at
   FROM episode WHERE patient_id = %(patient_id)s AND family = %(family)s AND state <> 'closed' FOR UPDATE;
 
 -- name: insert_episode
 -- Open an episode.
-INSERT INTO episode (patient_id, family, technical, rule, priority, emergency, tier3, condition, state, step,
-    service_tier, since, raised_at, detected_at, alarmed_at, due_at, evidence, profile_hash)
-VALUES (%(patient_id)s, %(family)s, %(technical)s, %(rule)s, %(priority)s, %(emergency)s, %(tier3)s, %(condition)s,
+INSERT INTO episode (patient_id, subject, organisation_id, gateway_id, family, technical, rule, priority, emergency,
+    tier3, condition, state, step, service_tier, since, raised_at, detected_at, alarmed_at, due_at, evidence,
+    profile_hash)
+VALUES (%(patient_id)s, %(subject)s, %(organisation_id)s, %(gateway_id)s, %(family)s, %(technical)s, %(rule)s, %(priority)s, %(emergency)s, %(tier3)s, %(condition)s,
     %(state)s, %(step)s, %(service_tier)s, %(since)s, %(raised_at)s, %(now)s, %(now)s, %(due_at)s, %(evidence)s,
     %(profile_hash)s)
 RETURNING episode_id;
@@ -201,13 +434,14 @@ UPDATE episode SET raise_count = raise_count + 1, condition = 'present', cleared
 
 -- name: lock_episode
 -- One episode for an act.
-SELECT episode_id, patient_id, family, rule, priority, emergency, tier3, technical, condition, state, step,
+SELECT episode_id, patient_id, subject, family, rule, priority, emergency, tier3, technical, condition, state, step,
        service_tier, since, alarmed_at, due_at
   FROM episode WHERE episode_id = %(episode_id)s FOR UPDATE;
 
 -- name: standing
 -- Where an episode stands, without locking it.
-SELECT state, step, service_tier, tier3, technical, alarmed_at, due_at FROM episode WHERE episode_id = %(episode_id)s;
+SELECT patient_id, state, step, service_tier, tier3, technical, alarmed_at, due_at
+  FROM episode WHERE episode_id = %(episode_id)s;
 
 -- name: due_episodes
 -- Episodes whose deadline has passed, oldest first.
@@ -215,7 +449,7 @@ SELECT episode_id FROM episode WHERE state <> 'closed' AND due_at <= %(now)s ORD
 
 -- name: claim_due_episode
 -- One of them, if it is still due and no other worker has it.
-SELECT episode_id, patient_id, family, rule, priority, emergency, tier3, technical, condition, state, step,
+SELECT episode_id, patient_id, subject, family, rule, priority, emergency, tier3, technical, condition, state, step,
        service_tier, since, alarmed_at, due_at
   FROM episode WHERE episode_id = %(episode_id)s AND state <> 'closed' AND due_at <= %(now)s FOR UPDATE SKIP LOCKED;
 

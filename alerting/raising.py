@@ -57,9 +57,12 @@ class Basis(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Raise:
-    """A rule's raise. `past`: it was over before it was known (late data): to the worklist, nobody is paged."""
+    """A rule's raise. `past`: it was over before it was known (late data): to the worklist, nobody is paged.
 
-    patient_id: int
+    `patient_id` None: a technical alarm that is no patient's.
+    """
+
+    patient_id: int | None
     rule: str
     basis: Basis
     since: datetime

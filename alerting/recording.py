@@ -36,18 +36,16 @@ def record_raise(desk: Desk, raised: Raise) -> int | None:
             since=raised.since,
         )
         desk.run("drop_pending", patient_id=raised.patient_id, rule=raised.rule, basis=raised.basis)
-    if raised.basis is not Basis.RECHECK and _waits_for_recheck(desk, raised.patient_id, consequence):
+    if raised.basis is not Basis.RECHECK and _waits_for_recheck(desk, patient.patient_id, consequence):
         return None
     open_episode = desk.one("open_episode_of", patient_id=raised.patient_id, family=consequence.family)
     effect = effect_of(open_episode, consequence, past=raised.past)
     if effect is Effect.OPEN or open_episode is None:
-        return _open(desk, raised, consequence, patient)
+        return open_episode_for(desk, raised, consequence, patient)
     if effect is Effect.COUNT:
-        again = json({"again": raised.evidence})
-        desk.run("count_raise", episode_id=open_episode.episode_id, evidence=again, past=raised.past)
-        add_event(desk, open_episode.episode_id, kind=effect, detail=_detail(raised), key=raised.key)
-        return int(open_episode.episode_id)
-    _alarm_anew(desk, raised, consequence, patient, open_episode)
+        count_raise(desk, raised, open_episode)
+    else:
+        alarm_anew(desk, raised, consequence, patient, open_episode)
     return int(open_episode.episode_id)
 
 
@@ -77,14 +75,16 @@ def _waits_for_recheck(desk: Desk, patient_id: int, consequence: Consequence) ->
     return any(c.family == consequence.family and c.rank <= consequence.rank for c in closed)
 
 
-def _open(desk: Desk, raised: Raise, consequence: Consequence, patient: Any) -> int:
-    move = first_move(reaches_tier3_at_once=reaches_tier3_at_once(consequence, patient))
+def open_episode_for(desk: Desk, raised: Raise, consequence: Consequence, whose: Any) -> int:
+    """Open an episode and page for it; `whose` is a row of `patient` or `site`. The caller holds its subject's lock."""
+    move = first_move(reaches_tier3_at_once=reaches_tier3_at_once(consequence, whose))
     blank = Standing(
         state=State.UNACK,
         step=0,
         service_tier=2,
         tier3=consequence.tier3,
         technical=consequence.technical,
+        is_person=raised.patient_id is not None,
         alarmed_at=desk.now,
         due_at=None,
     )
@@ -92,6 +92,9 @@ def _open(desk: Desk, raised: Raise, consequence: Consequence, patient: Any) -> 
     row = desk.one(
         "insert_episode",
         patient_id=raised.patient_id,
+        subject=whose.subject,
+        organisation_id=None if whose.subject is None else whose.organisation_id,
+        gateway_id=whose.gateway_id,
         family=consequence.family,
         technical=consequence.technical,
         rule=raised.rule,
@@ -110,11 +113,19 @@ def _open(desk: Desk, raised: Raise, consequence: Consequence, patient: Any) -> 
         profile_hash=desk.profile.profile_hash,
     )
     assert row is not None, "INSERT … RETURNING gives a row"
-    _announce(desk, row.episode_id, raised, consequence, patient, move, Effect.OPEN)
+    _announce(desk, row.episode_id, raised, consequence, whose, move, Effect.OPEN)
     return int(row.episode_id)
 
 
-def _alarm_anew(desk: Desk, raised: Raise, consequence: Consequence, patient: Any, found: Any) -> None:
+def count_raise(desk: Desk, raised: Raise, found: Any) -> None:
+    """Count a raise on an open episode; nobody is paged."""
+    again = json({"again": raised.evidence})
+    desk.run("count_raise", episode_id=found.episode_id, evidence=again, past=raised.past)
+    add_event(desk, found.episode_id, kind=Effect.COUNT, detail=_detail(raised), key=raised.key)
+
+
+def alarm_anew(desk: Desk, raised: Raise, consequence: Consequence, whose: Any, found: Any) -> None:
+    """Let an open episode alarm from t0 again, as another rule or after it was over."""
     desk.run(
         "worsen",
         episode_id=found.episode_id,
@@ -129,16 +140,16 @@ def _alarm_anew(desk: Desk, raised: Raise, consequence: Consequence, patient: An
     )
     standing = standing_of(found)
     move = move_for(standing, Act.ALARM_ANEW)
-    if reaches_tier3_at_once(consequence, patient):
+    if reaches_tier3_at_once(consequence, whose):
         move = replace(move, page=(*move.page, Audience.COUNTY_EXPERT))
     timers = desk.profile.timers[consequence.priority]
     new = after(standing, Act.ALARM_ANEW, move, now=desk.now, timers=timers)
     write_standing(desk, found.episode_id, replace(new, tier3=new.tier3 or consequence.tier3), closed_by=None)
-    _announce(desk, found.episode_id, raised, consequence, patient, move, Effect.ALARM_ANEW)
+    _announce(desk, found.episode_id, raised, consequence, whose, move, Effect.ALARM_ANEW)
 
 
 def _announce(
-    desk: Desk, episode_id: int, raised: Raise, consequence: Consequence, patient: Any, move: Move, effect: Effect
+    desk: Desk, episode_id: int, raised: Raise, consequence: Consequence, whose: Any, move: Move, effect: Effect
 ) -> None:
     event_id = add_event(desk, episode_id, kind=effect, detail=_detail(raised), key=raised.key, states=("", move.to))
     assert event_id is not None, "the key was looked up under the patient's lock"
@@ -149,7 +160,7 @@ def _announce(
             event_id=event_id,
             step=move.step,
             consequence=consequence,
-            patient=patient,
+            whose=whose,
             since=raised.since,
             audiences=move.page,
         ),

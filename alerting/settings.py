@@ -25,9 +25,21 @@ class AlertingSettings(BaseSettings):
     )
     clock_speed: float = Field(default=1.0, gt=0, description="clinical seconds per machine second")
     alerting_profile: str = Field(default="", description="path of the clinical profile; empty: the standard adult one")
+    alerting_site_altitude_m: int | None = Field(
+        default=None,
+        ge=-500,
+        le=9000,
+        description="metres above the sea of the homes that are watched; required: SpO2 limits depend on it",
+    )
     alerting_console_url: str = Field(default="http://localhost:8080", description="the console's address, for notices")
     alerting_owner: str = Field(
         default="alerting-1", description="this worker's name, shown beside the partitions it owns"
+    )
+    alerting_lease_s: float = Field(
+        default=15,
+        ge=1,
+        le=600,
+        description="machine seconds after a worker's last sign of life until others take its partitions over",
     )
 
     @classmethod

@@ -1,10 +1,15 @@
-"""What a notice says, in Chinese and English: minimal (initials, bed, rule, since when), never a name."""
+"""What a notice says, in Chinese and English: minimal (initials, bed, rule, since when), never a name.
+
+An alarm that is no patient's names its gateway, device or centre where a patient's names initials and bed.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from alerting.addressing import Kind
 from alerting.profile.profile import Consequence, Priority
+from alerting.profile.technical import Family
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,11 +22,46 @@ class Text:
 
 RULES = {
     "SPO2-CRIT": Text(zh="血氧极低", en="SpO2 critically low"),
-    "SPO2-REFER": Text(zh="血氧低于93%,应尽快转诊", en="SpO2 below 93 %: refer as soon as possible"),
+    "SPO2-REFER": Text(zh="血氧低,应尽快转诊", en="SpO2 low: refer as soon as possible"),
+    "SPO2-AMBER": Text(zh="血氧偏低,请家庭医生关注", en="SpO2 somewhat low: family doctor"),
+    "SPO2-DROP": Text(zh="血氧较个人基线明显下降", en="SpO2 well below the personal baseline"),
+    "SPO2-EXERT": Text(zh="活动后血氧低", en="SpO2 low after activity"),
+    "SPO2-OVER": Text(zh="吸氧下血氧过高", en="SpO2 too high on oxygen"),
+    "HR-HIGH": Text(zh="脉搏过快", en="Pulse very fast"),
+    "HR-FAST": Text(zh="脉搏偏快", en="Pulse fast"),
+    "HR-LOW": Text(zh="脉搏过慢", en="Pulse very slow"),
+    "RR-SEVERE": Text(zh="呼吸急促", en="Breathing very fast"),
+    "QUESTIONABLE-LOW": Text(
+        zh="血氧低但信号不可靠,请查看患者和指夹", en="SpO2 low, signal doubtful: check patient and probe"
+    ),
+    "WELLNESS-LOW": Text(zh="手环血氧低,请用指夹复测", en="Wearable shows low SpO2: measure with a finger clip"),
+    "FEVER-48H": Text(zh="持续高热超过两天", en="High fever for more than two days"),
+    "FEVER-HYPER": Text(zh="超高热", en="Very high fever"),
+    "FEVER-INFANT": Text(zh="婴儿发热", en="Fever in an infant"),
+    "HYPOTHERM": Text(zh="体温过低,请复测", en="Body temperature low: measure again"),
+    "HYPOTHERM-CONFIRMED": Text(zh="体温过低,复测证实", en="Body temperature low, confirmed"),
+    "BP-CRISIS-SYS": Text(zh="收缩压危急升高", en="Systolic pressure critically high"),
+    "BP-CRISIS-DIA": Text(zh="舒张压危急升高", en="Diastolic pressure critically high"),
+    "GLU-HIGH": Text(zh="血糖过高", en="Blood glucose very high"),
+    "GLU-LOW": Text(zh="血糖过低", en="Blood glucose low"),
+    "NEWS2-HIGH": Text(zh="NEWS2评分7分及以上,需紧急评估", en="NEWS2 of 7 or more: emergency assessment"),
+    "NEWS2-MEDIUM": Text(zh="NEWS2评分升高,需尽快评估", en="NEWS2 raised: urgent review"),
     "FEVER-HIGH": Text(zh="高热", en="High fever"),
     "FEVER-PERSIST": Text(zh="持续高热超过三天", en="High fever for more than three days"),
     "TECH-NODATA": Text(zh="没有有效数据", en="No valid data"),
     "TECH-NODATA-LONG": Text(zh="长时间没有有效数据", en="No valid data for a long time"),
+    "TECH-SPOT-OVERDUE": Text(zh="应测未测", en="A measurement is overdue"),
+    "TECH-SPOT-OVERDUE-LONG": Text(zh="长时间应测未测", en="A measurement is long overdue"),
+    "TECH-BATTERY": Text(zh="设备电量低", en="Device battery low"),
+    "TECH-BATTERY-CRITICAL": Text(zh="设备电量即将耗尽", en="Device battery nearly empty"),
+    "TECH-GATEWAY": Text(zh="网关失联", en="Gateway silent"),
+    "TECH-ADAPTER": Text(zh="网关蓝牙故障", en="Gateway's Bluetooth in trouble"),
+    "TECH-CLOCK": Text(zh="时钟不准", en="Clock not believed"),
+    "TECH-BACKLOG": Text(zh="网关数据积压", en="Readings wait in the gateway"),
+    "TECH-INGEST": Text(zh="数据接收服务停止,全部患者无人监测", en="Ingest is silent: nobody is watched"),
+    "TECH-BROKER": Text(zh="消息代理中断,全部患者无人监测", en="The broker is silent: nobody is watched"),
+    "TECH-UNKNOWN-DEVICE": Text(zh="有读数不属于任何患者", en="Readings that belong to no patient"),
+    "TECH-UNBOUND-LOW": Text(zh="未绑定设备测得血氧极低", en="SpO2 critically low on a device bound to nobody"),
 }
 EMERGENCY = Text(zh="紧急", en="EMERGENCY")
 PRIORITIES = {
@@ -38,6 +78,21 @@ STEPS = {
         en="NOBODY HAS ANSWERED: phone the household now, call 120 if needed",
     ),
 }
+SITE_STEPS = {
+    0: Text(zh="请确认并派人处理", en="please acknowledge and have it seen to"),
+    1: Text(zh="仍无人确认,请值班人员处理", en="still not acknowledged: township duty"),
+    2: Text(zh="仍无人确认,请立即处理", en="still not acknowledged: see to it now"),
+    3: Text(
+        zh="无人确认!相关患者可能无人监测,请立即处理", en="NOBODY HAS ANSWERED: patients may be unwatched, act now"
+    ),
+}
+SOMEBODY_STEPS = {
+    0: Text(zh="请立即找到佩戴者并查看", en="find who wears it and look at them now"),
+    1: Text(zh="仍无人确认,请值班人员立即找到佩戴者", en="not acknowledged: township duty, find who wears it"),
+    2: Text(zh="仍无人确认,请县级专家组处理", en="not acknowledged: to the county expert team"),
+    3: Text(zh="无人确认!请立即到现场,必要时拨打120", en="NOBODY HAS ANSWERED: go there now, call 120 if needed"),
+}
+_STEPS = {Kind.PERSON: STEPS, Kind.DEVICE: STEPS, Kind.SITE: SITE_STEPS, Kind.SOMEBODY: SOMEBODY_STEPS}
 HOUSEHOLD = Text(
     zh="请马上查看{who},重新测量;若呼吸困难、意识不清,请立即拨打120。",
     en="Please look at {who} now and measure again; if breathing is hard or they are confused, call 120 at once.",
@@ -50,6 +105,15 @@ CHECK_DEVICE = Text(
     zh="没有收到{who}的有效数据,请检查指夹或设备是否戴好、是否有电。",
     en="No valid data of {who}: please check that the device is worn well and charged.",
 )
+MEASURE_NOW = Text(
+    zh="{who}该测量了:请用指夹或体温计测量一次。",
+    en="A measurement of {who} is overdue: please measure once now.",
+)
+CHARGE_DEVICE = Text(
+    zh="{who}的设备电量低,请充电或更换电池。",
+    en="The device of {who} is low on battery: please charge it or change the battery.",
+)
+_TECHNICAL = {Family.SPOT_OVERDUE.value: MEASURE_NOW, Family.BATTERY.value: CHARGE_DEVICE}
 DECIDED = {
     "stay_home": Text(
         zh="县级专家组决定居家观察,请继续随访", en="the county team decides: observe at home, please follow up"
@@ -66,14 +130,15 @@ def title(consequence: Consequence, *, initials: str, bed: str) -> str:
     return f"【{level.zh} {level.en}】{initials} {bed} {rule.zh} / {rule.en}"
 
 
-def body(*, step: int, since: datetime, time_zone: str, link: str, act: str) -> str:
+def body(*, kind: Kind, step: int, since: datetime, time_zone: str, link: str, act: str) -> str:
     """Write a notice to a person on duty: whose turn it is or what was decided (`act`), since when, where to answer."""
-    turn = DECIDED.get(act) or (ACKNOWLEDGED if act == "acknowledge" else STEPS[step])
+    turn = DECIDED.get(act) or (ACKNOWLEDGED if act == "acknowledge" else _STEPS[kind][step])
     local = f"{since.astimezone(ZoneInfo(time_zone)):%m-%d %H:%M}"
     return f"{turn.zh}(自 {local})\n{turn.en} (since {local})\n{link}"
 
 
 def household_body(consequence: Consequence, *, initials: str) -> str:
     """Write a notice to the household; with the emergency flag it prompts for 120, which a human calls."""
-    text = HOUSEHOLD if consequence.emergency else CHECK_DEVICE if consequence.technical else MEASURE_AGAIN
+    technical = _TECHNICAL.get(consequence.family, CHECK_DEVICE)
+    text = HOUSEHOLD if consequence.emergency else technical if consequence.technical else MEASURE_AGAIN
     return f"{text.zh.format(who=initials)}\n{text.en.format(who=initials)}"

@@ -13,7 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
-from dashboards.console import accounts, acts, api, fleet, fleet_api, inbox, nights, patient, sign_in
+from dashboards.console import accounts, acts, api, fleet, fleet_api, inbox, nights, patient, sign_in, subject
 from dashboards.database import connect
 from dashboards.headers import SecurityHeaders
 from dashboards.settings import Settings
@@ -43,6 +43,7 @@ def create_app(settings: Settings) -> FastAPI:
         inbox.router,
         nights.router,
         patient.router,
+        subject.router,
         acts.router,
         fleet.router,
         accounts.router,

@@ -1,10 +1,9 @@
-"""What the screens show of the database: patients, episodes, newest values, acts and notices, as values."""
+"""What the screens show of the database: patients, episodes, newest values and acts, as values."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from dashboards.database import Connection, records, rows
 from dashboards.newest import Newest, Standing, Word, newest
@@ -15,8 +14,8 @@ EPISODES_MOST = 200
 PATIENTS_MOST = 500
 HISTORY_MOST = 30
 EVENTS_MOST = 300
-NO_CHANNEL = "no channel"
-"""Alerting's outcome of a notice to a household that has no channel: somebody has to phone."""
+_ABOUT_PEOPLE = ("no_data", "unbound_low")
+"""Families of technical alarms behind which somebody may be in danger."""
 SHOWN_SIGNALS = (
     Signal.SPO2,
     Signal.PULSE,
@@ -31,6 +30,8 @@ SHOWN_SIGNALS = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patient:
     """A patient as the registry publishes them."""
+
+    is_person: ClassVar[bool] = True
 
     patient_id: int
     key: str
@@ -53,11 +54,29 @@ class Patient:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Episode:
-    """One alarm condition of one patient, from raise to human close."""
+class Subject:
+    """What an alarm that is no patient's is about: a gateway by its place, a device by its key, the centre."""
+
+    is_person: ClassVar[bool] = False
+    household_phone: ClassVar[str] = ""
 
     episode_id: int
-    patient_id: int
+    subject: str
+    name: str
+    name_en: str
+    bed: str
+    organisation_id: int
+    organisation_name: str
+    organisation_name_en: str
+    time_zone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Episode:
+    """One alarm condition of one patient, from raise to human close; or of what `subject` names."""
+
+    episode_id: int
+    patient_id: int | None
     family: str
     technical: bool
     rule: str
@@ -82,6 +101,13 @@ class Episode:
     disposition: str | None
     evidence: dict[str, Any]
     profile_hash: str
+    subject: str | None = None
+    gateway_id: str | None = None
+
+    @property
+    def endangers(self) -> bool:
+        """Say whether somebody may be in danger by it: a machine's trouble is not for 120."""
+        return not self.technical or self.family in _ABOUT_PEOPLE
 
     @property
     def urgency(self) -> str:
@@ -104,69 +130,6 @@ class Event:
     detail: dict[str, Any]
 
 
-class Fate(StrEnum):
-    """What came of a notice."""
-
-    SENT = "sent"
-    BEING_SENT = "being_sent"
-    NO_CHANNEL = "no_channel"
-    NOT_DELIVERED = "not_delivered"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
-    """One message to one person; `channel` is the kind of channel, never its address."""
-
-    notice_id: int
-    episode_id: int
-    recipient: str
-    recipient_en: str
-    audience: str
-    step: int
-    channel: str
-    created_at: datetime
-    due_at: datetime | None
-    attempts: int
-    sent_at: datetime | None
-    outcome: str
-
-    @property
-    def at(self) -> datetime:
-        """Give when it was sent, or else written."""
-        return self.sent_at or self.created_at
-
-    @property
-    def fate(self) -> Fate:
-        """Say what came of it."""
-        if self.sent_at is not None:
-            return Fate.SENT
-        if self.due_at is not None:
-            return Fate.BEING_SENT
-        return Fate.NO_CHANNEL if self.outcome == NO_CHANNEL else Fate.NOT_DELIVERED
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """Notices of one episode to one audience at one step with one fate, newest first: one line on the page."""
-
-    notices: list[Notice]
-
-    @property
-    def newest(self) -> Notice:
-        """Give the newest of them."""
-        return self.notices[0]
-
-    @property
-    def recipients(self) -> list[Notice]:
-        """Give one notice of each recipient."""
-        return list({notice.recipient: notice for notice in self.notices}.values())
-
-    @property
-    def channels(self) -> list[str]:
-        """Give the kinds of channel."""
-        return list(dict.fromkeys(notice.channel for notice in self.notices))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
     """Someone who acted."""
@@ -178,11 +141,15 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """One line of the inbox: an episode, whose it is, and what was measured last."""
+    """One line of the inbox: an episode, whose it is, and what was measured last.
+
+    `in_reach`: one may act on it; the centre's own alarm is shown to all below it.
+    """
 
     episode: Episode
-    patient: Patient
+    patient: Patient | Subject
     vitals: list[Newest]
+    in_reach: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,10 +175,34 @@ class Tile:
 def inbox(connection: Connection, scope: Scope, now: datetime) -> list[Card]:
     """Give the open episodes in scope, most urgent first, at most `EPISODES_MOST`."""
     episodes = rows(connection, Episode, "inbox", organisations=scope, most=EPISODES_MOST)
-    ids = sorted({episode.patient_id for episode in episodes})
+    ids = sorted({episode.patient_id for episode in episodes if episode.patient_id is not None})
     patients = {patient.patient_id: patient for patient in rows(connection, Patient, "patients", patients=ids)}
     vitals = newest_of(connection, ids, now)
-    return [Card(episode=e, patient=patients[e.patient_id], vitals=vitals[e.patient_id]) for e in episodes]
+    subjects = subjects_of(connection, episodes)
+    return [
+        Card(
+            episode=e,
+            patient=subjects[e.episode_id],
+            vitals=[],
+            in_reach=subjects[e.episode_id].organisation_id in scope,
+        )
+        if e.patient_id is None
+        else Card(episode=e, patient=patients[e.patient_id], vitals=vitals[e.patient_id])
+        for e in episodes
+    ]
+
+
+def subjects_of(connection: Connection, episodes: Iterable[Episode]) -> dict[int, Subject]:
+    """Give what these episodes are about, by episode, as far as they are no patient's."""
+    ids = [episode.episode_id for episode in episodes if episode.patient_id is None]
+    return {each.episode_id: each for each in rows(connection, Subject, "sites", episodes=ids)} if ids else {}
+
+
+def site_alarms(connection: Connection, scope: Scope) -> list[tuple[Episode, Subject]]:
+    """Give the open episodes in sight that are no patient's, most urgent first."""
+    episodes = [e for e in rows(connection, Episode, "inbox", organisations=scope, most=EPISODES_MOST) if e.subject]
+    subjects = subjects_of(connection, episodes)
+    return [(episode, subjects[episode.episode_id]) for episode in episodes]
 
 
 def tiles(connection: Connection, scope: Scope, now: datetime) -> list[Tile]:
@@ -254,9 +245,18 @@ def patient_in_scope(connection: Connection, scope: Scope, key: str) -> Patient 
     return found[0] if found else None
 
 
-def patient_of(connection: Connection, episode: Episode) -> Patient:
-    """Give the patient of an episode."""
+def whose_is(connection: Connection, episode: Episode) -> Patient | Subject:
+    """Give the patient of an episode, or what else it is about."""
+    if episode.patient_id is None:
+        return subjects_of(connection, [episode])[episode.episode_id]
     return rows(connection, Patient, "patients", patients=[episode.patient_id])[0]
+
+
+def history_of_subject(connection: Connection, scope: Scope, about: Subject) -> list[Episode]:
+    """Give the episodes of a gateway, a device or the centre: open ones by urgency, then closed ones, newest first."""
+    return rows(
+        connection, Episode, "episodes_of_subject", subject=about.subject, organisations=scope, most=HISTORY_MOST
+    )
 
 
 def history(connection: Connection, patient: Patient) -> list[Episode]:
@@ -267,22 +267,6 @@ def history(connection: Connection, patient: Patient) -> list[Episode]:
 def events_of(connection: Connection, episodes: Iterable[Episode]) -> list[Event]:
     """Give what happened to these episodes, newest first."""
     return rows(connection, Event, "events", episodes=[each.episode_id for each in episodes], most=EVENTS_MOST)
-
-
-def notices_of(connection: Connection, episodes: Iterable[Episode]) -> list[Notice]:
-    """Give whom these episodes told, newest first."""
-    return rows(connection, Notice, "notices", episodes=[each.episode_id for each in episodes], most=EVENTS_MOST)
-
-
-def told(notices: Iterable[Notice]) -> dict[int, list[Told]]:
-    """Fold repeats, by episode; a different fate stays a line of its own, so that no failure hides behind a success."""
-    folded: dict[tuple[int, int, str, Fate], list[Notice]] = {}
-    for notice in notices:
-        folded.setdefault((notice.episode_id, notice.step, notice.audience, notice.fate), []).append(notice)
-    found: dict[int, list[Told]] = {}
-    for (episode_id, *_), same in folded.items():
-        found.setdefault(episode_id, []).append(Told(notices=same))
-    return found
 
 
 def people(connection: Connection, ids: Iterable[int | None]) -> dict[int, Person]:

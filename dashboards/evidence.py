@@ -13,6 +13,7 @@ from dashboards.units import unit_of
 from dashboards.words import Words
 from vitals.signals import Signal
 
+DEVICES_MOST = 3
 Local = Callable[[datetime], str]
 """Writes an instant as the patient's local time."""
 
@@ -26,6 +27,7 @@ def evidence_of(episode: Episode, limits: Sequence[Limit], words: Words, local: 
         *_extremes(seen, words),
         *_amounts(seen, words),
         *_times(seen, words, local),
+        *_things(seen, words),
         *(words.pgettext("why", seen[key]) for key in ("why",) if isinstance(seen.get(key), str)),
         *(words.pgettext("why", key) for key in ("data_gap", "late", "past") if seen.get(key) is True),
     ]
@@ -40,6 +42,14 @@ def rule_text(limit: Limit, words: Words) -> str:
             bound=bound,
             share=limit.share_percent,
             window=words.span(timedelta(seconds=limit.window_s)),
+        )
+    if limit.confirm == "at_once":
+        return bound
+    if limit.confirm == "only_repeat":
+        return words.gettext(
+            "%(bound)s, and again within %(window)s",
+            bound=bound,
+            window=words.span(timedelta(seconds=limit.repeat_until_s)),
         )
     if limit.kind == "repeat":
         return words.gettext(
@@ -61,6 +71,7 @@ def _decisive(seen: dict[str, Any], limits: Sequence[Limit]) -> Limit | None:
 def _extremes(seen: dict[str, Any], words: Words) -> list[str]:
     texts = {
         "lowest": words.gettext("lowest"),
+        "highest": words.gettext("highest"),
         "worst": words.gettext("worst"),
         "value": words.gettext("at the alarm"),
     }
@@ -71,11 +82,12 @@ def _extremes(seen: dict[str, Any], words: Words) -> list[str]:
 
 def _amounts(seen: dict[str, Any], words: Words) -> list[str]:
     said = []
-    if _is_number(seen.get("valid_samples")) and _is_number(seen.get("samples_below")):
+    beyond = seen.get("samples_below", seen.get("samples_above"))
+    if _is_number(seen.get("valid_samples")) and _is_number(beyond):
         said.append(
             words.gettext(
                 "%(below)s of %(valid)s good samples beyond the limit",
-                below=seen["samples_below"],
+                below=beyond,
                 valid=seen["valid_samples"],
             )
         )
@@ -89,10 +101,28 @@ def _amounts(seen: dict[str, Any], words: Words) -> list[str]:
 
 
 def _times(seen: dict[str, Any], words: Words, local: Local) -> list[str]:
-    given = seen.get("last_good_at")
-    if not isinstance(given, str):
-        return []
-    return [words.gettext("last good value %(time)s", time=local(datetime.fromisoformat(given)))]
+    texts = {
+        "last_good_at": words.gettext("last good value %(time)s"),
+        "due_at": words.gettext("was due %(time)s"),
+        "oldest_at": words.gettext("the oldest from %(time)s"),
+    }
+    if "last_good_at" not in seen:
+        texts["last_heard_at"] = words.gettext("last heard %(time)s")
+    return [
+        text % {"time": local(datetime.fromisoformat(seen[key]))}
+        for key, text in texts.items()
+        if isinstance(seen.get(key), str)
+    ]
+
+
+def _things(seen: dict[str, Any], words: Words) -> list[str]:
+    """Name the devices it is about, Bluetooth's troubles, and how much else is silent because of it."""
+    named = seen.get("devices") or ([seen["device"]] if seen.get("signal") and seen.get("device") else [])
+    said = [words.gettext("device %(names)s", names=", ".join(named[:DEVICES_MOST]))] if named else []
+    said += [words.pgettext("because", str(each).split(" ")[0]) for each in seen.get("troubles", ())]
+    if _is_number(seen.get("covers_now")):
+        said.append(words.gettext("%(count)s gateways and devices are silent by it", count=seen["covers_now"]))
+    return said
 
 
 def _is_number(value: object) -> bool:

@@ -21,6 +21,9 @@ class Limit:
     share_percent: int = 0
     repeat_until_s: int = 0
     longer_than_s: int = 0
+    confirm: str = "repeat"
+    drawn: bool = True
+    """Whether every good value of a standard patient is held to it: others would mislead in his chart."""
 
 
 def limits_of(profile_body: str | None) -> list[Limit]:
@@ -46,6 +49,8 @@ def _limits(kind: str, rule: str, table: dict[str, object]) -> list[Limit]:
             sign=sign,
             value=float(str(table[form])),
             **{name: int(str(table.get(name, 0))) for name in _TIMES},
+            confirm=str(table.get("confirm", "repeat")),
+            drawn=all(table.get(key, usual) == usual for key, usual in _USUAL.items()),
         )
         for form, sign in _SIGNS.items()
         if form in table
@@ -53,3 +58,4 @@ def _limits(kind: str, rule: str, table: dict[str, object]) -> list[Limit]:
 
 
 _TIMES = ("window_s", "share_percent", "repeat_until_s", "longer_than_s")
+_USUAL: dict[str, object] = {"holds": "yes", "trust": "good", "after_activity": False}

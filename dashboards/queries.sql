@@ -49,13 +49,17 @@ SELECT organisation_id FROM care_organisation_ancestor WHERE ancestor_id = %(org
 SELECT organisation_id, key, name, name_en, time_zone FROM care_organisation WHERE key = %(key)s;
 
 -- name: inbox
--- Open episodes in scope, most urgent first; one more than the bound tells that there are more.
+-- Open episodes in scope, most urgent first, and the centre's, which concern all below it; one more than the bound
+-- tells that there are more.
 SELECT e.episode_id, e.patient_id, e.family, e.technical, e.rule, e.priority, e.emergency, e.tier3, e.condition,
        e.state, e.step, e.service_tier, e.since, e.raised_at, e.detected_at, e.alarmed_at, e.due_at, e.raise_count,
        e.cleared_at, e.acknowledged_by, e.acknowledged_at, e.closed_by, e.closed_at, e.disposition, e.evidence,
-       e.profile_hash
+       e.profile_hash, e.subject, e.gateway_id
   FROM open_episode e
  WHERE e.organisation_id = ANY (%(organisations)s)
+    OR (e.subject LIKE 'centre:%%' AND EXISTS (
+        SELECT FROM care_organisation_ancestor a
+         WHERE a.ancestor_id = e.organisation_id AND a.organisation_id = ANY (%(organisations)s)))
  ORDER BY e.rank, e.due_at, e.episode_id
  LIMIT %(most)s;
 
@@ -64,16 +68,37 @@ SELECT e.episode_id, e.patient_id, e.family, e.technical, e.rule, e.priority, e.
 SELECT e.episode_id, e.patient_id, e.family, e.technical, e.rule, e.priority, e.emergency, e.tier3, e.condition,
        e.state, e.step, e.service_tier, e.since, e.raised_at, e.detected_at, e.alarmed_at, e.due_at, e.raise_count,
        e.cleared_at, e.acknowledged_by, e.acknowledged_at, e.closed_by, e.closed_at, e.disposition, e.evidence,
-       e.profile_hash
-  FROM episode e JOIN care_patient p USING (patient_id)
- WHERE e.episode_id = %(episode_id)s AND p.organisation_id = ANY (%(organisations)s);
+       e.profile_hash, e.subject, e.gateway_id
+  FROM episode e LEFT JOIN care_patient p USING (patient_id)
+ WHERE e.episode_id = %(episode_id)s AND COALESCE(p.organisation_id, e.organisation_id) = ANY (%(organisations)s);
+
+-- name: sites
+-- What episodes that are no patient's are about: a gateway, a device, the centre; and whose that is.
+SELECT e.episode_id, e.subject, COALESCE(NULLIF(g.place, ''), e.gateway_id, o.name) AS name,
+       COALESCE(NULLIF(g.place, ''), e.gateway_id, o.name_en) AS name_en,
+       CASE WHEN e.subject LIKE 'device:%%' THEN substr(e.subject, 8) ELSE COALESCE(e.gateway_id, '') END AS bed,
+       o.organisation_id, o.name AS organisation_name, o.name_en AS organisation_name_en, o.time_zone
+  FROM episode e JOIN care_organisation o USING (organisation_id)
+  LEFT JOIN care_gateway g ON g.gateway_id = e.gateway_id
+ WHERE e.episode_id = ANY (%(episodes)s);
+
+-- name: episodes_of_subject
+-- The episodes of a gateway, a device or the centre, open ones first, then the newest.
+SELECT e.episode_id, e.patient_id, e.family, e.technical, e.rule, e.priority, e.emergency, e.tier3, e.condition,
+       e.state, e.step, e.service_tier, e.since, e.raised_at, e.detected_at, e.alarmed_at, e.due_at, e.raise_count,
+       e.cleared_at, e.acknowledged_by, e.acknowledged_at, e.closed_by, e.closed_at, e.disposition, e.evidence,
+       e.profile_hash, e.subject, e.gateway_id
+  FROM episode e LEFT JOIN open_episode o USING (episode_id)
+ WHERE e.subject = %(subject)s AND e.organisation_id = ANY (%(organisations)s)
+ ORDER BY o.rank NULLS LAST, o.due_at, e.since DESC
+ LIMIT %(most)s;
 
 -- name: episodes_of_patient
 -- A patient's episodes, open ones first by urgency, then the newest.
 SELECT e.episode_id, e.patient_id, e.family, e.technical, e.rule, e.priority, e.emergency, e.tier3, e.condition,
        e.state, e.step, e.service_tier, e.since, e.raised_at, e.detected_at, e.alarmed_at, e.due_at, e.raise_count,
        e.cleared_at, e.acknowledged_by, e.acknowledged_at, e.closed_by, e.closed_at, e.disposition, e.evidence,
-       e.profile_hash
+       e.profile_hash, e.subject, e.gateway_id
   FROM episode e LEFT JOIN open_episode o USING (episode_id)
  WHERE e.patient_id = %(patient_id)s
  ORDER BY o.rank NULLS LAST, o.due_at, e.since DESC

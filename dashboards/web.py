@@ -12,10 +12,11 @@ from fastapi import Depends, Form, Header, HTTPException, Request
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-from dashboards.board import Episode, Notice, Patient, Person
+from dashboards.board import Episode, Patient, Person, Subject
 from dashboards.database import Connection, connect
 from dashboards.evidence import evidence_of
 from dashboards.limits import Limit
+from dashboards.notices import Notice
 from dashboards.scope import Scope, scope_of
 from dashboards.sessions import COOKIE, Viewer, viewer_of
 from dashboards.settings import Settings
@@ -99,12 +100,20 @@ class Visit:
         zh = self.words.language is Language.ZH
         return patient.family_doctor_name if zh else patient.family_doctor_name_en
 
-    def place_of(self, patient: Patient) -> str:
-        """Write the name of a patient's organisation."""
+    def word(self, whose: Patient | Subject, context: str, code: str) -> str:
+        """Say a code of an episode in words; what is no patient's has words of its own."""
+        return self.words.pgettext(context if whose.is_person else f"{context}_site", code)
+
+    def subject_name(self, about: Subject) -> str:
+        """Write what an alarm is about in the reader's script."""
+        return about.name if self.words.language is Language.ZH else about.name_en
+
+    def place_of(self, patient: Patient | Subject) -> str:
+        """Write the name of the organisation of a patient, or of what else an alarm is about."""
         return patient.organisation_name if self.words.language is Language.ZH else patient.organisation_name_en
 
-    def evidence(self, episode: Episode, patient: Patient, limits: Sequence[Limit]) -> list[str]:
-        """Say why an episode was raised, in the reader's words and the patient's local time."""
+    def evidence(self, episode: Episode, patient: Patient | Subject, limits: Sequence[Limit]) -> list[str]:
+        """Say why an episode was raised, in the reader's words and the local time there."""
         return evidence_of(episode, limits, self.words, lambda at: self.words.local(at, self.now, patient.time_zone))
 
     def age_of(self, patient: Patient) -> int:

@@ -103,6 +103,9 @@ def _parser() -> argparse.ArgumentParser:
         help="when an oximeter's course begins: at its first subscription (default) or when the hub is ready",
     )
     hub.add_argument("--json", action="store_true", help="print the counters every second")
+    hub.add_argument(
+        "--sent", type=Path, metavar="FILE", help="at the end write every value sent there, one JSON a line"
+    )
     hub.add_argument("--recording", type=Path, metavar="CSV", help="play a real recording on one oximeter")
     hub.add_argument("--recording-on", metavar="NAME", help="the oximeter that plays it (the first)")
     hub.add_argument("--spo2-column", default=Columns().spo2, metavar="NAME", help='default: "%(default)s"')
@@ -129,6 +132,8 @@ async def _run_hub(options: argparse.Namespace) -> None:
         await _report_until_stopped(
             hub, every_s=1.0 if options.json else None, setting={"zone": scenario.zone, **setting}
         )
+    if options.sent is not None:
+        options.sent.write_text("".join(f"{json.dumps(said)}\n" for said in hub.sent()), encoding="utf-8")
     _say("final", hub)
 
 

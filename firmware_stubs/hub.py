@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,17 @@ class Hub:
     def reports(self) -> list[Report]:
         """Tell what each device has sent until now."""
         return [_report(device) for device in self._devices]
+
+    def sent(self) -> Iterator[dict[str, Any]]:
+        """List every value that went out, each device's in order, with when it was measured, right before it went."""
+        for device in self._devices:
+            for said in device.tally.sent:
+                yield {
+                    "address": device.identity.address,
+                    "metric": said.metric.value,
+                    "value": said.value,
+                    "measured_at": said.measured_at.isoformat(),
+                }
 
     async def hush(self) -> None:
         """Let no device send a new measurement; return when nothing is in flight. Links stay up."""

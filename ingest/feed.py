@@ -1,10 +1,12 @@
 """The alert engine's feed: normalised readings as 24-byte rows, one payload a partition and batch; and their pivot.
 
-A payload of `intake_log` is rows of `FEED_DTYPE` back to back, little endian, in ascending measured time; nothing
-else stands in it. Only readings newly stored in `sample` are in the log, each exactly once.
+A payload of `intake_log` whose kind is `readings` is rows of `FEED_DTYPE` back to back, little endian, in ascending
+measured time; nothing else stands in it. Only readings newly stored in `sample` are in the log, each exactly once.
+What stands in a batch of another kind is its writer's own; a reader that does not know the kind passes over it.
 """
 
 import itertools
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,15 @@ from vitals.reading import NO_VALUE
 from vitals.signals import SIGNAL_COUNT
 
 PARTITION_COUNT = 32
+
+
+class BatchKind(StrEnum):
+    """What a batch of the log holds."""
+
+    READINGS = "readings"
+    LIMITS = "limits"  # what patients are held to from here on: alerting's own (alerting/judging/held.py)
+
+
 ABSENT = 255
 """The quality byte of a signal that is not in a sample."""
 

@@ -198,6 +198,16 @@ VALUES (%(outbox_id)s, %(gateway_id)s, %(accepted)s, %(thinned)s, %(depth)s, %(s
        said_at = CASE WHEN %(retained)s THEN w.said_at ELSE excluded.said_at END
  WHERE excluded.accepted >= w.accepted;
 
+-- name: say_word
+-- Say that this process of ingest lives, and whether it hears a broker. `since` is that of the present state: who comes
+-- back as deaf as it went is deaf since then, who comes back hearing hears since now.
+INSERT INTO ingest_word AS w (process, said_at, every_s, hears, since)
+VALUES (%(process)s, %(now)s, %(every_s)s, %(hears)s, %(now)s)
+    ON CONFLICT (process) DO UPDATE SET said_at = excluded.said_at, every_s = excluded.every_s, hears = excluded.hears,
+       since = CASE WHEN w.hears = excluded.hears
+                     AND (NOT w.hears OR w.said_at >= excluded.said_at - make_interval(secs => 3 * w.every_s))
+                    THEN w.since ELSE excluded.since END;
+
 -- name: append_to_log
 -- The last statement before the commit: number the batch in each partition it touches, append it, tell alerting.
 WITH locked AS (
@@ -206,8 +216,8 @@ WITH locked AS (
     UPDATE partition p SET head = p.head + 1 FROM locked WHERE p.partition = locked.partition
     RETURNING p.partition, p.head
 ), appended AS (
-    INSERT INTO intake_log (partition, batch_id, received_at, payload)
-    SELECT b.partition, b.head, %(received_at)s, t.payload
+    INSERT INTO intake_log (partition, batch_id, received_at, payload, kind)
+    SELECT b.partition, b.head, %(received_at)s, t.payload, %(kind)s
       FROM bumped b
       JOIN unnest(%(partitions)b::smallint[], %(payloads)b::bytea[]) AS t (partition, payload) USING (partition)
     RETURNING partition, batch_id
@@ -278,7 +288,7 @@ SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean;
 
 -- name: is_schema_right
 -- Name each table and column that storing needs: one that is missing is an error.
-SELECT s.measured_at, s.quality, a.taken, a.repeated, w.gateway_id, r.times, r.judged_version, l.first_received_at, i.batch_id, p.head,
+SELECT s.measured_at, s.quality, a.taken, a.repeated, w.gateway_id, r.times, r.judged_version, l.first_received_at, i.batch_id, i.kind, p.head,
        t.sha256, v.version, n.kind, o.thinned_rows, u.last_at
   FROM sample s, outbox_account a, outbox_owner w, rejected r, latest l, intake_log i, partition p, intake_token t,
        care_registry_version v, outbox_noticed n, outbox_word o,

@@ -16,8 +16,9 @@ CREATE TEMPORARY TABLE staged_span (patient_id integer, from_at timestamptz, unt
     ON COMMIT DELETE ROWS;
 
 -- name: next_batches
--- What the roll-ups have not read, from each partition at most so many batches and bytes, but one batch at least.
-SELECT l.partition, l.batch_id, l.payload
+-- What the roll-ups have not read, from each partition at most so many batches and bytes, but one batch at least. What
+-- is not readings is passed over: it counts as a batch of none.
+SELECT l.partition, l.batch_id, CASE WHEN l.kind = 'readings' THEN l.payload ELSE '' END
   FROM intake_reader r
  CROSS JOIN LATERAL (
     SELECT n.*, sum(octet_length(n.payload)) OVER (ORDER BY n.batch_id) - octet_length(n.payload) AS bytes_before
@@ -173,22 +174,23 @@ SELECT r.reader, l.received_at
 
 -- name: newest_received
 -- When the newest reading came: of each partition the batch that was committed last, so that hours in which the clock
--- was ahead count no longer once readings come by the right one.
+-- was ahead count no longer once readings come by the right one. Other events of the log are no readings.
 SELECT max(l.received_at)
   FROM partition p
- CROSS JOIN LATERAL (SELECT received_at FROM intake_log l WHERE l.partition = p.partition
+ CROSS JOIN LATERAL (SELECT received_at FROM intake_log l WHERE l.partition = p.partition AND l.kind = 'readings'
                       ORDER BY l.batch_id DESC LIMIT 1) l;
 
 -- name: trim_log
--- Delete batches that every reader has read, that came before an instant, and an hour before the hindmost reader's
--- place: the engine fills its windows from the last minutes before its own.
+-- Delete batches that every reader has read, that came before an instant, and an hour before the newest readings at the
+-- hindmost reader's place: the engine fills its windows from the last minutes of readings before its own.
 WITH hindmost AS (
     SELECT p.partition, COALESCE(min(r.batch_id), 0) AS batch_id
       FROM partition p LEFT JOIN intake_reader r USING (partition) GROUP BY p.partition
 ), place AS (
     SELECT h.partition, h.batch_id, LEAST(%(before)s, (
         SELECT l.received_at - INTERVAL '1 hour' FROM intake_log l
-         WHERE l.partition = h.partition AND l.batch_id >= h.batch_id ORDER BY l.batch_id LIMIT 1)) AS before
+         WHERE l.partition = h.partition AND l.batch_id <= h.batch_id AND l.kind = 'readings'
+         ORDER BY l.batch_id DESC LIMIT 1)) AS before
       FROM hindmost h
 )
 DELETE FROM intake_log l USING place

@@ -4,6 +4,7 @@ import hashlib
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,24 +22,40 @@ Step = Callable[[Table, Ints, Ints, Ints], tuple[Events, Flags]]
 """(table, rows, Unix ms, scaled values; in order of time for each row) -> (events, which came late)."""
 
 
+@cache
 def fastest() -> Step:
-    """Give the compiled step where the extra `fast` is installed, else NumPy's; both say the same."""
+    """Give the compiled step where the extra `fast` is installed, else NumPy's; both say the same.
+
+    Takes seconds the first time, as it compiles: to be asked for before anybody waits.
+    """
     try:
         from alerting.engine.numba_step import step
     except ImportError:
         return numpy_step.step
+    nobody = np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.int16)
+    step(Table(()), *nobody)
     return step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeldAs:
+    """Under which name and hash a patient has limits of his own, and the baseline (scaled) that some are made of."""
+
+    name: str
+    hash: str
+    baseline: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PatientEvent:
-    """What a rule said about whom, and the limit he is held to."""
+    """What a rule said about whom, and the limit he is held to; `held` is None where that is the profile's own."""
 
     patient_id: int
     channel: Channel
     rule: SustainedRule
     limit: Limit
     event: SustainedEvent
+    held: HeldAs | None = None
 
 
 class Partition:
@@ -48,7 +65,18 @@ class Partition:
         self.number = number
         self.rules = {channel: tuple(of_channel) for channel, of_channel in rules.items()}
         self.tables = {channel: Table(of_channel) for channel, of_channel in self.rules.items()}
+        self.held: dict[int, HeldAs] = {}
         self._step = step
+
+    def set_limits(self, patient_id: int, limits: Mapping[str, Limit], held: HeldAs) -> None:
+        """Hold a patient to these limits, by rule id, from his next sample on; a rule that is not named to its own."""
+        self.held[patient_id] = held
+        row = patient_id // PARTITION_COUNT
+        for channel, rules in self.rules.items():
+            table, wanted = self.tables[channel], tuple(limits.get(rule.rule, rule.limit) for rule in rules)
+            has = table.limits_of(row) if row < len(table) else tuple(rule.limit for rule in rules)
+            if has != wanted:
+                table.set_limits(row, wanted)
 
     def judge(
         self, channel: Channel, patient_ids: npt.NDArray[np.int32], t_ms: Ints, values: Ints
@@ -63,10 +91,12 @@ class Partition:
         table = self.tables[channel]
         rows = patient_ids.astype(np.int32) // PARTITION_COUNT
         table.grow(int(rows.max()) + 1)
-        order = None if (t_ms[1:] >= t_ms[:-1]).all() else np.argsort(t_ms, kind="stable")
-        if order is None:
+        # One form of arrays only: for each other one Numba would compile anew.
+        t_ms, values = np.ascontiguousarray(t_ms, np.int64), np.ascontiguousarray(values, np.int16)
+        if (t_ms[1:] >= t_ms[:-1]).all():
             events, late = self._step(table, rows, t_ms, values)
         else:
+            order = np.argsort(t_ms, kind="stable")
             events, behind = self._step(table, rows[order], t_ms[order], values[order])
             late = np.zeros_like(behind)
             late[order] = behind
@@ -85,6 +115,7 @@ class Partition:
             rule=self.rules[channel][place],
             limit=self.tables[channel].limits_of(patient_id // PARTITION_COUNT)[place],
             event=event,
+            held=self.held.get(patient_id),
         )
 
     def phases(self, channel: Channel, patient_id: int) -> list[Phase]:
@@ -141,7 +172,8 @@ class Again:
 
     def judge(self, t_ms: Ints, values: Ints) -> list[SustainedEvent]:
         """Judge samples in order of time, shape (n,) each."""
-        events, _ = self._step(self.table, np.zeros(len(t_ms), np.int32), t_ms, values)
+        rows, of_int16 = np.zeros(len(t_ms), np.int32), np.ascontiguousarray(values, np.int16)
+        events, _ = self._step(self.table, rows, t_ms, of_int16)
         return [event_of(self.table.plan.rules, event) for event in events]
 
     @property

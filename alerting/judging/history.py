@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from alerting.desk import Desk, instant, unix_ms
 from alerting.engine.partition import Partition, PatientEvent
-from alerting.judging.channels import QUALITIES
+from alerting.judging.channels import NOBODYS, QUALITIES, as_judged
 from alerting.judging.saying import raise_of, record_event
 from alerting.profile.profile import Channel, Trust
 from alerting.raising import Basis, Raise
@@ -20,7 +20,7 @@ from vitals.sustained import Kind, Phase
 LEAD = timedelta(minutes=20)
 """How long before the earliest late sample the new judgement begins: longer than the buckets of any window."""
 
-Course = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+Course = tuple[npt.NDArray[np.int64], npt.NDArray[np.int16]]
 
 
 def course(desk: Desk, channel: Channel, patient_id: int, *, start: datetime, received_by: datetime) -> Course:
@@ -33,12 +33,11 @@ def course(desk: Desk, channel: Channel, patient_id: int, *, start: datetime, re
         received_by=received_by,
         acquisition=int(Acquisition.CONTINUOUS),
         qualities=[int(quality) for quality in QUALITIES[channel.trust]],
+        nobodys=[int(reason) for reason in NOBODYS],
         wellness=channel.trust is Trust.WELLNESS,
     )
-    return (
-        np.array([unix_ms(row.measured_at) for row in rows], np.int64),
-        np.array([row.value for row in rows], np.int64),
-    )
+    values, quality = (np.array([getattr(row, name) for row in rows], np.int64) for name in ("value", "quality"))
+    return np.array([unix_ms(row.measured_at) for row in rows], np.int64), as_judged(channel.trust, values, quality)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,9 +3,18 @@
 A partition's arrays live in memory. Snapshots are written apart, with the cursor they stand at; after a crash, or a
 transaction that failed, the snapshot and the log up to the cursor give the same arrays again (nothing is recorded
 in that replay: its events were). Without a snapshot of this layout and these rules, the log's last minutes before the
-cursor are enough to fill the windows. Which rules hold, and which wait, is read from the record.
+cursor are enough to fill the windows.
+
+What a patient is held to stands in the same log, and holds from its place on. It lies in the snapshot, and in
+`engine_limits` as of the cursor.
+
+Which rules hold, and which wait, is read from the record in every turn (`align`): the sweep raises and people close
+meanwhile. Where the arrays held a condition that the record does not, nobody was told of it, or somebody ended it; its
+breaches were not counted while it was active, so its patient's channel is `untold`: judged again from what is stored,
+in the next turn that has readings.
 """
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,15 +28,14 @@ from alerting.desk import Desk, unix_ms
 from alerting.engine.partition import Partition, PatientEvent, fastest, rules_hash
 from alerting.engine.table import LAYOUT
 from alerting.isolation import one_by_one
-from alerting.judging.channels import samples_of
+from alerting.judging.channels import as_judged, samples_of
 from alerting.judging.history import judge_again, record_judged_again
+from alerting.judging.holding import hold, hold_and_keep, hold_as_at, rebuild_start
+from alerting.judging.owning import LEASE, SIGNS_A_LEASE, Fenced, Ownership
 from alerting.judging.saying import record_event
-from alerting.judging.stored import judge_stored
+from alerting.judging.stored import judge_arrivals
 from alerting.profile.profile import Channel
-from ingest.feed import Rows, from_payload
-from vitals.quality import Quality
-from vitals.reading import NO_VALUE, Acquisition
-from vitals.signals import SIGNALS, Signal
+from ingest.feed import BatchKind, Rows, from_payload
 from vitals.sustained import Phase
 
 IntArray = npt.NDArray[np.int32]
@@ -37,14 +45,7 @@ Late = dict[tuple[Channel, int], int]
 BATCHES_MAX = 64
 """Batches of one partition judged in one transaction: bounds memory and how long others wait for its rows."""
 
-REBUILD_SPAN = timedelta(minutes=20)
-
-_SPO2, _TEMPERATURE = SIGNALS[Signal.SPO2].code, SIGNALS[Signal.TEMPERATURE].code
 log = structlog.get_logger()
-
-
-class Fenced(RuntimeError):
-    """Another worker has taken the partition over: this one must stop judging it."""
 
 
 @dataclass(slots=True)
@@ -60,72 +61,123 @@ class _Owned:
 class Judge:
     """The engine's shell for the partitions it owns. Not thread-safe; one connection at a time."""
 
-    def __init__(self, partitions: Iterable[int], owner: str) -> None:
-        self.partitions = sorted(partitions)
-        self.owner = owner
+    def __init__(self, partitions: Iterable[int], owner: str, lease: timedelta = LEASE) -> None:
+        self._ownership = Ownership(partitions, owner, lease)
+        self._step = fastest()  # now: compiling takes seconds, and a transaction must not wait for it
         self._owned: dict[int, _Owned] = {}
+        self._claimed = 0
+        self._sign_due_s = 0.0
+
+    @property
+    def owner(self) -> str:
+        """The name under which partitions are this worker's."""
+        return self._ownership.owner
+
+    @property
+    def partitions(self) -> list[int]:
+        """The partitions whose arrays this worker has; another may have taken them over since."""
+        return sorted(self._owned)
 
     def take_over(self, desk: Desk) -> None:
-        """Own the partitions that are not owned yet, and bring their arrays to the cursor."""
-        missing = [partition for partition in self.partitions if partition not in self._owned]
-        with desk.connection.transaction():
-            taken = desk.all("take_over", partitions=missing, owner=self.owner)
-            snapshots = {r.partition: r for r in desk.all("read_snapshots", partitions=missing)}
-        one_by_one(taken, lambda row: self._restore(desk, row, snapshots.get(row.partition)), what="restore")
+        """Keep what is owned, take what is missing to a fair share, give back what is beyond it."""
+        self._ownership.bound_idleness(desk)
+        claim = self._ownership.claim(desk, self._versions())
+        self._sign_due_s = self._next_sign_s()
+        self._claimed = claim.owns
+        for partition in claim.lost:
+            self._owned.pop(partition, None)
+        if claim.lost:
+            log.warning("partitions_lost", partitions=sorted(claim.lost), owner=self.owner)
+        one_by_one(claim.taken, lambda row: self._restore(desk, row), what="restore")
+        self._leave(desk, claim.surplus)
 
     def catch_up(self, desk_of: Callable[[], Desk]) -> int:
         """Judge what has come since; gives the number of batches. A partition that fails does not stop the others."""
-        if len(self._owned) < len(self.partitions):
+        if time.monotonic() >= self._sign_due_s or len(self._owned) < self._claimed:
             self.take_over(desk_of())
         behind = [row.partition for row in desk_of().all("behind", partitions=list(self._owned))]
-        return one_by_one(behind, lambda partition: self._judge_partition(desk_of(), partition), what="partition")
+        return one_by_one(behind, lambda partition: self._turn(desk_of(), partition), what="partition")
 
     def save_snapshots(self, desk: Desk) -> int:
         """Write the arrays of the partitions that have moved; gives how many."""
-        saved = 0
-        for partition, owned in self._owned.items():
-            if owned.cursor == owned.snapshot_at:
-                continue
-            desk.run(
-                "save_snapshot",
-                partition=partition,
-                batch_id=owned.cursor,
-                layout_hash=LAYOUT,
-                rules_hash=rules_hash(desk.profile.sustained),
-                now=desk.now,
-                payload=owned.state.dump(),
-            )
-            owned.snapshot_at = owned.cursor
-            saved += 1
-        return saved
+        return sum(self._save_snapshot(desk, partition) for partition in self.partitions)
 
-    def _restore(self, desk: Desk, row: Any, found: Any | None) -> int:
-        state = Partition(desk.profile.sustained, row.partition, fastest())
+    def leave(self, desk: Desk) -> None:
+        """End: others may take the partitions at once, and find fresh snapshots."""
+        self._leave(desk, self.partitions)
+        self._ownership.sign_out(desk)
+
+    def _leave(self, desk: Desk, partitions: Sequence[int]) -> None:
+        if not partitions:
+            return
+        for partition in partitions:
+            self._save_snapshot(desk, partition)
+        versions = self._versions()
+        self._ownership.give_back(desk, {partition: versions[partition] for partition in partitions})
+        for partition in partitions:
+            del self._owned[partition]
+        log.info("partitions_given_back", partitions=list(partitions), owner=self.owner)
+
+    def _versions(self) -> dict[int, int]:
+        return {partition: owned.version for partition, owned in self._owned.items()}
+
+    def _next_sign_s(self) -> float:
+        return time.monotonic() + self._ownership.lease.total_seconds() / SIGNS_A_LEASE
+
+    def _save_snapshot(self, desk: Desk, partition: int) -> int:
+        owned = self._owned[partition]
+        if owned.cursor == owned.snapshot_at:
+            return 0
+        saved = desk.all(
+            "save_snapshot",
+            partition=partition,
+            version=owned.version,
+            batch_id=owned.cursor,
+            layout_hash=LAYOUT,
+            rules_hash=rules_hash(desk.profile.sustained),
+            now=desk.now,
+            payload=owned.state.dump(),
+        )
+        owned.snapshot_at = owned.cursor
+        return len(saved)
+
+    def _restore(self, desk: Desk, row: Any) -> int:
+        found = desk.one("read_snapshot", partition=row.partition)
+        state = Partition(desk.profile.sustained, row.partition, self._step)
         if found and (found.layout_hash, found.rules_hash) == (LAYOUT, rules_hash(desk.profile.sustained)):
             start = found.batch_id
             state.load(found.payload)
         else:
-            lead = desk.one("replay_start", partition=row.partition, cursor=row.batch_id, span=REBUILD_SPAN)
-            start = lead.after if lead and lead.after is not None else 0
+            start = rebuild_start(desk, row.partition, row.batch_id)
+            hold_as_at(desk, state, start)
             if row.batch_id:
                 log.warning("rebuilding_engine_state", partition=row.partition, cursor=row.batch_id, after=start)
         untold = _replay(desk, state, start, row.batch_id)
         self._owned[row.partition] = _Owned(row.version, row.batch_id, state, start, untold)
         return 1
 
+    def _turn(self, desk: Desk, partition: int) -> int:
+        if time.monotonic() >= self._sign_due_s:
+            self._ownership.renew(desk, self._owned)
+            self._sign_due_s = self._next_sign_s()
+        try:
+            return self._judge_partition(desk, partition)
+        except Fenced as exc:
+            log.warning("partition_lost", reason=str(exc), owner=self.owner)
+            return 0
+
     def _judge_partition(self, desk: Desk, partition: int) -> int:
         owned = self._owned.pop(partition)  # kept only if all of it is committed: else the arrays are read anew
         with desk.connection.transaction():
+            if desk.one("lock_cursor", partition=partition, version=owned.version) is None:
+                raise Fenced(f"partition {partition} was taken over")
             batches = desk.all("read_log", partition=partition, after=owned.cursor, until=2**62, limit=BATCHES_MAX)
             untold = owned.untold | align(desk, owned.state)
-            if batches:
-                _judge_batches(desk, owned.state, batches, untold)
+            judged = _judge_batches(desk, owned.state, batches, untold)
             last = batches[-1].batch_id if batches else owned.cursor
             if not desk.run("move_cursor", partition=partition, batch_id=last, version=owned.version):
                 raise Fenced(f"partition {partition} was taken over")
-            if batches:
-                untold = set()
-        owned.cursor, owned.untold = last, untold
+        owned.cursor, owned.untold = last, set() if judged else untold
         self._owned[partition] = owned
         return len(batches)
 
@@ -153,32 +205,43 @@ def _replay(desk: Desk, state: Partition, after: int, until: int) -> set[tuple[C
         if not batches:
             break
         for batch in batches:
+            if batch.kind != BatchKind.READINGS:
+                hold(state, batch.payload)
+                continue
             _, late = _step(state, from_payload(batch.payload), wellness)
             for (channel, patient_id), earliest_ms in late.items():
                 judge_again(desk, state, channel, patient_id, earliest_ms=earliest_ms, received_by=batch.received_at)
         after = batches[-1].batch_id
+    hold_as_at(desk, state, until)
     return align(desk, state)
 
 
-def _judge_batches(desk: Desk, state: Partition, batches: Sequence[Any], untold: Iterable[tuple[Channel, int]]) -> None:
-    """Judge a turn's batches in order; what needs a patient's history is judged once, over all of them."""
+def _judge_batches(
+    desk: Desk, state: Partition, batches: Sequence[Any], untold: Iterable[tuple[Channel, int]]
+) -> Sequence[Any]:
+    """Judge a turn's batches in order; what needs a patient's history is judged once, over all of them.
+
+    Gives those that held readings: without any, nobody's history has changed, and who is untold waits.
+    """
+    readings = [batch for batch in batches if batch.kind == BatchKind.READINGS]
     wellness = _wellness(desk)
-    late: Late = {key: unix_ms(batches[0].received_at) for key in untold}
-    stored: dict[tuple[int, Signal], None] = {}
+    late: Late = {key: unix_ms(batch.received_at) for key in untold for batch in readings[:1]}
     for batch in batches:
+        if batch.kind != BatchKind.READINGS:
+            hold_and_keep(desk, state, batch)
+            continue
         rows = from_payload(batch.payload)
         events, behind = _step(state, rows, wellness)
         for event in events:
             record_event(desk, event, received_at=batch.received_at)
         for key, earliest_ms in behind.items():
             late[key] = min(earliest_ms, late.get(key, earliest_ms))
-        stored.update(dict.fromkeys(_stored_keys(rows, wellness)))
-    received_by = batches[-1].received_at
+    received_by = readings[-1].received_at if readings else desk.now
     for (channel, patient_id), earliest_ms in late.items():
         judged = judge_again(desk, state, channel, patient_id, earliest_ms=earliest_ms, received_by=received_by)
         record_judged_again(desk, judged, received_at=received_by)
-    for patient_id, signal in stored:
-        judge_stored(desk, patient_id, signal, received_by=received_by)
+    judge_arrivals(desk, readings, received_by=received_by)
+    return readings
 
 
 def _wellness(desk: Desk) -> IntArray:
@@ -193,18 +256,9 @@ def _step(state: Partition, rows: Rows, wellness: IntArray) -> tuple[Sequence[Pa
     for channel in state.rules:
         chosen = samples_of(rows, channel, wellness)
         patients, times = chosen["patient"], chosen["measured_ms"]
-        events, late = state.judge(channel, patients, times, chosen["value"])
+        values = as_judged(channel.trust, chosen["value"], chosen["quality"])
+        events, late = state.judge(channel, patients, times, values)
         said += events
         for patient_id, t_ms in zip(patients[late].tolist(), times[late].tolist(), strict=True):
             earliest[channel, patient_id] = min(t_ms, earliest.get((channel, patient_id), t_ms))
     return said, earliest
-
-
-def _stored_keys(rows: Rows, wellness: IntArray) -> list[tuple[int, Signal]]:
-    """Say which patients' single measurements arrived: every temperature, and SpO2 that is not a stream."""
-    usable = (rows["quality"] == Quality.GOOD) & (rows["value"] != NO_VALUE) & ~np.isin(rows["device"], wellness)
-    warm = usable & (rows["signal"] == _TEMPERATURE)
-    spot = usable & (rows["signal"] == _SPO2) & (rows["acquisition"] != Acquisition.CONTINUOUS)
-    return [(p, Signal.TEMPERATURE) for p in np.unique(rows["patient"][warm]).tolist()] + [
-        (p, Signal.SPO2) for p in np.unique(rows["patient"][spot]).tolist()
-    ]

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from alerting.desk import Desk, instant, json
 from alerting.engine.partition import PatientEvent
-from alerting.judging.channels import QUALITIES
+from alerting.judging.channels import EVIDENT
 from alerting.raising import Basis, Raise
 from alerting.recording import record_clear, record_raise
 from vitals.reading import unscaled
@@ -54,11 +54,11 @@ def _evidence(desk: Desk, said: PatientEvent) -> dict[str, object]:
         code=SIGNALS[signal].code,
         start=instant(event.since_ms),
         until=instant(event.at_ms),
-        qualities=[int(quality) for quality in QUALITIES[said.channel.trust]],
+        qualities=[int(quality) for quality in EVIDENT[said.channel.trust]],
     )
     lowest, highest = (found.lowest, found.highest) if found else (None, None)
     worst = lowest if rule.low else highest
-    return {
+    return _held_to(desk, said) | {
         "signal": signal,
         "unit": SIGNALS[signal].unit,
         "value": unscaled(signal, event.value),
@@ -70,3 +70,15 @@ def _evidence(desk: Desk, said: PatientEvent) -> dict[str, object]:
         "share_percent": round(100 * event.below / max(event.valid, 1)),
         "coverage_percent": round(100 * event.buckets / (rule.window_buckets + 1)),
     }
+
+
+def _held_to(desk: Desk, said: PatientEvent) -> dict[str, object]:
+    """Say under which limits this was decided: the patient's own, by name and hash, or the profile's."""
+    held = said.held
+    if held is None:
+        return {"profile": desk.profile.name, "profile_hash": desk.profile.profile_hash}
+    return {"profile": held.name, "profile_hash": held.hash} | (
+        {"baseline": unscaled(said.channel.signal, held.baseline)}
+        if held.baseline is not None and desk.profile.limits[said.rule.rule].drop is not None
+        else {}
+    )

@@ -3,38 +3,51 @@
 import hashlib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import fields
 from datetime import date
 from importlib.resources import files
-from typing import Any, TypeVar
+from typing import Any
 
-from alerting.profile.profile import (
-    Channel,
-    Confirm,
-    Consequence,
-    FeverRule,
-    Priority,
-    Profile,
-    RepeatRule,
-    Silence,
-    Timers,
-    Trust,
-    no_data_rule,
-)
-from vitals.reading import ScaleError, scaled
+from alerting.profile.consequences import SILENCE, consequence
+from alerting.profile.fever import fever_rule
+from alerting.profile.limits import limit_row
+from alerting.profile.news2 import news2_rule
+from alerting.profile.orders import order_rule
+from alerting.profile.profile import Consequence, LimitRow, Priority, Profile, Silence, Timers
+from alerting.profile.repeat import repeat_rule
+from alerting.profile.sessions import activity_rule, baseline_rule, session_rule
+from alerting.profile.sustained import sustained_rules
+from alerting.profile.tables import ProfileError as ProfileError
+from alerting.profile.tables import count, counts, get, signal_of, sourced, tables_of
+from alerting.profile.tags import tag
+from alerting.profile.technical import parse_technical
+from alerting.profile.variants import refuse_hiding, variants_of
 from vitals.signals import Signal
-from vitals.sustained import Limit, RuleError, SustainedRule
 
-T = TypeVar("T")
+LIMITED = ("sustained", "repeat", "fever")
+"""Kinds of rules that have a limit; a rule id may be judged in several of them, with one limit and one urgency."""
 
-
-class ProfileError(ValueError):
-    """A clinical profile can not be used; the message names the table, the key and the offending value."""
+KINDS = (*LIMITED, "news2")
+TABLES = frozenset(KINDS) | {
+    "tag",
+    "variant",
+    "altitude",
+    "sessions",
+    "activity",
+    "baseline",
+    "orders",
+    "silence",
+    "technical",
+    "timers",
+}
+KEYS = TABLES | {"name", "version", "approved_by", "effective_from"}
 
 
 def standard_adult() -> str:
-    """Give the text of the profile that ships with the product."""
-    return files("alerting.profile").joinpath("standard_adult.toml").read_text(encoding="utf-8")
+    """Give the text of the profile that ships with the product: the standard patient, then the variants."""
+    room = files("alerting.profile")
+    return "\n".join(
+        room.joinpath(name).read_text(encoding="utf-8") for name in ("standard_adult.toml", "variants.toml")
+    )
 
 
 def parse_profile(body: str) -> Profile:
@@ -43,209 +56,85 @@ def parse_profile(body: str) -> Profile:
         document = tomllib.loads(body)
     except tomllib.TOMLDecodeError as exc:
         raise ProfileError(f"not TOML: {exc}") from exc
-    known = {"name", "version", "approved_by", "effective_from", "sustained", "repeat", "fever", "silence", "timers"}
-    if unknown := document.keys() - known:
+    if unknown := document.keys() - KEYS:
         raise ProfileError(f"unknown table or key: {', '.join(sorted(unknown))}")
-    tables = {kind: _tables(document, kind) for kind in ("sustained", "repeat", "fever")}
-    consequences: dict[str, Consequence] = {}
-    for kind, rules in tables.items():
-        for rule, table in rules.items():
-            found = _consequence(f"{kind}.{rule}", rule, table)
-            if consequences.setdefault(rule, found) != found:
-                raise ProfileError(f"{kind}.{rule}: family, priority or tier differ from the same rule elsewhere")
-    for priority in (Priority.LOW, Priority.MEDIUM):
-        key = no_data_rule(priority)
-        consequences[key] = Consequence(
-            rule=key, family="no_data", priority=priority, emergency=False, tier3=False, technical=True
-        )
-    _get(document, "profile", "approved_by", str)
-    return Profile(
-        effective_from=_get(document, "profile", "effective_from", date),
-        name=str(_get(document, "profile", "name", str)),
-        version=int(_get(document, "profile", "version", int)),
+    tables = {kind: tables_of(document, kind) for kind in KINDS}
+    limits, consequences = _limits(tables), _consequences(tables)
+    technical = parse_technical(document, ProfileError)
+    consequences |= technical.consequences
+    get(document, "profile", "approved_by", str)
+    profile = Profile(
+        effective_from=get(document, "profile", "effective_from", date),
+        name=get(document, "profile", "name", str),
+        version=get(document, "profile", "version", int),
         profile_hash=hashlib.sha256(body.encode()).hexdigest(),
         body=body,
-        sustained=_sustained(tables["sustained"]),
-        repeat=tuple(_repeat(rule, table) for rule, table in tables["repeat"].items()),
-        fever=tuple(_fever(rule, table) for rule, table in tables["fever"].items()),
-        silence=_flat(Silence, "silence", _sourced("silence", _get(document, "profile", "silence", dict))),
-        timers={p: _timers(p, _get(document, "profile", "timers", dict)) for p in Priority},
+        sustained=sustained_rules(tables["sustained"], limits),
+        repeat=tuple(repeat_rule(table, limits[rule]) for rule, table in tables["repeat"].items()),
+        fever=tuple(fever_rule(table, limits[rule]) for rule, table in tables["fever"].items()),
+        news2=tuple(news2_rule(rule, table) for rule, table in tables["news2"].items()),
+        sessions=session_rule(_table(document, "sessions")),
+        activity=activity_rule(_table(document, "activity")),
+        baseline=baseline_rule(_table(document, "baseline")),
+        orders=order_rule(_table(document, "orders")),
+        tags=tuple(tag(name, table) for name, table in tables_of(document, "tag").items()),
+        limits=limits,
+        variants=variants_of(get(document, "profile", "variant", dict), limits, consequences),
+        own_altitude_from_m=count(_table(document, "altitude"), "altitude", "own_variant_from_m"),
+        silence=counts(Silence, "silence", _table(document, "silence")),
+        timers={priority: _timers(priority, get(document, "profile", "timers", dict)) for priority in Priority},
         consequences=consequences,
+        technical=technical,
     )
+    refuse_hiding(profile)
+    return profile
 
 
-def _tables(document: Mapping[str, Any], kind: str) -> dict[str, dict[str, Any]]:
-    rules = _get(document, "profile", kind, dict)
-    return {rule: _sourced(f"{kind}.{rule}", table) for rule, table in rules.items()}
+def _table(document: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return sourced(name, get(document, "profile", name, dict))
 
 
-def _sourced(where: str, table: Any) -> dict[str, Any]:
-    if not isinstance(table, dict):
-        raise ProfileError(f"{where}: {table!r} is not a table")
-    source = table.get("source")
-    if not isinstance(source, dict):
-        raise ProfileError(f"{where}: no table [{where}.source]; every value needs one")
-    values = {key: value for key, value in table.items() if key != "source"}
-    judged = values.keys() - {"family", "signal", "trust", "confirm"}
-    if missing := judged - source.keys():
-        raise ProfileError(f"{where}: no source for {', '.join(sorted(missing))} (or the key is misspelt)")
-    if stray := source.keys() - judged:
-        raise ProfileError(f"{where}.source: names {', '.join(sorted(stray))}, which has no value")
-    return values
+def _limits(tables: Mapping[str, Mapping[str, dict[str, Any]]]) -> dict[str, LimitRow]:
+    limits: dict[str, LimitRow] = {}
+    for kind in LIMITED:
+        for rule, table in tables[kind].items():
+            where = f"{kind}.{rule}"
+            signal = Signal.TEMPERATURE if kind == "fever" else signal_of(table, where)
+            found = limit_row(where, rule, table, signal)
+            if limits.setdefault(rule, found) != found:
+                raise ProfileError(
+                    f"{where}: limit, clear_at, holds or reached_before differ from the same rule elsewhere"
+                )
+    for row in limits.values():
+        _refuse_endless(row, limits)
+    return limits
 
 
-def _get(table: Mapping[str, Any], where: str, key: str, kind: type | tuple[type, ...]) -> Any:
-    if key not in table:
-        raise ProfileError(f"{where}: {key} is missing")
-    value = table[key]
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise ProfileError(f"{where}: {key} = {value!r} is of the wrong type")
-    return value
+def _refuse_endless(row: LimitRow, limits: Mapping[str, LimitRow]) -> None:
+    """Limits reached before others end with one that is reached before none, on the same side of the same signal."""
+    passed = {row.rule}
+    while (further := row.reached_before) is not None:
+        if further not in limits or further in passed:
+            raise ProfileError(f"{row.rule}: reached_before = {further!r} is no more urgent rule with a limit")
+        if (limits[further].signal, limits[further].low) != (row.signal, row.low):
+            raise ProfileError(f"{row.rule}: reached_before = {further!r} limits another side or signal")
+        passed.add(further)
+        row = limits[further]
 
 
-def _count(table: Mapping[str, Any], where: str, key: str, most: int = 10**9) -> int:
-    value = int(_get(table, where, key, int))
-    if not 0 <= value <= most:
-        raise ProfileError(f"{where}: {key} = {value}, not within 0 to {most}")
-    return value
-
-
-def _only(where: str, table: Mapping[str, Any], known: set[str]) -> None:
-    if unknown := table.keys() - known - {"family", "priority", "special_priority", "emergency", "tier3"}:
-        raise ProfileError(f"{where}: unknown key {', '.join(sorted(unknown))}")
-
-
-def _consequence(where: str, rule: str, table: Mapping[str, Any]) -> Consequence:
-    return Consequence(
-        rule=rule,
-        family=_get(table, where, "family", str),
-        priority=_priority(where, table, "priority"),
-        emergency=_get(table, where, "emergency", bool),
-        tier3=_get(table, where, "tier3", bool),
-        special_priority=_priority(where, table, "special_priority") if "special_priority" in table else None,
-    )
-
-
-def _priority(where: str, table: Mapping[str, Any], key: str) -> Priority:
-    name = _get(table, where, key, str)
-    if name not in set(Priority):
-        raise ProfileError(f"{where}: {key} = {name!r}, not one of {', '.join(Priority)}")
-    return Priority(name)
-
-
-def _limit(where: str, table: Mapping[str, Any], signal: Signal) -> tuple[bool, int]:
-    """Read the one limit of a rule as (low is dangerous, exclusive scaled limit)."""
-    forms = {"below": (True, 0), "at_or_below": (True, 1), "above": (False, 0), "at_or_above": (False, -1)}
-    given = [form for form in forms if form in table]
-    if len(given) != 1:
-        raise ProfileError(f"{where}: needs exactly one of {', '.join(forms)}; has {', '.join(given) or 'none'}")
-    low, shift = forms[given[0]]
-    return low, _level(where, table, given[0], signal) + shift
-
-
-def _level(where: str, table: Mapping[str, Any], key: str, signal: Signal) -> int:
-    try:
-        return scaled(signal, float(_get(table, where, key, (int, float))))
-    except ScaleError as exc:
-        raise ProfileError(f"{where}: {key}: {exc}") from exc
-
-
-def _signal(where: str, table: Mapping[str, Any]) -> Signal:
-    name = _get(table, where, "signal", str)
-    if name not in set(Signal):
-        raise ProfileError(f"{where}: signal = {name!r} is not a signal")
-    return Signal(name)
-
-
-def _sustained(tables: Mapping[str, dict[str, Any]]) -> dict[Channel, tuple[SustainedRule, ...]]:
-    channels: dict[Channel, tuple[SustainedRule, ...]] = {}
-    for rule, table in tables.items():
-        channel, made = _sustained_rule(rule, table)
-        channels[channel] = (*channels.get(channel, ()), made)
-    return channels
-
-
-def _sustained_rule(rule: str, table: dict[str, Any]) -> tuple[Channel, SustainedRule]:
-    where = f"sustained.{rule}"
-    timing = {"window_s", "share_percent", "coverage_percent", "building_s", "clear_s", "clear_gap_s"}
-    _only(where, table, timing | {"signal", "trust", "below", "at_or_below", "above", "at_or_above", "clear_at"})
-    signal = _signal(where, table)
-    low, breach = _limit(where, table, signal)
-    clear_at = _level(where, table, "clear_at", signal)
-    if clear_at < breach if low else clear_at > breach:
-        raise ProfileError(f"{where}: clear_at = {table['clear_at']} lies inside the limit")
-    trust = table.get("trust", Trust.GOOD)
-    if trust not in set(Trust):
-        raise ProfileError(f"{where}: trust = {trust!r}, not one of {', '.join(Trust)}")
-    try:
-        made = SustainedRule(
-            rule=rule,
-            low=low,
-            limit=Limit(breach=breach, clear_at=clear_at),
-            window_ms=_count(table, where, "window_s") * 1000,
-            share_percent=_count(table, where, "share_percent", 100),
-            coverage_percent=_count(table, where, "coverage_percent", 100),
-            building_ms=_count(table, where, "building_s") * 1000,
-            clear_ms=_count(table, where, "clear_s") * 1000,
-            clear_gap_ms=_count(table, where, "clear_gap_s") * 1000,
-        )
-    except RuleError as exc:
-        raise ProfileError(f"{where}: {exc}") from exc
-    return Channel(signal=signal, trust=Trust(trust)), made
-
-
-def _repeat(rule: str, table: dict[str, Any]) -> RepeatRule:
-    where = f"repeat.{rule}"
-    limits = {"below", "at_or_below", "above", "at_or_above", "clear_at"}
-    _only(where, table, limits | {"signal", "repeat_from_s", "repeat_until_s", "clear_repeats", "confirm"})
-    signal = _signal(where, table)
-    low, limit = _limit(where, table, signal)
-    start, end = _count(table, where, "repeat_from_s"), _count(table, where, "repeat_until_s")
-    if start >= end:
-        raise ProfileError(f"{where}: repeat_from_s = {start} is not before repeat_until_s = {end}")
-    return RepeatRule(
-        rule=rule,
-        signal=signal,
-        low=low,
-        limit=limit,
-        repeat_from_ms=start * 1000,
-        repeat_until_ms=end * 1000,
-        clear_at=_level(where, table, "clear_at", signal),
-        clear_repeats=_count(table, where, "clear_repeats", 100),
-        confirm=_confirm(where, table),
-    )
-
-
-def _confirm(where: str, table: Mapping[str, Any]) -> Confirm:
-    name = table.get("confirm", Confirm.REPEAT)
-    if name not in set(Confirm):
-        raise ProfileError(f"{where}: confirm = {name!r}, not one of {', '.join(Confirm)}")
-    return Confirm(name)
-
-
-def _fever(rule: str, table: dict[str, Any]) -> FeverRule:
-    where = f"fever.{rule}"
-    _only(where, table, {"above", "longer_than_s", "block_s", "clear_at", "clear_s"})
-    return FeverRule(
-        rule=rule,
-        above=_level(where, table, "above", Signal.TEMPERATURE),
-        longer_than_ms=_count(table, where, "longer_than_s") * 1000,
-        block_ms=_count(table, where, "block_s") * 1000,
-        clear_at=_level(where, table, "clear_at", Signal.TEMPERATURE),
-        clear_ms=_count(table, where, "clear_s") * 1000,
-    )
+def _consequences(tables: Mapping[str, Mapping[str, dict[str, Any]]]) -> dict[str, Consequence]:
+    made: dict[str, Consequence] = {}
+    for kind in KINDS:
+        for rule, table in tables[kind].items():
+            found = consequence(f"{kind}.{rule}", rule, table)
+            if made.setdefault(rule, found) != found:
+                raise ProfileError(f"{kind}.{rule}: family, priority or tier differ from the same rule elsewhere")
+    return made | SILENCE
 
 
 def _timers(priority: Priority, tables: Mapping[str, Any]) -> Timers:
     where = f"timers.{priority}"
-    timers = _flat(Timers, where, _sourced(where, _get(tables, "timers", priority.value, dict)))
+    timers = counts(Timers, where, sourced(where, get(tables, "timers", priority.value, dict)))
     if not 0 < timers.duty_s < timers.tier3_s < timers.exhausted_s:
         raise ProfileError(f"{where}: duty_s, tier3_s and exhausted_s must grow")
     return timers
-
-
-def _flat(kind: type[T], where: str, table: Mapping[str, Any]) -> T:
-    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
-    if unknown := table.keys() - names:
-        raise ProfileError(f"{where}: unknown key {', '.join(sorted(unknown))}")
-    return kind(**{name: _count(table, where, name) for name in names})

@@ -1,13 +1,17 @@
 """The clinical profile: every threshold, duration and timer, as typed values named by a hash."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from vitals.reading import unscaled
-from vitals.signals import SIGNALS, Signal
-from vitals.sustained import SustainedRule
+from alerting.profile.singles import ActivityRule, BaselineRule, News2Rule, SessionRule
+from vitals.signals import Signal
+from vitals.sustained import NEVER_HIGH, NEVER_LOW, Limit, SustainedRule
+
+if TYPE_CHECKING:
+    from alerting.profile.technical import Technical  # which is built from this file's values
 
 
 class Priority(StrEnum):
@@ -67,7 +71,8 @@ class Confirm(StrEnum):
 class RepeatRule:
     """A limit on single measurements, and what confirms that it is broken.
 
-    `low` is true when values under `limit` (exclusive) are the dangerous ones, else those above it.
+    `low` is true when values under `limit` (exclusive) are the dangerous ones, else those above it. A rule that is
+    confirmed at once has no time for a repeat. `after_activity`: only measurements after marked activity are judged.
     """
 
     rule: str
@@ -79,6 +84,13 @@ class RepeatRule:
     clear_at: int
     clear_repeats: int
     confirm: Confirm = Confirm.REPEAT
+    trust: Trust = Trust.GOOD
+    after_activity: bool = False
+
+    @property
+    def holds(self) -> bool:
+        """Say whether any value can break the limit."""
+        return self.limit != (NEVER_LOW if self.low else NEVER_HIGH).breach
 
     def is_breach(self, value: int) -> bool:
         """Say whether a scaled value breaks the limit."""
@@ -99,6 +111,107 @@ class FeverRule:
     block_ms: int
     clear_at: int
     clear_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRule:
+    """What a doctor may order for a patient: limits for so long at most, those of SpO2 from here on."""
+
+    valid_ms_max: int
+    spo2_least: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drop:
+    """A limit made of a personal baseline: this much under it and more, but only under `and_below` (exclusive)."""
+
+    drop: int
+    and_below: int
+    clear_above: int
+    """How far above the limit's last dangerous value the condition is over."""
+
+    def limit(self, baseline: int) -> Limit:
+        """Give the limit of somebody with this baseline."""
+        breach = min(baseline - self.drop + 1, self.and_below)
+        return Limit(breach=breach, clear_at=min(baseline - self.drop, self.and_below) + self.clear_above)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tag:
+    """A second limit that raises nothing and is told with a rule's raise, as `name`, where it is broken too."""
+
+    name: str
+    rules: tuple[str, ...]
+    signal: Signal
+    low: bool
+    limit: int
+
+
+class Holds(StrEnum):
+    """Whether a rule holds for a patient. A doctor's order of a limit makes any rule hold."""
+
+    YES = "yes"
+    NO = "no"
+    BY_ORDER = "by_order"  # no limit fits such patients unseen: somebody has to order one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitRow:
+    """A rule's limit as the file states it, for all ways the rule is judged: what variants and orders change.
+
+    `limit` is None where it is made of the baseline (`drop`). `reached_before` names the more urgent rule whose limit
+    has to lie further out.
+    """
+
+    rule: str
+    signal: Signal
+    low: bool
+    limit: Limit | None
+    holds: Holds = Holds.YES
+    drop: Drop | None = None
+    reached_before: str | None = None
+
+    @property
+    def never(self) -> Limit:
+        """The limit of somebody for whom this rule does not hold."""
+        return NEVER_LOW if self.low else NEVER_HIGH
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applies:
+    """To whom a variant applies: everything that is stated has to be so. Ages and altitudes are `until` exclusive."""
+
+    age_from_days: int | None = None
+    age_until_days: int | None = None
+    group: str | None = None
+    on_oxygen: bool | None = None
+    altitude_from_m: int | None = None
+    altitude_until_m: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """What a variant changes of one rule; None leaves it as it is."""
+
+    rule: str
+    limit: Limit | None = None
+    holds: Holds | None = None
+    priority: Priority | None = None
+    emergency: bool | None = None
+    tier3: bool | None = None
+    confirm: Confirm | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """The profile for a group of patients: what differs from the standard one. Times never do."""
+
+    name: str
+    applies: Applies
+    overrides: tuple[Override, ...]
+    spo2_scale: int | None = None
+    """The scale of NEWS2 for oxygen saturation: 2 where a clinician has set a target of 88-92 %."""
+    approved_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +241,11 @@ class Timers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """A whole profile. `consequences` is by rule id; a rule id may be judged both sustained and by repeat."""
+    """A whole profile. `consequences` is by rule id; a rule id may be judged both sustained and by repeat.
+
+    The rules in `sustained`, `repeat` and `fever` are those of a standard patient: one that does not hold for him has
+    the limit that nothing breaks. For a patient's own: `alerting.profile.patient.held_to`.
+    """
 
     name: str
     version: int
@@ -138,9 +255,20 @@ class Profile:
     sustained: Mapping[Channel, tuple[SustainedRule, ...]]
     repeat: tuple[RepeatRule, ...]
     fever: tuple[FeverRule, ...]
+    news2: tuple[News2Rule, ...]
+    sessions: SessionRule
+    activity: ActivityRule
+    baseline: BaselineRule
+    orders: OrderRule
+    tags: tuple[Tag, ...]
+    limits: Mapping[str, LimitRow]
+    variants: tuple[Variant, ...]
+    own_altitude_from_m: int
+    """From this altitude of the site on, alerting needs an approved variant `altitude`."""
     silence: Silence
     timers: Mapping[Priority, Timers]
     consequences: Mapping[str, Consequence]
+    technical: "Technical"
 
 
 NO_DATA = "TECH-NODATA"
@@ -149,54 +277,3 @@ NO_DATA = "TECH-NODATA"
 def no_data_rule(priority: Priority) -> str:
     """Give the rule id of silence at a priority; both are one family."""
     return NO_DATA if priority is Priority.LOW else f"{NO_DATA}-LONG"
-
-
-TIMER_NAMES = tuple(field.name for field in fields(Timers))
-
-
-def described(profile: Profile) -> list[tuple[str, str, str, str, str, str]]:
-    """Give each rule as a line a clinician reads: id, how it is judged, limit, persistence, priority, tier 3."""
-    judged: list[tuple[str, str, str, str]] = [
-        (
-            r.rule,
-            "sustained",
-            _bound(channel.signal, r.limit.breach, low=r.low),
-            f"{r.share_percent} % of samples in {r.window_ms // 1000} s, coverage {r.coverage_percent} %",
-        )
-        for channel, rules in profile.sustained.items()
-        for r in rules
-    ]
-    judged += [
-        (
-            r.rule,
-            "repeat",
-            _bound(r.signal, r.limit, low=r.low),
-            f"a second one {r.repeat_from_ms // 1000}-{r.repeat_until_ms // 1000} s later, or none in time",
-        )
-        for r in profile.repeat
-    ]
-    judged += [
-        (
-            r.rule,
-            "fever",
-            _bound(Signal.TEMPERATURE, r.above, low=False),
-            f"longer than {r.longer_than_ms / 3_600_000:g} h, one such reading each {r.block_ms / 3_600_000:g} h",
-        )
-        for r in profile.fever
-    ]
-    lines = []
-    for rule, how, limit, persistence in judged:
-        consequence = profile.consequences[rule]
-        urgency = f"{consequence.priority} + emergency" if consequence.emergency else consequence.priority.value
-        lines.append((rule, how, limit, persistence, urgency, "yes" if consequence.tier3 else "no"))
-    return lines
-
-
-def _bound(signal: Signal, limit: int, *, low: bool) -> str:
-    """Write an exclusive limit as people do: values are whole hundredths, so "< 88.01" is "<= 88"."""
-    inclusive = limit - 1 if low else limit + 1
-    if inclusive % 10 == 0:
-        sign, shown = ("<=" if low else ">="), inclusive
-    else:
-        sign, shown = ("<" if low else ">"), limit
-    return f"{signal} {sign} {unscaled(signal, shown):g} {SIGNALS[signal].unit}"

@@ -1,21 +1,45 @@
-"""Rules judged over stored readings: single measurements with their repeats, and fever that lasts for days.
+"""The times that a rule's condition held, judged over the stored measurements of one patient.
 
-Such readings are few and often late (a thermometer's memory), so the whole recent history of one patient is judged
-each time one arrives, in event time. The same history gives the same spells, in whatever order it came.
+Such measurements are few and often late (a thermometer's memory), so the whole recent history is judged each time one
+arrives, in event time. The same history gives the same spells, in whatever order it came.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
+from itertools import groupby
 
-from alerting.profile.profile import FeverRule, RepeatRule
+
+class How(StrEnum):
+    """What a measurement was: one by itself, or what came of a spot session."""
+
+    SINGLE = "single"
+    STABLE = "stable"
+    UNSTABLE = "unstable"
+    REMAINDER = "remainder"
+    OPEN = "open"
+
+
+class Why(StrEnum):
+    """What made a condition raise."""
+
+    REPEATED = "repeated"
+    NO_REPEAT = "no_repeat"
+    AT_ONCE = "at_once"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
-    """One good stored value: event time in Unix ms, the signal's scaled value."""
+    """One stored value: event time in Unix ms, the signal's scaled value.
+
+    `trusted`: it was measured well. `exerted`: it was measured after activity.
+    """
 
     t_ms: int
     value: int
+    trusted: bool = True
+    exerted: bool = False
+    how: How = How.SINGLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +47,8 @@ class Spell:
     """One time that a rule's condition held. Exactly one of `raised_ms` and `due_ms` is set.
 
     `due_ms`: still waiting for a repeat until then; absence raises. `cleared_ms`: over. `worst` and `count` are
-    over its breaching values; `data_gap` says that a whole block held no reading at all.
+    over its breaching values, `begun` and `how` are the first one's and the newest's; `data_gap` says that a whole
+    block held no reading at all.
     """
 
     rule: str
@@ -34,99 +59,56 @@ class Spell:
     newest_ms: int
     worst: int
     count: int
+    why: Why | None = None
+    begun: How = How.SINGLE
+    how: How = How.SINGLE
     data_gap: bool = False
 
 
-def repeat_spells(history: Sequence[Measurement], rule: RepeatRule) -> list[Spell]:
-    """Judge single measurements in order of time (CLINICAL 3.1): a second breach in time confirms, as does silence."""
-    spells: list[Spell] = []
-    spell: _Spell | None = None
-    for at in sorted(history, key=lambda m: m.t_ms):
-        if spell and spell.raised_ms is None:
-            if at.t_ms > spell.since_ms + rule.repeat_until_ms:
-                spell.raised_ms = spell.since_ms + rule.repeat_until_ms
-            elif at.t_ms < spell.since_ms + max(rule.repeat_from_ms, 1):
-                continue
-            elif rule.is_breach(at.value):
-                spell.raised_ms = at.t_ms
-            else:
-                spell = None
-                continue
-        if spell is None:
-            if rule.is_breach(at.value):
-                spell = _Spell(at)
-            continue
-        if rule.is_breach(at.value):
-            spell.add(at, low=rule.low)
-        spell.well = spell.well + 1 if rule.is_well(at.value) else 0
-        if spell.well >= rule.clear_repeats:
-            spells.append(spell.freeze(rule.rule, cleared_ms=at.t_ms))
-            spell = None
-    if spell:
-        due_ms = spell.since_ms + rule.repeat_until_ms if spell.raised_ms is None else None
-        spells.append(spell.freeze(rule.rule, due_ms=due_ms))
-    return spells
+class Building:
+    """A spell while it is being judged."""
 
-
-def fever_spells(history: Sequence[Measurement], rule: FeverRule) -> list[Spell]:
-    """Judge a fever that lasts (CLINICAL 3.3).
-
-    It starts with the first value above the limit and lives while such values are at most one block apart; dips
-    between them do not end it, nor does a block without any reading (`data_gap`). It raises at the first high
-    value more than `longer_than_ms` after the start, and ends after `clear_ms` of values at or under `clear_at`.
-    """
-    spells: list[Spell] = []
-    spell: _Spell | None = None
-    last_high_ms = cool_since_ms = newest_ms = -1
-    for at in sorted(history, key=lambda m: m.t_ms):
-        if at.value > rule.above:
-            apart = spell is not None and at.t_ms - last_high_ms > rule.block_ms
-            if spell and apart and newest_ms > last_high_ms and spell.raised_ms is None:
-                spell = None
-            if spell is None:
-                spell = _Spell(at)
-            else:
-                spell.data_gap |= apart and newest_ms == last_high_ms
-                spell.add(at, low=False)
-            last_high_ms, cool_since_ms = at.t_ms, -1
-            if spell.raised_ms is None and at.t_ms - spell.since_ms > rule.longer_than_ms:
-                spell.raised_ms = at.t_ms
-        elif at.value > rule.clear_at:
-            cool_since_ms = -1
-        elif spell:
-            cool_since_ms = at.t_ms if cool_since_ms < 0 else cool_since_ms
-            if at.t_ms - cool_since_ms >= rule.clear_ms:
-                if spell.raised_ms is not None:
-                    spells.append(spell.freeze(rule.rule, cleared_ms=at.t_ms))
-                spell, cool_since_ms = None, -1
-        newest_ms = at.t_ms
-    if spell and spell.raised_ms is not None:
-        spells.append(spell.freeze(rule.rule))
-    return spells
-
-
-class _Spell:
-    def __init__(self, first: Measurement) -> None:
-        self.since_ms = self.newest_ms = first.t_ms
-        self.worst, self.count = first.value, 1
+    def __init__(self, first: Measurement, *, low: bool) -> None:
+        self.beyond = [first]
+        self.low = low
         self.raised_ms: int | None = None
+        self.why: Why | None = None
         self.well = 0
         self.data_gap = False
 
-    def add(self, at: Measurement, *, low: bool) -> None:
-        self.newest_ms = at.t_ms
-        self.count += 1
-        self.worst = min(self.worst, at.value) if low else max(self.worst, at.value)
+    @property
+    def since_ms(self) -> int:
+        """When it began."""
+        return self.beyond[0].t_ms
+
+    def raise_at(self, t_ms: int, why: Why | None = None) -> None:
+        """Note that it is confirmed."""
+        self.raised_ms, self.why = t_ms, why
 
     def freeze(self, rule: str, *, cleared_ms: int | None = None, due_ms: int | None = None) -> Spell:
+        """Give it as a value."""
+        values = [at.value for at in self.beyond]
         return Spell(
             rule=rule,
             since_ms=self.since_ms,
             raised_ms=self.raised_ms,
             due_ms=due_ms,
             cleared_ms=cleared_ms,
-            newest_ms=self.newest_ms,
-            worst=self.worst,
-            count=self.count,
+            newest_ms=self.beyond[-1].t_ms,
+            worst=min(values) if self.low else max(values),
+            count=len(values),
+            why=self.why,
+            begun=self.beyond[0].how,
+            how=self.beyond[-1].how,
             data_gap=self.data_gap,
         )
+
+
+def in_order(history: Iterable[Measurement], *, low: bool) -> list[Measurement]:
+    """Sort by time; of several at one instant one counts: a trusted one, and of those the worst."""
+
+    def worst_first(at: Measurement) -> tuple[bool, int, bool, str]:
+        return (not at.trusted, at.value if low else -at.value, not at.exerted, at.how)
+
+    ordered = sorted(history, key=lambda at: at.t_ms)
+    return [min(same, key=worst_first) for _, same in groupby(ordered, key=lambda at: at.t_ms)]

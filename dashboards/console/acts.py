@@ -14,7 +14,7 @@ from dashboards.newest import Newest
 from dashboards.web import Posted, SignedIn, Visit
 
 CHANNEL = "console"
-DISPOSITIONS = ("stay_home", "refer", "false_alarm", "close")
+DISPOSITIONS = ("stay_home", "refer", "attend", "false_alarm", "close")
 NOTE_CHARACTERS_MAX = 2000
 
 router = APIRouter()
@@ -25,7 +25,7 @@ class Sheet:
     """What one may do about an episode now; `service_tier` is the acting person's."""
 
     episode: board.Episode
-    patient: board.Patient
+    patient: board.Patient | board.Subject
     possible: list[str]
     service_tier: int
     vitals: list[Newest]
@@ -36,6 +36,7 @@ class Sheet:
         """Say whether "stay home" is missing because a tier-3 case is open."""
         return (
             self.episode.tier3
+            and self.patient.is_person
             and self.service_tier == 2
             and self.episode.state != "closed"
             and "stay_home" not in self.possible
@@ -49,8 +50,8 @@ class Sheet:
 
 @router.get("/episodes/{episode_id}")
 def follow(visit: SignedIn, episode_id: int) -> Response:
-    """Lead the link of a notice to the episode on its patient's page."""
-    return _on_the_page(board.patient_of(visit.connection, episode_of(visit, episode_id)), episode_id)
+    """Lead the link of a notice to the episode on its patient's page, or on that of its gateway, device or centre."""
+    return _on_the_page(board.whose_is(visit.connection, episode_of(visit, episode_id)), episode_id)
 
 
 @router.get("/episodes/{episode_id}/sheet")
@@ -113,7 +114,7 @@ def note(visit: Posted, episode_id: int, text: Annotated[str, Form()] = "") -> R
     return _do(visit, episode_id, act, done="note")
 
 
-def sheet_of(visit: Visit, episode: board.Episode, patient: board.Patient) -> Sheet:
+def sheet_of(visit: Visit, episode: board.Episode, patient: board.Patient | board.Subject) -> Sheet:
     """Ask alerting what is possible now."""
     possible = acts.possible_acts(visit.connection, episode_id=episode.episode_id, person_id=visit.person.person_id)
     return Sheet(
@@ -121,7 +122,7 @@ def sheet_of(visit: Visit, episode: board.Episode, patient: board.Patient) -> Sh
         patient=patient,
         possible=possible,
         service_tier=visit.person.service_tier,
-        vitals=board.newest_of(visit.connection, [patient.patient_id], visit.now)[patient.patient_id],
+        vitals=_vitals(visit, patient),
         taken_by=board.people(visit.connection, [episode.acknowledged_by]).get(episode.acknowledged_by or 0),
     )
 
@@ -150,7 +151,7 @@ def _why_not(visit: Visit, reason: str) -> str:
 
 def _answer(visit: Visit, episode_id: int, *, whole: bool = False, done: str = "", trouble: str = "") -> Response:
     episode = episode_of(visit, episode_id)
-    patient = board.patient_of(visit.connection, episode)
+    patient = board.whose_is(visit.connection, episode)
     if "hx-request" not in visit.request.headers:
         return _on_the_page(patient, episode_id)
     sheet = sheet_of(visit, episode, patient)
@@ -163,5 +164,13 @@ def _answer(visit: Visit, episode_id: int, *, whole: bool = False, done: str = "
     )
 
 
-def _on_the_page(patient: board.Patient, episode_id: int) -> Response:
+def _vitals(visit: Visit, patient: board.Patient | board.Subject) -> list[Newest]:
+    if isinstance(patient, board.Subject):
+        return []
+    return board.newest_of(visit.connection, [patient.patient_id], visit.now)[patient.patient_id]
+
+
+def _on_the_page(patient: board.Patient | board.Subject, episode_id: int) -> Response:
+    if isinstance(patient, board.Subject):
+        return RedirectResponse(f"/alarms/{episode_id}#episode-{episode_id}", status_code=303)
     return RedirectResponse(f"/patients/{patient.key}#episode-{episode_id}", status_code=303)

@@ -37,10 +37,12 @@ class SessionOpened(BaseModel):
 
 
 class EpisodeOut(BaseModel):
-    """An open episode."""
+    """An open episode; of no patient, but of what `subject` names, where `patient_key` is null."""
 
     episode_id: int
-    patient_key: str
+    patient_key: str | None
+    subject: str | None
+    gateway_id: str | None
     initials: str
     bed: str
     family: str
@@ -63,7 +65,7 @@ class EpisodeOut(BaseModel):
 
 
 class Decision(BaseModel):
-    """What becomes of the patient: stay_home, refer, false_alarm (needs a note), close."""
+    """What becomes of the patient: stay_home, refer, attend, false_alarm (needs a note), close."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -101,14 +103,15 @@ def open_session(visit: Anyone, credentials: Credentials, response: Response) ->
 @router.get("/episodes", responses=_refusals(401))
 def episodes(visit: SignedIn) -> list[EpisodeOut]:
     """List the open episodes in scope, most urgent first."""
-    return [_out(visit, card.episode, card.patient) for card in board.inbox(visit.connection, visit.scope(), visit.now)]
+    cards = board.inbox(visit.connection, visit.scope(), visit.now)
+    return [_out(visit, card.episode, card.patient) for card in cards if card.in_reach]
 
 
 @router.get("/episodes/{episode_id}", responses=_refusals(401, 403, 404, 409))
 def episode(visit: SignedIn, episode_id: int) -> EpisodeOut:
     """Give one episode, open or closed."""
     found = episode_of(visit, episode_id)
-    return _out(visit, found, board.patient_of(visit.connection, found))
+    return _out(visit, found, board.whose_is(visit.connection, found))
 
 
 @router.post("/episodes/{episode_id}/acknowledge", responses=_refusals(401, 403, 404, 409))
@@ -145,9 +148,10 @@ def decide(visit: Called, episode_id: int, decision: Decision) -> EpisodeOut:
     return episode(visit, episode_id)
 
 
-def _out(visit: SignedIn, found: board.Episode, patient: board.Patient) -> EpisodeOut:
+def _out(visit: SignedIn, found: board.Episode, whose: board.Patient | board.Subject) -> EpisodeOut:
     possible = acts.possible_acts(visit.connection, episode_id=found.episode_id, person_id=visit.person.person_id)
     shown = {name: getattr(found, name) for name in EpisodeOut.model_fields if hasattr(found, name)}
-    return EpisodeOut(
-        **shown, patient_key=patient.key, initials=patient.initials, bed=patient.bed, possible_acts=possible
+    key, initials = (
+        (None, visit.subject_name(whose)) if isinstance(whose, board.Subject) else (whose.key, whose.initials)
     )
+    return EpisodeOut(**shown, patient_key=key, initials=initials, bed=whose.bed, possible_acts=possible)

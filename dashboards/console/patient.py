@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import HTMLResponse
 
-from dashboards import board
+from dashboards import board, notices
 from dashboards.console.acts import Sheet, sheet_of
 from dashboards.console.inbox import limits_by_rule
 from dashboards.database import rows
@@ -68,7 +68,7 @@ def series(visit: SignedIn, key: str, span: Span = Span.HOUR) -> dict[str, Any]:
                 "unit": unit_of(line.signal),
                 "spot": line.spot,
                 "columns": [line.x, line.low, line.high, line.mean, line.doubtful],
-                "limits": _drawn(visit, [limit for limit in limits if limit.signal == line.signal]),
+                "limits": _drawn(visit, [limit for limit in limits if limit.drawn and limit.signal == line.signal]),
             }
             for line in lines(buckets, span.step_s)
         ],
@@ -104,7 +104,11 @@ def _vitals(visit: Visit, patient: board.Patient) -> dict[str, Any]:
 
 
 def _episodes(visit: Visit, patient: board.Patient) -> dict[str, Any]:
-    found = board.history(visit.connection, patient)
+    return told_of(visit, patient, board.history(visit.connection, patient))
+
+
+def told_of(visit: Visit, patient: board.Patient | board.Subject, found: list[board.Episode]) -> dict[str, Any]:
+    """Give what a page shows of these episodes: what was seen, done and told, and what one may do now."""
     events = board.events_of(visit.connection, found)
     limits = limits_by_rule(visit, {episode.profile_hash for episode in found})
     sheets: list[Sheet] = [sheet_of(visit, episode, patient) for episode in found if episode.state != "closed"]
@@ -112,7 +116,7 @@ def _episodes(visit: Visit, patient: board.Patient) -> dict[str, Any]:
         "episodes": found,
         "sheets": {sheet.episode.episode_id: sheet for sheet in sheets},
         "events": events,
-        "told": board.told(board.notices_of(visit.connection, found)),
+        "told": notices.told(notices.notices_of(visit.connection, found)),
         "people": board.people(visit.connection, [event.actor_id for event in events]),
         "evidence": {
             episode.episode_id: visit.evidence(episode, patient, limits.get((episode.profile_hash, episode.rule), []))

@@ -13,6 +13,8 @@ from dashboards.wall.link import is_wall_token
 from dashboards.web import Anyone, Visit, event_stream
 
 TILES_MOST = 30
+SITES_MOST = 4
+"""Alarms that are no patient's shown in the strip above the tiles; of the others the number."""
 
 router = APIRouter()
 
@@ -68,7 +70,9 @@ def _values(visit: Visit, centre: Centre) -> dict[str, Any]:
         "tiles": shown,
         "left_out": len(found) - len(shown),
         "left_out_alarms": sum(bool(tile.episodes) for tile in found[TILES_MOST:]),
-        "exhausted": any(episode.state == "exhausted" for tile in found for episode in tile.episodes),
+        "exhausted": any(e.state == "exhausted" and e.endangers for tile in found for e in tile.episodes),
+        "sites": board.site_alarms(visit.connection, scope),
+        "sites_most": SITES_MOST,
         "columns": columns_for(len(shown)),
     }
 

@@ -11,6 +11,7 @@ from gateway.outbox.disk import OutboxError, sound
 from gateway.outbox.pace import hours_left
 from gateway.outbox.room import thinned_counter, used_bytes
 from gateway.outbox.thinning import Kind, Thinned
+from vitals.reading import Acquisition
 
 UNDECODED_BYTES_MAX = 512
 
@@ -24,6 +25,16 @@ class Undecoded:
     characteristic: str
     payload: bytes
     error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Oldest:
+    """When the gateway received the oldest reading that waits; a device's own records, dated by it, are passed over."""
+
+    wall_ms: int
+    mono_ms: int
+    boot_id: int
+    synchronised: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +68,7 @@ class Account:
     thinned_rows: tuple[Thinned, ...]
     is_durable: bool = True
     trouble: str | None = None
+    oldest: Oldest | None = None
 
 
 def account_of(db: sqlite3.Connection, *, bytes_max: int, depth: int | None = None) -> Account:
@@ -94,7 +106,16 @@ def _account_of(db: sqlite3.Connection, bytes_max: int, depth: int | None) -> Ac
         ),
         thinned_kinds={kind: count for kind, count in kinds.items() if count},
         thinned_rows=tuple(Thinned(*columns) for columns in db.execute(sql.SELECT_THINNED)),
+        oldest=_oldest(db),
     )
+
+
+def _oldest(db: sqlite3.Connection) -> Oldest | None:
+    found = db.execute(sql.SELECT_OLDEST, (int(Acquisition.STORED),)).fetchone()
+    if found is None:
+        return None
+    wall_ms, mono_ms, boot_id, synchronised = found
+    return Oldest(wall_ms=wall_ms, mono_ms=mono_ms, boot_id=boot_id, synchronised=bool(synchronised))
 
 
 def end_of(db: sqlite3.Connection, counters: dict[str, int]) -> int:

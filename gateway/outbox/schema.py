@@ -77,6 +77,10 @@ FROM checked WHERE row_no >= ? AND row_no < ? AND is_sound ORDER BY row_no LIMIT
 SELECT_UNSOUND = "SELECT row_no FROM checked WHERE NOT is_sound LIMIT 1"
 DELETE_READINGS = "DELETE FROM reading WHERE row_no >= ? AND row_no < ?"
 SELECT_FIRST = "SELECT min(row_no) FROM reading"
+SELECT_OLDEST = """
+SELECT wall_ms, mono_ms, boot_id, synchronised FROM reading CROSS JOIN source USING (source)
+WHERE acquisition <> ? ORDER BY row_no LIMIT 1
+"""
 SELECT_LAST = "SELECT max(row_no) FROM reading"
 SELECT_DEPTH = "SELECT count(*) FROM reading"
 SELECT_RECENT = "SELECT row_no, wall_ms FROM reading ORDER BY row_no DESC LIMIT ?"

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from gateway.claims.claims import ClaimReport
 from gateway.clocks.placing import Stamp
-from gateway.outbox.outbox import Account
+from gateway.outbox.account import Account, Oldest
 from gateway.recovery.ladder import Rung
 from gateway.recovery.state import RecoveryState
 from gateway.session.nearby import Neighbour
@@ -113,7 +113,7 @@ def status_payload(facts: Facts, now: Stamp) -> bytes:
             "unreachable_for_s": _rounded(facts.uplink.unreachable_for_s),
         },
         "local_alarm": facts.local_alarm,
-        "outbox": _outbox(facts),
+        "outbox": _outbox(facts, now),
         "undecoded": facts.account.undecoded,
         "durable_ms": facts.durable_ms,
         "overrun": facts.overrun,
@@ -182,10 +182,20 @@ def _recovery(recovery: RecoveryState) -> dict[str, object]:
     }
 
 
-def _outbox(facts: Facts) -> dict[str, object]:
+def oldest_age_s(oldest: Oldest | None, now: Stamp) -> float | None:
+    """Say for how long a reading has waited: by the wall where both times are sure, else by the boot's clock."""
+    if oldest is None:
+        return None
+    if oldest.synchronised and now.synchronised:
+        return max(0.0, (now.wall_ms - oldest.wall_ms) / 1000)
+    return max(0.0, (now.mono_ms - oldest.mono_ms) / 1000) if oldest.boot_id == now.boot_id else None
+
+
+def _outbox(facts: Facts, now: Stamp) -> dict[str, object]:
     account = facts.account
     return {
         **account_entry(account),
+        "oldest_age_s": _rounded(oldest_age_s(account.oldest, now)),
         "in_flight": facts.in_flight,
         "durable": account.is_durable,
         "trouble": account.trouble,

@@ -72,6 +72,7 @@ class Courier:
         self._live_due = False
         self._next_flush_s = 0.0
         self._last_urgent_s = float("-inf")
+        self._urgent_rows: RowRange | None = None
         self._known_end = 0
 
     def connected(self) -> None:
@@ -140,7 +141,13 @@ class Courier:
 
     @property
     def _urgent_gap_s(self) -> float:
-        """At most one urgent flush a clinical second: a patient who stays low must not fill the window."""
+        """How long one urgent flush keeps off from the last, so that a patient who stays low does not fill the window.
+
+        While ingest has not stored the last, a clinical second; else no longer than it takes to gather a few devices:
+        who falls while another stays low is not to wait for that one's second.
+        """
+        if self._urgent_rows is None or not self.window.awaits(self._urgent_rows):
+            return URGENT_GAP_S_MIN
         return max(URGENT_GAP_S_MIN, self._plan.flush_s / 10)
 
     def _decide_flush(self) -> None:
@@ -201,6 +208,8 @@ class Courier:
             return False
         if lane is Lane.BACKLOG:
             self._throttle.sent()
+        elif urgent:
+            self._urgent_rows = packed.rows
         self.window.sent(lane, packed.rows, now_s=self._now_s())
         self._known_end = max(self._known_end, packed.rows.end)
         self.counts.published += 1

@@ -95,6 +95,11 @@ class Window:
             self._silences = 0
         return heard
 
+    def awaits(self, rows: RowRange) -> bool:
+        """Say whether any of these rows are in flight, or have to be sent again."""
+        awaited = (*self._backlog, *(flight.rows for flight in self._flights))
+        return any(part.first < rows.end and rows.first < part.end for part in awaited)
+
     def silence_s(self) -> float:
         """Give how long an answer is waited for now: doubled at each silence, bounded."""
         return min(self._bounds.silence_s_min * 2.0**self._silences, self._bounds.silence_s_max)

@@ -7,9 +7,9 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -80,11 +80,16 @@ every_s = {every_s}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Centre:
-    """A running centre: broker, database, ingest."""
+    """A running centre: broker, database, ingest; `clock` is the environment that sets every part's clinical clock."""
 
     supervisor: Supervisor
     dsn: str
     broker_port: int
+    clock: Mapping[str, str] = field(default_factory=dict)
+
+    def python(self, name: str, *arguments: str) -> ProcessSpec:
+        """Say how to run one of the centre's services, by its command."""
+        return ProcessSpec(name=name, argv=(sys.executable, "-m", "hearthwatch", *arguments), env=environment(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,9 +104,23 @@ class Air:
 @contextmanager
 def centre(folder: Path, *, devices: int) -> Iterator[Centre]:
     """Run broker, database and ingest, with a registry of so many oximeters, each worn by somebody."""
+    text = _COUNTY.format(gateway=GATEWAY_ID) + "".join(
+        _PATIENT.format(number=number, address=address_of(number)) for number in range(1, devices + 1)
+    )
+    with empty_centre(folder) as running:
+        register(running, text)
+        running.supervisor.start(running.python("ingest", "ingest", "run"))
+        yield running
+
+
+@contextmanager
+def empty_centre(
+    folder: Path, *, settings: Mapping[str, str] | None = None, clock: Mapping[str, str] | None = None
+) -> Iterator[Centre]:
+    """Run broker and migrated database, no service yet and nobody in the registry; `settings` are the database's."""
     with ExitStack() as closing:
         supervisor = closing.enter_context(Supervisor(folder / "log"))
-        database = best_database()
+        database = best_database(settings=settings)
         closing.callback(database.close)
         supervisor.start(database.process())
         broker = Mosquitto()
@@ -111,42 +130,47 @@ def centre(folder: Path, *, devices: int) -> Iterator[Centre]:
             connection.execute("CREATE DATABASE hearthwatch")
         dsn = database.dsn("hearthwatch")
         migrate(dsn)
-        text = _COUNTY.format(gateway=GATEWAY_ID) + "".join(
-            _PATIENT.format(number=number, address=address_of(number)) for number in range(1, devices + 1)
-        )
-        with psycopg.connect(dsn) as connection:
-            load(connection, parse_registry(text, "bench"), now=datetime.now(UTC))
-        running = Centre(supervisor=supervisor, dsn=dsn, broker_port=broker.port)
-        supervisor.start(
-            ProcessSpec(
-                name="ingest", argv=(sys.executable, "-m", "hearthwatch", "ingest", "run"), env=_shared(running)
-            )
-        )
-        yield running
+        yield Centre(supervisor=supervisor, dsn=dsn, broker_port=broker.port, clock=clock or {})
+
+
+def register(running: Centre, text: str) -> None:
+    """Bring the registry to what a text says."""
+    with psycopg.connect(running.dsn) as connection:
+        load(connection, parse_registry(text, "bench"), now=datetime.now(UTC))
 
 
 @asynccontextmanager
 async def air(folder: Path, *, devices: int, every_s: float) -> AsyncIterator[Air]:
     """Put so many oximeters on the air, each speaking every so many seconds, behind a bluetoothd of our own."""
-    scenario = await asyncio.to_thread(_scenario, folder, devices, every_s)
+    described = (_DEVICE.format(number=n, address=address_of(n), every_s=every_s) for n in range(1, devices + 1))
+    async with air_of(folder, "".join(described)) as around:
+        yield around
+
+
+@asynccontextmanager
+async def air_of(folder: Path, scenario: str, *hub_options: str) -> AsyncIterator[Air]:
+    """Put the devices of a scenario on the air (TOML, firmware_stubs/county.py), behind a bluetoothd of our own."""
+    described = await asyncio.to_thread(_written, folder / "devices.toml", scenario)
     async with (
         private_bus(folder) as bus,
-        hub_process(folder / "hci", "--scenario", str(scenario)) as hub,
+        hub_process(folder / "hci", "--scenario", str(described), *hub_options) as hub,
         bluez_process(bus.address, transports=[hub.transport] * ADAPTERS),
     ):
         yield Air(bus_address=bus.address, folder=folder, hub=hub)
 
 
-def gateway(centre: Centre, air: Air, *, outbox: Path, installed: Installation) -> ProcessSpec:
+def gateway(
+    centre: Centre, air: Air, *, outbox: Path, installed: Installation, gateway_id: str = GATEWAY_ID
+) -> ProcessSpec:
     """Say how to run the gateway that is measured."""
     return ProcessSpec(
         name=f"gateway-{air.folder.name}",
         argv=(*installed.command, "-m", "hearthwatch", "gateway", "run", "--log-format", "json"),
         env={
-            **_shared(centre),
+            **environment(centre),
             **installed.environment,
             "DBUS_SYSTEM_BUS_ADDRESS": air.bus_address,
-            "HEARTHWATCH_GATEWAY_GATEWAY_ID": GATEWAY_ID,
+            "HEARTHWATCH_GATEWAY_GATEWAY_ID": gateway_id,
             "HEARTHWATCH_GATEWAY_BROKER_HOST": LOOPBACK,
             "HEARTHWATCH_GATEWAY_BROKER_PORT": str(centre.broker_port),
             "HEARTHWATCH_GATEWAY_OUTBOX_PATH": str(outbox),
@@ -164,8 +188,10 @@ def address_of(number: int) -> str:
     return f"C0:00:00:00:{number >> 8:02X}:{number & 0xFF:02X}"
 
 
-def _shared(centre: Centre) -> dict[str, str]:
+def environment(centre: Centre) -> dict[str, str]:
+    """Give what every service of a centre must know."""
     return {
+        **centre.clock,
         "HEARTHWATCH_DATABASE_DSN": centre.dsn,
         "HEARTHWATCH_BROKER_HOST": LOOPBACK,
         "HEARTHWATCH_BROKER_PORT": str(centre.broker_port),
@@ -174,9 +200,7 @@ def _shared(centre: Centre) -> dict[str, str]:
     }
 
 
-def _scenario(folder: Path, devices: int, every_s: float) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    scenario = folder / "devices.toml"
-    described = (_DEVICE.format(number=n, address=address_of(n), every_s=every_s) for n in range(1, devices + 1))
-    scenario.write_text("".join(described), encoding="utf-8")
-    return scenario
+def _written(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path

@@ -70,6 +70,7 @@ def log_bytes_per_reading(dsn: str) -> float:
     with psycopg.connect(dsn) as connection:
         row = connection.execute(
             "SELECT pg_total_relation_size('intake_log') / (sum(octet_length(payload)) / 24.0) FROM intake_log"
+            " WHERE kind = 'readings'"
         ).fetchone()
     assert row is not None
     return round(float(row[0]), 1)

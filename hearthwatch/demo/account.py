@@ -60,7 +60,7 @@ def summarise(dsn: str, outbox: Path, devices_log: Path) -> Summary:
         values = _number(connection, "SELECT count(*) FROM reading WHERE value IS NOT NULL AND signal <> 'battery'")
         rejected = _number(connection, "SELECT COALESCE(sum(readings), 0) FROM rejected WHERE outbox_id IS NOT NULL")
         repeated = _number(connection, "SELECT COALESCE(sum(repeated), 0) FROM outbox_account")
-        payloads = connection.execute("SELECT payload FROM intake_log").fetchall()
+        payloads = connection.execute("SELECT payload FROM intake_log WHERE kind = 'readings'").fetchall()
     fed = np.concatenate([from_payload(bytes(row[0])) for row in payloads] or [np.empty(0, FEED_DTYPE)])
     distinct = len(np.unique(fed[["patient", "device", "measured_ms", "signal"]]))
     return Summary(

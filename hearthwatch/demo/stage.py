@@ -33,6 +33,8 @@ from vitals.clock import ClinicalClock
 GATEWAY_ID = "gw-demo"
 HEAD_START = timedelta(seconds=6)
 WALL = "heping-centre"
+SITE_ALTITUDE_M = "50"
+"""Where the example county lies: in the plain, where limits made for lowlands hold."""
 SENDER = "lead-hospital"
 """Whose token the demo shows: it speaks for every gateway of the example county."""
 MINUTES_EVERY_S, HOURS_EVERY_S, ACCOUNTS_EVERY_S = 60, 600, 60
@@ -209,6 +211,7 @@ class Stage:
             "HEARTHWATCH_INGEST_TEND_HOURS_EVERY_S": str(HOURS_EVERY_S / self.clock.speed),
             "HEARTHWATCH_INGEST_TEND_ACCOUNTS_EVERY_S": str(ACCOUNTS_EVERY_S / self.clock.speed),
             "HEARTHWATCH_ALERTING_CONSOLE_URL": self.console,
+            "HEARTHWATCH_ALERTING_SITE_ALTITUDE_M": SITE_ALTITUDE_M,
             "HEARTHWATCH_CONSOLE_PORT": str(self.console_port),
             "HEARTHWATCH_CONSOLE_SECRET": self._secret,
             "HEARTHWATCH_GATEWAY_GATEWAY_ID": GATEWAY_ID,

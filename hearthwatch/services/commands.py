@@ -20,7 +20,8 @@ def up(as_json: AsJson = False) -> None:
 
     Nothing else is started: in a shell that has read the settings, run by hand what is to be worked on, as
     `hearthwatch ingest run` (from the broker), `hearthwatch ingest serve` (readings over HTTP), `hearthwatch ingest
-    tend` (roll-ups, retention), `hearthwatch alerting run`, `hearthwatch console run`.
+    tend` (roll-ups, retention), `HEARTHWATCH_ALERTING_SITE_ALTITUDE_M=50 hearthwatch alerting run`, `hearthwatch
+    console run`.
     """
     try:
         running = background.up()

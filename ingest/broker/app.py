@@ -11,6 +11,7 @@ from ingest.broker.configs import Configs
 from ingest.broker.intake import Intake, Limits
 from ingest.broker.mailbox import BrokerAddress, Mailbox
 from ingest.broker.pages import serve_pages
+from ingest.broker.word import Word
 from ingest.listening import port_named
 from ingest.settings import IngestSettings
 from ingest.store.database import Database
@@ -50,6 +51,19 @@ def build(settings: IngestSettings, stopping: threading.Event, metrics: Metrics)
         urgent_spo2_below=scaled(Signal.SPO2, settings.ingest_urgent_spo2_below),
     )
     mailbox, database = Mailbox(address, now_ms, stopping), Database(settings.database_dsn)
+    configs = Configs(database, mailbox, metrics)
+    word = Word(
+        database,
+        mailbox,
+        process=settings.ingest_client_id,
+        now=lambda: clock.at(datetime.now(UTC)),
+        speed=settings.clock_speed,
+    )
+
+    def beside() -> None:
+        configs.turn()
+        word.turn()
+
     return Intake(
         mailbox,
         database,
@@ -57,7 +71,7 @@ def build(settings: IngestSettings, stopping: threading.Event, metrics: Metrics)
         limits=limits,
         now_ms=now_ms,
         stopping=stopping,
-        beside=Configs(database, mailbox, metrics).turn,
+        beside=beside,
     )
 
 

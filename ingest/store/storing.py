@@ -18,7 +18,7 @@ import psycopg
 
 from care.sql import load_queries
 from ingest import account
-from ingest.feed import Rows, payloads
+from ingest.feed import BatchKind, Rows, payloads
 from ingest.judging.decode import gather
 from ingest.judging.identity import Outcome
 from ingest.judging.refusals import Refusal, instant, refusals_of
@@ -34,6 +34,7 @@ from ingest.judging.screening import (
 )
 from ingest.judging.status import Status
 from ingest.store.latest import newest_of
+from ingest.store.log import append
 from ingest.store.outboxes import count_repeated, owners_of, take_fresh
 from ingest.store.registry import Registry
 from ingest.store.samples import Way, store_samples
@@ -205,16 +206,9 @@ def put_aside(connection: Connection, refusals: Sequence[Refusal], *, judged_ver
 
 def append_to_log(connection: Connection, rows: Rows, now_ms: int) -> None:
     """Hand newly stored rows to the readers of the log; the last statement before the commit."""
-    parts = payloads(rows)
-    if parts:
-        connection.execute(
-            _QUERIES["append_to_log"],
-            {
-                "partitions": [partition for partition, _ in parts],
-                "payloads": [payload for _, payload in parts],
-                "received_at": instant(now_ms),
-            },
-        )
+    received_at = instant(now_ms)
+    assert received_at is not None, "what is received now is in the calendar"
+    append(connection, BatchKind.READINGS, payloads(rows), received_at=received_at)
 
 
 def _store_taken(connection: Connection, rows: Rows, way: Way, now_ms: int) -> None:

@@ -46,8 +46,9 @@ def roll_minutes(connection: Connection, now: datetime, *, readings_max: int = R
             binary=True,
         ).fetchall()
         rows = from_payload(b"".join(payload for _, _, payload in found))
-        if found:
+        if len(rows):
             _make_minutes(connection, rows)
+        if found:
             newest = dict(sorted((partition, batch_id) for partition, batch_id, _ in found))
             connection.execute(
                 _QUERIES["move_cursors"], {"partitions": list(newest), "batch_ids": list(newest.values())}

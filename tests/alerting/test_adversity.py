@@ -1,5 +1,6 @@
 """What once hid an alarm, doubled one, or stopped everybody's: each scenario as it was found."""
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from alerting.escalation import tick
 from alerting.profile.file import parse_profile, standard_adult
 from alerting.sweep import sweep
 from tests.alerting.ward import T0, Ward
+from vitals.quality import Quality
 
 WELL, LOW, CRITICAL = [9700], [9100], [8400]
 
@@ -44,6 +46,14 @@ def under(ward: Ward, body: str) -> None:
 
     ward.desk = desk  # type: ignore[method-assign]
     ward.restarted()
+
+
+def without(rule: str) -> str:
+    """Give the profile that ships without one rule, in all its forms and variants."""
+    tables = re.split(r"(?m)^(?=\[)", standard_adult())
+    return "".join(table for table in tables if f".{rule}" not in table.partition("]")[0]).replace(
+        f'reached_before = "{rule}"\n', ""
+    )
 
 
 def for_minutes(ward: Ward, minutes: int, values: list[int]) -> None:
@@ -134,10 +144,7 @@ def test_late_lows_of_the_past_leave_the_present_condition_alone(ward: Ward) -> 
 def test_a_rule_that_is_gone_from_the_profile_stops_nobody(ward: Ward) -> None:
     ward.spo2(1, LOW * 100)
     ward.spo2(2, WELL * 10)
-    body = standard_adult()
-    sustained = body[body.index("[sustained.SPO2-REFER]") : body.index("# ---- repeat")]
-    repeat = body[body.index("[repeat.SPO2-REFER]") : body.index("[repeat.FEVER-HIGH]")]
-    under(ward, body.replace(sustained, "").replace(repeat, ""))
+    under(ward, without("SPO2-REFER"))
     ward.now += timedelta(minutes=5)
     sweep(ward.desk())
     assert {(e.patient_id, e.family) for e in ward.episodes()} == {(1, "no_data"), (2, "no_data")}
@@ -218,7 +225,41 @@ def test_the_recheck_raises_what_holds_now_not_what_was_closed(ward: Ward) -> No
     assert (newest.rule, newest.emergency) == ("SPO2-REFER", False)
 
 
-def test_a_wellness_wearable_never_raises_by_itself(ward: Ward) -> None:
+def test_a_wellness_wearable_prompts_a_finger_clip_and_never_more(ward: Ward) -> None:
     ward.connection.execute("UPDATE device SET wellness = true WHERE device_id = 11")
-    ward.spo2(1, CRITICAL * 400)
+    ward.spo2(1, CRITICAL * 17, every_s=60)
+    assert [(e.rule, e.priority, e.emergency, e.tier3) for e in physiological(ward)] == [
+        ("WELLNESS-LOW", "low", False, False)
+    ]
+    assert {n.service_tier for n in ward.connection.execute("SELECT service_tier FROM notice").fetchall()} <= {2}
+
+
+def test_low_values_that_nobody_may_trust_ask_to_check_patient_and_probe(ward: Ward) -> None:
+    ward.spo2(1, CRITICAL * 400, quality=int(Quality.QUESTIONABLE))
+    assert [(e.rule, e.priority) for e in physiological(ward)] == [("QUESTIONABLE-LOW", "medium")]
+
+
+def test_a_questionable_minute_among_good_ones_asks_nothing(ward: Ward) -> None:
+    for_minutes(ward, 5, WELL)
+    ward.spo2(1, CRITICAL * 60, quality=int(Quality.QUESTIONABLE))
+    for_minutes(ward, 5, WELL)
     assert physiological(ward) == []
+
+
+def test_an_amber_patient_reaches_the_family_doctor_and_nobody_else(ward: Ward) -> None:
+    for_minutes(ward, 17, [9350])
+    assert [(e.rule, e.priority, e.tier3) for e in physiological(ward)] == [("SPO2-AMBER", "medium", False)]
+    assert {recipient for _, _, recipient in ward.notices()} == {"李医生"}
+
+
+def test_amber_that_becomes_critical_alarms_anew(ward: Ward) -> None:
+    for_minutes(ward, 17, [9350])
+    close_to = physiological(ward)[0].episode_id
+    ward.spo2(1, CRITICAL * 90)
+    (episode,) = physiological(ward)
+    assert (episode.episode_id, episode.rule, episode.priority, episode.emergency) == (
+        close_to,
+        "SPO2-CRIT",
+        "high",
+        True,
+    )

@@ -17,19 +17,21 @@ from hearthwatch.migrations import migrate
 from hearthwatch.services.postgres import Postgres
 from tests.alerting.ward import Ward
 
-WITHIN_S = 60
+WITHIN_S = 180
 
 
 class Process(AbstractContextManager["Process"]):
     """`hearthwatch alerting run`, its log in a file; gone at the end of the block, whatever the test did."""
 
-    def __init__(self, dsn: str, log: Path) -> None:
+    def __init__(self, dsn: str, log: Path, **settings: str) -> None:
         self.log = log
         with log.open("wb") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "hearthwatch", "alerting", "run"],
                 stderr=out,
-                env=os.environ | {"HEARTHWATCH_DATABASE_DSN": dsn},
+                env=os.environ
+                | {"HEARTHWATCH_DATABASE_DSN": dsn, "HEARTHWATCH_ALERTING_SITE_ALTITUDE_M": "50"}
+                | settings,
             )
 
     def __exit__(self, *_: object) -> None:
@@ -71,7 +73,7 @@ def test_it_waits_for_its_database_and_says_so(
         with psycopg.connect(timescale_server.dsn(), autocommit=True) as db:
             db.execute(f"CREATE DATABASE {missing_database} TEMPLATE template0")
         migrate(timescale_server.dsn(missing_database))
-        eventually(lambda: alerting.events().count("duty_begins") == 4)
+        eventually(lambda: alerting.events().count("duty_begins") == 5)
         assert alerting.stop() == 0
 
 
@@ -87,27 +89,56 @@ def test_what_lies_in_the_log_is_judged_and_escalated_by_the_process(database: s
         assert ward.history().count("raised") == len(ward.episodes())
 
 
+def refused(**settings: str) -> str:
+    """Run alerting under settings it can not use; gives what it says."""
+    run = subprocess.run(
+        [sys.executable, "-m", "hearthwatch", "alerting", "run"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | settings,
+    )
+    assert run.returncode == 2
+    return run.stderr
+
+
 def test_a_profile_that_can_not_be_used_ends_it_with_the_reason(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.toml"
     wrong.write_text('name = "x"', encoding="utf-8")
-    run = subprocess.run(
-        [sys.executable, "-m", "hearthwatch", "alerting", "run"],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"HEARTHWATCH_ALERTING_PROFILE": str(wrong)},
-    )
-    assert run.returncode == 2
-    assert "sustained is missing" in run.stderr
+    assert "sustained is missing" in refused(HEARTHWATCH_ALERTING_PROFILE=str(wrong))
 
 
 def test_a_misspelt_setting_is_refused_with_the_right_name() -> None:
-    run = subprocess.run(
-        [sys.executable, "-m", "hearthwatch", "alerting", "run"],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"HEARTHWATCH_ALERTING_PROFIL": "x.toml"},
-    )
-    assert run.returncode == 2
-    assert "did you mean HEARTHWATCH_ALERTING_PROFILE?" in run.stderr
+    assert "did you mean HEARTHWATCH_ALERTING_PROFILE?" in refused(HEARTHWATCH_ALERTING_PROFIL="x.toml")
+
+
+def test_nobody_is_watched_at_an_altitude_that_nobody_said() -> None:
+    said = refused()
+    assert "HEARTHWATCH_ALERTING_SITE_ALTITUDE_M is not set" in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_site_high_up_needs_a_table_of_its_own() -> None:
+    said = refused(HEARTHWATCH_ALERTING_SITE_ALTITUDE_M="3650")
+    assert "3650 m" in said
+    assert "[variant.altitude]" in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_killed_workers_partitions_are_taken_over_when_its_lease_has_run_out(database: str, tmp_path: Path) -> None:
+    def owned(ward: Ward) -> list[tuple[str, int]]:
+        rows = ward.connection.execute("SELECT owner, count(*) AS n FROM engine_cursor GROUP BY owner ORDER BY owner")
+        return [(row.owner, row.n) for row in rows.fetchall()]
+
+    with (
+        Ward(database) as ward,
+        Process(database, tmp_path / "a", HEARTHWATCH_ALERTING_OWNER="a", HEARTHWATCH_ALERTING_LEASE_S="5") as first,
+        Process(database, tmp_path / "b", HEARTHWATCH_ALERTING_OWNER="b", HEARTHWATCH_ALERTING_LEASE_S="5"),
+    ):
+        ward.judge.leave(ward.desk())
+        eventually(lambda: owned(ward) == [("a", 16), ("b", 16)])
+        first.process.kill()
+        ward.spo2(1, [8400] * 90, judged=False)
+        ward.spo2(2, [8400] * 90, judged=False)
+        eventually(lambda: owned(ward) == [("b", 32)])
+        eventually(lambda: sorted(e.patient_id for e in ward.episodes() if not e.technical) == [1, 2])

@@ -100,7 +100,7 @@ def test_a_late_sample_changes_nothing_and_is_pointed_out(step: Step) -> None:
 
 
 def test_a_changed_limit_changes_the_hash_a_snapshot_is_bound_to() -> None:
-    crit, refer = RULES
+    crit, refer, *_ = RULES
     assert rules_hash({SPO2: (crit, refer)}) == rules_hash({SPO2: (crit, refer)})
     assert rules_hash({SPO2: (crit, refer)}) != rules_hash({SPO2: (refer, crit)})
 
@@ -127,9 +127,13 @@ def raised(samples: Sequence[Sample], rules: Sequence[SustainedRule] = RULES) ->
         pytest.param([(9700, 900)], set(), id="a healthy night raises nothing"),
         pytest.param([(9700, 300), (8400, 47), (9700, 300)], set(), id="a dip shorter than the window"),
         pytest.param([(9700, 300), (8800, 300)], {"SPO2-CRIT", "SPO2-REFER"}, id="88 is critical"),
-        pytest.param([(9700, 300), (8900, 900)], {"SPO2-REFER"}, id="89 is not critical"),
-        pytest.param([(9700, 300), (9299, 900)], {"SPO2-REFER"}, id="92.99 is below 93"),
-        pytest.param([(9700, 300), (9300, 900)], set(), id="93 is not below 93"),
+        pytest.param([(9700, 300), (8900, 600)], {"SPO2-REFER"}, id="89 is not critical"),
+        pytest.param([(9700, 300), (9299, 600)], {"SPO2-REFER"}, id="92.99 is below 93"),
+        pytest.param([(9700, 300), (9300, 600)], set(), id="93 is not below 93"),
+        pytest.param([(9700, 300), (9300, 900)], {"SPO2-AMBER"}, id="93 for a quarter of an hour is amber"),
+        pytest.param([(9700, 300), (9400, 900)], {"SPO2-AMBER"}, id="so is 94"),
+        pytest.param([(9700, 300), (9401, 1800)], set(), id="94.01 is not at or below 94"),
+        pytest.param([(10000, 1800)], set(), id="no value is too high on air"),
         pytest.param([(8400, 70)], set(), id="a window that is not full yet"),
         pytest.param([(8400, 71)], {"SPO2-CRIT"}, id="a full window from the first sample on"),
     ],

@@ -17,9 +17,18 @@ EVENTS = [(Act.DEADLINE, 0), (Act.ALARM_ANEW, 0), (Act.CAUSE_ENDED, 0)] + [
 ]
 
 
-def raised(*, tier3: bool, technical: bool = False, timers: Timers = TIMERS[Priority.HIGH]) -> Standing:
+def raised(
+    *, tier3: bool, technical: bool = False, is_person: bool = True, timers: Timers = TIMERS[Priority.HIGH]
+) -> Standing:
     blank = Standing(
-        state=State.UNACK, step=0, service_tier=2, tier3=tier3, technical=technical, alarmed_at=T0, due_at=None
+        state=State.UNACK,
+        step=0,
+        service_tier=2,
+        tier3=tier3,
+        technical=technical,
+        alarmed_at=T0,
+        due_at=None,
+        is_person=is_person,
     )
     return after(blank, Act.ALARM_ANEW, move_for(blank, Act.ALARM_ANEW), now=T0, timers=timers)
 
@@ -30,6 +39,7 @@ def reachable() -> dict[Standing, dict[tuple[Act, int], Standing]]:
     queue = deque(
         fold(raised(tier3=tier3, technical=technical)) for tier3 in (True, False) for technical in (True, False)
     )
+    queue.append(fold(raised(tier3=False, technical=True, is_person=False)))
     while queue:
         standing = queue.popleft()
         if standing in seen:
@@ -99,6 +109,19 @@ def test_every_state_can_still_be_closed_by_people() -> None:
                     found.add(new)
                     queue.append(new)
         assert any(s.state is State.CLOSED for s in found), start
+
+
+def test_what_is_no_patients_is_taken_on_at_either_tier_and_never_referred_or_kept_at_home() -> None:
+    sites = {standing: moves for standing, moves in MODEL.items() if not standing.is_person}
+    assert {s.state for s in sites} == set(State) - {State.T3_ACK, State.REFERRED}
+    for standing, moves in sites.items():
+        acts = {act for act, _ in moves}
+        assert not acts & {Act.STAY_HOME, Act.REFER}, standing
+        for act in HUMAN_ACTS:
+            assert ((act, 2) in moves) == ((act, 3) in moves), (standing, act)
+        if standing.state in (State.UNACK, State.T3_UNACK, State.EXHAUSTED):
+            assert moves[Act.ACKNOWLEDGE, 2].state is State.ACK
+    assert all(Act.ATTEND not in {a for a, _ in moves} for s, moves in MODEL.items() if s.is_person)
 
 
 def test_a_worse_alarm_starts_anew_from_every_open_state() -> None:

@@ -4,12 +4,14 @@ import random
 
 import pytest
 
-from alerting.spot.spells import Measurement, Spell, fever_spells, repeat_spells
+from alerting.spot.fever import fever_spells
+from alerting.spot.repeat import repeat_spells
+from alerting.spot.spells import Measurement, Spell
 from tests.alerting.streams import profile
 
 PROFILE = profile()
 REPEAT = {rule.rule: rule for rule in PROFILE.repeat}
-(FEVER,) = PROFILE.fever
+FEVER = next(rule for rule in PROFILE.fever if rule.rule == "FEVER-PERSIST")
 MINUTE, HOUR = 60_000, 3_600_000
 
 

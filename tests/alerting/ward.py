@@ -11,7 +11,7 @@ from alerting.judging.judge import Judge
 from alerting.sweep import sweep
 from ingest.store.registry import Registry
 from tests.alerting.streams import profile
-from tests.ingest.county import SPO2, TEMPERATURE, Home, put
+from tests.ingest.county import PULSE, SPO2, TEMPERATURE, Home, put
 from tests.ingest.county import connect as ingest_connect
 
 T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -90,6 +90,13 @@ class Ward(AbstractContextManager["Ward"]):
             self.now = start + timedelta(seconds=every_s * len(values))
         if judged:
             self.judge.catch_up(self.desk)
+
+    def pulse(self, patient: int, values: Sequence[int]) -> None:
+        """Store a stream of pulses (scaled), one a second; then judge them."""
+        start = self.now
+        self._store(patient, PULSE, values, start)
+        self.now = start + timedelta(seconds=len(values))
+        self.judge.catch_up(self.desk)
 
     def temperatures(self, patient: int, points: Sequence[tuple[float, int]]) -> None:
         """Store temperatures (hours before now, scaled value) from a thermometer's memory; then judge them."""

@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from alerting.profile.file import standard_adult
 from dashboards.board import Episode
 from dashboards.evidence import evidence_of
@@ -45,6 +47,34 @@ def test_a_repeated_measurement_is_told_apart_from_a_stream() -> None:
         "≤ 88 %, and again or no repeat within 2 min · worst 86 % · 1 readings beyond the limit"
         " · no repeat measurement in time"
     )
+
+
+def test_a_sustained_high_names_its_extreme_too() -> None:
+    evidence = {
+        "signal": "pulse", "unit": "/min", "value": 138.0, "highest": 144.0, "above": 130.99, "window_s": 120,
+        "valid_samples": 118, "samples_above": 117, "share_percent": 99, "coverage_percent": 100,
+    }  # fmt: skip
+    assert said("HR-HIGH", evidence) == (
+        "≥ 131 /min in at least 80 % of samples over 2 min · highest 144 /min · at the alarm 138 /min"
+        " · 117 of 118 good samples beyond the limit · coverage 100 %"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        ("GLU-LOW", "≤ 3.9 mmol/L"),
+        ("HYPOTHERM", "≤ 35 °C, and again or no repeat within 15 min"),
+        ("HYPOTHERM-CONFIRMED", "≤ 35 °C, and again within 15 min"),
+    ],
+)
+def test_what_confirms_a_measurement_is_said(rule: str, text: str) -> None:
+    assert said(rule, {}) == text
+
+
+def test_a_chart_draws_no_limit_that_good_values_of_a_standard_patient_are_not_held_to() -> None:
+    drawn = {limit.rule for limit in LIMITS if limit.signal == "spo2" and limit.drawn}
+    assert drawn == {"SPO2-CRIT", "SPO2-REFER", "SPO2-AMBER"}
 
 
 def test_a_lasting_fever_names_its_length_and_its_gaps() -> None:

@@ -19,7 +19,7 @@ def test_the_most_urgent_stands_first_with_what_a_doctor_needs(console: Console,
     page = open_page()
     enter(page, console)
     expect(page.locator(f"{CARD} h2")).to_have_text(
-        ["血氧极低", "血氧低于 93%，应尽快转诊", "持续高热超过三天", "没有有效数据"]
+        ["血氧极低", "血氧低，应尽快转诊", "持续高热超过三天", "没有有效数据"]
     )
     first = page.locator(CARD).first
     expect(first).to_contain_text("王秀英")

@@ -93,7 +93,7 @@ def test_the_series_holds_gaps_doubts_limits_and_bands(console: Console, span: s
     assert len(x) == len(low) == len(high) == len(mean) == len(doubtful)
     assert x == sorted(x)
     assert any(value is not None and value < 92 for value in doubtful)
-    assert [limit["text"] for limit in spo2["limits"]] == ["极低 ≤ 88", "转诊 < 93"]
+    assert [limit["text"] for limit in spo2["limits"]] == ["极低 ≤ 88", "转诊 < 93", "偏低 ≤ 94"]
     (band,) = course["bands"]
     assert band["urgency"] == "high"
     assert band["to"] - band["from"] == pytest.approx(county.REFER.since.total_seconds(), abs=30)

@@ -17,6 +17,7 @@ from care.claims import Obstacle
 from care.registry import DeviceKind, PersonRole, SpecialGroup
 from dashboards.board import SHOWN_SIGNALS
 from dashboards.gateways import Standing
+from dashboards.limits import limits_of
 from dashboards.series import Span
 from dashboards.words import Language, age_years, load, negotiate
 from gateway.claims.claims import ClaimedBy
@@ -31,7 +32,7 @@ ROLES = [role.value for role in PersonRole]
 CODES = {
     "rule": [*parse_profile(standard_adult()).consequences, no_data_rule(Priority.LOW), no_data_rule(Priority.MEDIUM)],
     "short_rule": [*parse_profile(standard_adult()).consequences],
-    "limit": ["SPO2-CRIT", "SPO2-REFER", "FEVER-HIGH", "FEVER-PERSIST"],
+    "limit": sorted({limit.rule for limit in limits_of(standard_adult()) if limit.drawn}),
     "ago": ["day", "hour", "minute", "second"],
     "urgency": ["emergency", "high", "medium", "low", "none", "unsure"],
     "condition": ["present", "cleared", "unknown"],
@@ -48,8 +49,17 @@ CODES = {
     "role": ROLES,
     "group": [group.value for group in SpecialGroup],
     "disposition": [act.value for act in HUMAN_ACTS if act.value != "acknowledge"],
-    "done": ["acknowledged", "handed_on", "stay_home", "refer", "false_alarm", "close", "note"],
-    "why": ["lost_while_low", "still_present", "no_repeat", "unusable", "nothing_received", "data_gap", "late", "past"],
+    "done": ["acknowledged", "handed_on", "stay_home", "refer", "attend", "false_alarm", "close", "note"],
+    "why": [
+        *("lost_while_low", "still_present", "no_repeat", "unusable", "nothing_received", "data_gap", "late", "past"),
+        *("no_heartbeat", "last_will", "bluetooth", "clock_ahead", "clock_behind", "not_synchronised", "dated_ahead"),
+        *("backlog", "ingest_silent", "no_broker", "nothing_brought", "battery", "overdue", "unknown_device"),
+        *("unbound_device", "unknown_gateway", "bound_to_nobody"),
+    ],
+    "turn_site": ["2", "3"],
+    "step_site": ["1", "2", "3"],
+    "state_site": [state.value for state in State],
+    "due_site": [state.value for state in State if state is not State.CLOSED],
     "event": [
         "raised",
         "raised_anew",
@@ -57,6 +67,7 @@ CODES = {
         "cleared",
         "condition",
         "cause_ended",
+        "covered",
         "deadline",
         "nobody_on_duty",
         "acknowledged",

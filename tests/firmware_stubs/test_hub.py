@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import json
 import signal
 import sys
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,25 @@ async def test_a_gateway_in_another_process_hears_every_measurement(hub: HubProc
         assert await hub.process.wait() == 0
     assert not hub.socket.exists()
     await made.close()
+
+
+async def test_what_was_sent_and_when_is_written_down_at_the_end(tmp_path: Path) -> None:
+    sent = tmp_path / "sent"
+    inbox = Inbox()
+    async with asyncio.timeout(60), hub_process(tmp_path / "air", "--speed", "20", "--sent", str(sent)) as running:
+        made = backend(running.transport)
+        async with BleakClient(P1, backend=made.client) as client:
+            await client.start_notify("2a5f", inbox)
+            await inbox.holds(5)
+            notified = _of(await running.hush(), P1)["notifications"]
+            heard = await inbox.holds(notified)
+        await running.stop()
+        await made.close()
+    spo2 = [said for said in map(json.loads, sent.read_text().splitlines()) if said["metric"] == "spo2"]
+    assert [said["value"] for said in spo2] == [value[1] for value in heard]
+    assert {said["address"] for said in spo2} == {P1}
+    times = [datetime.fromisoformat(said["measured_at"]) for said in spo2]
+    assert times == sorted(set(times))
 
 
 async def test_the_thermometers_three_days_come_over_the_socket(hub: HubProcess) -> None:

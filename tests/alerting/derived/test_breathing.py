@@ -10,7 +10,7 @@ import pytest
 from alerting.derived.breathing import COUNTS_APART, EVERY, KEPT, counts, derive_breathing
 from alerting.derived.respiration import WINDOW_S
 from alerting.profile.profile import Confirm, RepeatRule
-from alerting.spot.spells import repeat_spells
+from alerting.spot.repeat import repeat_spells
 from ingest.store.registry import Registry
 from tests.alerting.ward import T0, Ward
 from tests.ingest.county import Home, connect, put

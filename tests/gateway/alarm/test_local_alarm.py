@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from alerting.profile.file import parse_profile, standard_adult
 from alerting.profile.profile import RepeatRule
-from alerting.spot.spells import Measurement, repeat_spells
+from alerting.spot.repeat import repeat_spells
+from alerting.spot.spells import Measurement
 from gateway.alarm.local_alarm import Condition, LocalAlarm, Why
 from gateway.alarm.settings import RULE, LocalAlarmSettings
 from vitals.quality import Quality

@@ -17,7 +17,7 @@ from gateway.clocks.placing import Stamped
 from gateway.outbox.door import OutboxDoor
 from gateway.outbox.floor import Floor
 from gateway.report.status import OFFLINE
-from gateway.uplink.courier import Courier, CourierPlan
+from gateway.uplink.courier import URGENT_GAP_S_MIN, Courier, CourierPlan
 from gateway.uplink.throttle import UNANSWERED_MAX
 from gateway.uplink.uplink import BrokerAddress, Listener, Uplink
 from gateway.uplink.window import Bounds
@@ -285,6 +285,40 @@ async def test_a_low_reading_does_not_wait_for_the_flush(path: Path, broker: Mos
         await ingest.until(lambda i: any(row.value == 8900 for row in i.rows.values()))
         assert ingest.urgent[-1]
         assert len(ingest.rows) == 3
+
+
+async def test_who_falls_while_another_stays_low_is_not_kept_waiting(
+    path: Path, broker: Mosquitto, gateway_id: str
+) -> None:
+    async with (
+        StandIn("127.0.0.1", broker.port, gateway_id) as ingest,
+        running(path, broker, gateway_id, flush_s=NEVER_S) as rig,
+    ):
+        await eventually(lambda: rig.uplink.connected and rig.courier._next_flush_s > 0)
+        for value in (8900, 8800, 8700):
+            await rig.accept(value)
+            await ingest.until(lambda i, value=value: any(row.value == value for row in i.rows.values()))
+        assert all(ingest.urgent)
+
+
+async def test_who_stays_low_fills_no_window_of_an_ingest_that_does_not_answer(
+    path: Path, broker: Mosquitto, gateway_id: str
+) -> None:
+    async with (
+        StandIn("127.0.0.1", broker.port, gateway_id, acks=False) as ingest,
+        running(path, broker, gateway_id, flush_s=NEVER_S, **PATIENT) as rig,
+    ):
+        await eventually(lambda: rig.uplink.connected and rig.courier._next_flush_s > 0)
+        await rig.accept(8900)
+        await ingest.until(lambda i: len(i.messages) == 1)
+        for value in (8800, 8700, 8600):
+            await rig.accept(value)
+            rig.courier._last_urgent_s -= 10 * URGENT_GAP_S_MIN
+            await rig.courier.step()
+            assert rig.courier.window.in_flight == 1
+        ingest.acknowledge_all()
+        await ingest.until(lambda i: len(i.rows) == 4)
+        assert len(ingest.messages) == 2
 
 
 async def test_an_outbox_that_can_not_write_stops_nothing(path: Path, broker: Mosquitto, gateway_id: str) -> None:

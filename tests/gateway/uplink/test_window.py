@@ -46,6 +46,19 @@ def test_only_ingests_word_frees_a_slot() -> None:
     assert window.next_range(Lane.LIVE) == RowRange(4, ROW_END)
 
 
+def test_rows_are_awaited_until_all_of_them_are_stored_be_they_in_flight_or_to_be_sent_again() -> None:
+    window = started(0, 0)
+    window.sent(Lane.LIVE, RowRange(0, 10), now_s=0)
+    assert window.awaits(RowRange(5, 10))
+    assert window.return_silent(now_s=5) == 1
+    assert window.awaits(RowRange(5, 10))
+    window.acknowledged([RowRange(0, 9)])
+    assert window.awaits(RowRange(5, 10))
+    assert not window.awaits(RowRange(5, 9))
+    window.acknowledged([RowRange(9, 10)])
+    assert not window.awaits(RowRange(0, 10))
+
+
 def test_a_partly_stored_message_stays_in_flight_for_the_rest() -> None:
     window = started(0, 0)
     window.sent(Lane.LIVE, RowRange(0, 10), now_s=0)

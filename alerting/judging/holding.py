@@ -1,0 +1,43 @@
+"""Holds patients to what the log says of their limits, and keeps it for an engine that begins without a snapshot."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from alerting.desk import Desk
+from alerting.engine.partition import Partition
+from alerting.judging.held import SaidLimits, from_line, lines_of
+
+REBUILD_SPAN = timedelta(minutes=20)
+"""Readings of so long before the cursor fill every window."""
+
+
+def rebuild_start(desk: Desk, partition: int, cursor: int) -> int:
+    """Say behind which batch the last minutes of readings before a cursor begin."""
+    lead = desk.one("replay_start", partition=partition, cursor=cursor, span=REBUILD_SPAN)
+    return lead.after if lead and lead.after is not None else 0
+
+
+def hold_as_at(desk: Desk, state: Partition, batch_id: int) -> None:
+    """Hold each patient to what the log had said at a place."""
+    _hold(state, [row.said for row in desk.all("limits_at", partition=state.number, batch_id=batch_id)])
+
+
+def hold(state: Partition, payload: bytes) -> None:
+    """Hold patients to what an event of the log says. Raises LimitsEventError."""
+    _hold(state, lines_of(payload))
+
+
+def hold_and_keep(desk: Desk, state: Partition, batch: Any) -> None:
+    """The same, and note it as of the batch, in the caller's transaction; what no rebuild needs any more is dropped."""
+    lines = lines_of(batch.payload)
+    place = {"partition": state.number, "patients": [each.patient_id for each in _hold(state, lines)]}
+    desk.run("save_limits", **place, lines=lines, batch_id=batch.batch_id, said_at=batch.received_at)
+    desk.run("forget_limits", **place, after=rebuild_start(desk, state.number, batch.batch_id))
+
+
+def _hold(state: Partition, lines: Sequence[str]) -> list[SaidLimits]:
+    said = [from_line(line) for line in lines]
+    for each in said:
+        state.set_limits(each.patient_id, each.limits, each.held)
+    return said

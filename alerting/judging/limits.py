@@ -1,0 +1,133 @@
+"""Puts into the log what patients are held to, where that is no more what the log says: a duty of its own.
+
+All patients are compared, some hundreds in one transaction, when it begins (the profile may be another), and whenever
+the registry or somewhere the day has changed, or an order has run out; those whose orders or baseline change, by
+themselves. Patients under the profile's own limits, of whom nothing was ever said, need no event.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from alerting.desk import Desk
+from alerting.judging.held import to_payload
+from alerting.judging.settling import News, Settler, Subject
+from alerting.profile.patient import PatientFacts
+from care.registry import SpecialGroup
+from ingest.feed import PARTITION_COUNT, BatchKind
+from ingest.store.log import append
+from vitals.sustained import Limit
+
+PATIENTS_MAX = 500
+"""Patients compared in one transaction: bounds what others wait for, and an event's size."""
+
+log = structlog.get_logger()
+
+
+class Limits:
+    """The duty: says what is new, and remembers under which circumstances all was said. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._settled: object = None
+
+    def turn(self, desk_of: Callable[[], Desk]) -> int:
+        """Compare whoever may be held to something else since the last turn; gives how many events that made."""
+        stamp = _stamp(desk_of())
+        settler, said = Settler(desk_of().profile), 0
+        if stamp != self._settled:
+            said += _say_all(desk_of, settler)
+            self._settled = stamp
+        while True:
+            compared, news = _say_changed(desk_of(), settler)
+            said += news
+            if compared < PATIENTS_MAX:
+                break
+        if said:
+            log.info("limits_said", patients=said)
+        return said
+
+
+def subject_of(row: Any) -> Subject:
+    """Read a row of `patients_to_hold`."""
+    orders = row.orders or {}
+    groups = frozenset(row.special_groups)
+    return Subject(
+        patient_id=row.patient_id,
+        facts=PatientFacts(
+            born_on=row.born_on,
+            special_groups=groups,
+            on_oxygen=SpecialGroup.HOME_OXYGEN in groups,
+            orders={rule: Limit(breach=breach, clear_at=over) for rule, (_, breach, over) in orders.items()},
+            baseline=row.baseline,
+        ),
+        orders={rule: number for rule, (number, _, _) in orders.items()},
+        said=row.said,
+    )
+
+
+def today(row: Any, now: datetime) -> date:
+    """Say which day it is where a patient lives."""
+    return now.astimezone(ZoneInfo(row.time_zone)).date()
+
+
+def save_baseline(desk: Desk, patient_id: int, spo2: int | None) -> None:
+    """Keep a patient's personal baseline, scaled, in the caller's transaction; its limit follows by the log.
+
+    None: he has too few sessions for one.
+    """
+    desk.run("save_baseline", patient_id=patient_id, spo2=spo2, now=desk.now)
+
+
+def _stamp(desk: Desk) -> object:
+    row = desk.one("limits_stamp", now=desk.now)
+    assert row is not None, "the registry has one version"
+    days = {desk.now.astimezone(ZoneInfo(zone)).date() for zone in row.zones or ()}
+    return (desk.profile.profile_hash, row, frozenset(days))
+
+
+def _say_all(desk_of: Callable[[], Desk], settler: Settler) -> int:
+    said, after = 0, 0
+    while True:
+        desk = desk_of()
+        with desk.connection.transaction():
+            desk.run("lock_limits")
+            rows = desk.all("patients_to_hold", after=after, among=None, most=PATIENTS_MAX, now=desk.now)
+            said += _say(desk, settler, rows)
+        if len(rows) < PATIENTS_MAX:
+            return said
+        after = rows[-1].patient_id
+
+
+def _say_changed(desk: Desk, settler: Settler) -> tuple[int, int]:
+    """Compare the next patients of whom something changed; gives how many, and how many events that made."""
+    with desk.connection.transaction():
+        desk.run("lock_limits")
+        dirty = [row.patient_id for row in desk.all("take_dirty", most=PATIENTS_MAX)]
+        if not dirty:
+            return 0, 0
+        rows = desk.all("patients_to_hold", after=0, among=dirty, most=PATIENTS_MAX, now=desk.now)
+        return len(dirty), _say(desk, settler, rows)
+
+
+def _say(desk: Desk, settler: Settler, rows: Sequence[Any]) -> int:
+    """Append what the log lacks of these patients, as the caller's last statement; gives how many events that is."""
+    found = [settler.news(subject_of(row), on=today(row, desk.now)) for row in rows]
+    news = [each for each in found if each is not None]
+    for each in news:
+        if each.refused:
+            log.error("orders_do_not_hold", patient_id=each.patient_id, reason=each.refused)
+    if news:
+        lines = [each.line for each in news]
+        desk.run("note_said", patients=[each.patient_id for each in news], lines=lines, now=desk.now)
+        append(desk.connection, BatchKind.LIMITS, _parts(news), received_at=desk.now)
+    return len(news)
+
+
+def _parts(news: Sequence[News]) -> list[tuple[int, bytes]]:
+    lines: dict[int, list[str]] = {}
+    for each in news:
+        lines.setdefault(each.patient_id % PARTITION_COUNT, []).append(each.line)
+    return [(partition, to_payload(lines[partition])) for partition in sorted(lines)]

@@ -1,0 +1,40 @@
+"""Recomputes a patient's SpO2 baseline from what is stored (alerting/spot/baseline.py says of what it is made)."""
+
+from datetime import timedelta
+
+from alerting.desk import Desk, unix_ms
+from alerting.judging.measured import instants_after_activity, measurements
+from alerting.spot.baseline import Hour, Resting, baseline, resting_hour
+from vitals.signals import Signal
+
+
+def recompute_baseline(desk: Desk, patient_id: int) -> int | None:
+    """Give the patient's baseline at `desk.now`, scaled; None where he has too few sessions. Writes nothing."""
+    rule = desk.profile.baseline
+    start = desk.now - timedelta(milliseconds=rule.span_ms)
+    single = measurements(desk, patient_id, Signal.SPO2, start=start, received_by=desk.now)
+    times = [each.t_ms for each in single if each.trusted]
+    active = instants_after_activity(desk, patient_id, times, rule=desk.profile.activity, received_by=desk.now)
+    sessions = [
+        Resting(t_ms=each.t_ms, value=each.value, at_rest=each.t_ms not in active) for each in single if each.trusted
+    ]
+    hours = [
+        resting_hour(
+            Hour(t_ms=unix_ms(row.begins_at), value=row.value, covered_ms=row.covered_ms, steps=row.steps), rule
+        )
+        for row in desk.all("worn_hours", patient_id=patient_id, start=start, until=desk.now)
+    ]
+    ill = desk.all("times_of_families", patient_id=patient_id, families=_families(desk), start=start, now=desk.now)
+    return baseline(
+        [*sessions, *(hour for hour in hours if hour)],
+        rule,
+        now_ms=unix_ms(desk.now),
+        ill=[(unix_ms(row.since), unix_ms(row.until)) for row in ill],
+    )
+
+
+def _families(desk: Desk) -> list[str]:
+    """Name the families of the rules on SpO2."""
+    rules = [r.rule for channel, made in desk.profile.sustained.items() if channel.signal is Signal.SPO2 for r in made]
+    rules += [rule.rule for rule in desk.profile.repeat if rule.signal is Signal.SPO2]
+    return sorted({desk.profile.consequences[rule].family for rule in rules})

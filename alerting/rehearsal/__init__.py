@@ -1,0 +1,1 @@
+"""The rules over a recording, without a database: what would have been said, and when."""

@@ -1,0 +1,142 @@
+"""One patient's recording through the rules of a profile, by the cores the service uses: samples in, events out.
+
+Sustained rules are judged by the engine, single measurements and fever by their spells; silence, and a fall that loses
+its signal, by event time. Everything is said as if all had come in time and nobody had closed anything.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from alerting.engine.layout import Ints
+from alerting.engine.partition import Step, fastest
+from alerting.judging.channels import as_judged
+from alerting.profile.patient import Held, PatientFacts, held_to
+from alerting.profile.profile import Profile, Trust
+from alerting.raising import Basis
+from alerting.rehearsal.rates import interval_ms, slowest_ms
+from alerting.rehearsal.recording import Mode, Recording, Series
+from alerting.rehearsal.silence import gaps_of, silences
+from alerting.rehearsal.stored import judge_limits, judge_scores
+from alerting.rehearsal.stream import Stream
+from alerting.rehearsal.telling import Condition, Event, events_of
+from alerting.spot.arrivals import STREAMED
+from vitals.signals import Signal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patient:
+    """Whose recording it is: what of him decides which limits hold, and how urgent an alarm is."""
+
+    facts: PatientFacts
+    risk_colour: str = ""
+    service_tier: int = 1
+
+    @property
+    def special_groups(self) -> list[str]:
+        """Special groups by name."""
+        return sorted(self.facts.special_groups)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blind:
+    """A sustained rule that a stream is too slow for, and whether its repeat form judges it instead (ADR 20)."""
+
+    rule: str
+    every_ms: int
+    slowest_ms: int
+    judged_by_repeat: bool
+
+
+def rehearse(recording: Recording, profile: Profile, patient: Patient, *, step: Step | None = None) -> list[Event]:
+    """Give what the rules say of a recording, in order of time. Raises LimitRefused, as the service does."""
+    held = held_of(recording, profile, patient)
+    clinical = [*_sustained(recording, profile, held, step or fastest()), *_stored(recording, profile, held)]
+    tier3 = patient.service_tier == 3
+    watched_from_ms = [recording.begin_ms] if tier3 else [each.raised_ms for each in clinical]
+    silent = _silent(recording, profile, min(watched_from_ms, default=None))
+    return events_of([*clinical, *silent], held.consequences, patient)
+
+
+def held_of(recording: Recording, profile: Profile, patient: Patient) -> Held:
+    """Say which limits hold for the patient on the recording's first day."""
+    return held_to(profile, patient.facts, on=datetime.fromtimestamp(recording.begin_ms / 1000, UTC).date())
+
+
+def too_slow(recording: Recording, profile: Profile, held: Held) -> list[Blind]:
+    """Name the sustained rules that hold and that a recorded stream speaks too seldom for."""
+    if recording.mode is not Mode.CONTINUOUS:
+        return []
+    repeated = {rule.rule for rule in held.repeat if rule.holds}
+    found = {}
+    for channel, rules in profile.sustained.items():
+        series = recording.series.get(channel.signal)
+        every_ms = interval_ms(series.t_ms) if series and channel.trust is not Trust.WELLNESS else None
+        for rule in rules:
+            if every_ms is not None and every_ms > slowest_ms(rule) and rule.rule not in held.off:
+                found[rule.rule] = Blind(
+                    rule=rule.rule,
+                    every_ms=every_ms,
+                    slowest_ms=slowest_ms(rule),
+                    judged_by_repeat=rule.rule in repeated,
+                )
+    return list(found.values())
+
+
+def good_ms(series: Series) -> Ints:
+    """Give when there were good values."""
+    return series.t_ms[series.trusted(Trust.GOOD)]
+
+
+def _sustained(recording: Recording, profile: Profile, held: Held, step: Step) -> Iterable[Condition]:
+    if recording.mode is not Mode.CONTINUOUS:
+        return
+    blind = {each.rule for each in too_slow(recording, profile, held)}
+    lost_ms = profile.silence.lost_while_low_s * 1000
+    for channel, all_rules in profile.sustained.items():
+        series = recording.series.get(channel.signal)
+        limits = zip(all_rules, held.limits[channel], strict=True)
+        rules = {rule: limit for rule, limit in limits if rule.rule not in blind}
+        if series is None or not rules:
+            continue
+        gaps = gaps_of(good_ms(series), lost_ms, begin_ms=recording.begin_ms, end_ms=recording.end_ms)
+        chosen = series.trusted(channel.trust)
+        stream = Stream(channel, rules, lost_ms=lost_ms, step=step)
+        values = as_judged(channel.trust, series.values[chosen], series.quality[chosen])
+        yield from stream.judge(series.t_ms[chosen], values, gaps=gaps, end_ms=recording.end_ms)
+
+
+def _stored(recording: Recording, profile: Profile, held: Held) -> Iterable[Condition]:
+    """Judge measurements; of a stream only by the rules that it is too slow for, where they have a repeat form."""
+    blind = {each.rule for each in too_slow(recording, profile, held)}
+    streamed = STREAMED if recording.mode is Mode.CONTINUOUS else frozenset()
+    repeats = [rule for rule in held.repeat if rule.holds and (rule.signal not in streamed or rule.rule in blind)]
+    yield from judge_limits(recording, repeats, held.fever)
+    if recording.mode is Mode.SPOT:
+        yield from judge_scores(recording, held.news2, spo2_scale=held.spo2_scale)
+
+
+def _silent(recording: Recording, profile: Profile, watched_from_ms: int | None) -> Iterable[Condition]:
+    """Judge the silence of a stream: an oximeter's by its SpO2, else that of every signal (ADR 6)."""
+    if recording.mode is not Mode.CONTINUOUS:
+        return
+    oxygen = recording.series.get(Signal.SPO2)
+    watched = [oxygen] if oxygen else list(recording.series.values())
+    good = np.unique(np.concatenate([good_ms(series) for series in watched]))
+    limits = profile.silence
+    gaps = gaps_of(good, limits.low_after_s * 1000, begin_ms=recording.begin_ms, end_ms=recording.end_ms)
+    heard = np.unique(np.concatenate([series.t_ms for series in watched]))
+    for quiet in silences(gaps, limits, end_ms=recording.end_ms, watched_from_ms=watched_from_ms):
+        since_ms = quiet.gap.since_ms
+        heard_ms = int(heard[np.searchsorted(heard, quiet.raised_ms, side="right") - 1])
+        yield Condition(
+            rule=quiet.rule,
+            basis=Basis.SILENCE,
+            since_ms=since_ms,
+            raised_ms=quiet.raised_ms,
+            cleared_ms=quiet.gap.until_ms,
+            value=None,
+            evidence={"why": "unusable" if heard_ms > since_ms else "nothing_received"},
+        )

@@ -1,0 +1,62 @@
+"""Whose single measurements arrived in a batch of the log, and since when: what is to be judged over stored history."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ingest.feed import Rows
+from vitals.quality import Quality
+from vitals.reading import NO_VALUE, Acquisition
+from vitals.signals import SIGNAL_BY_CODE, SIGNALS, Signal
+
+STREAMED = frozenset({Signal.SPO2, Signal.PULSE, Signal.RESPIRATORY_RATE, Signal.PERFUSION_INDEX, Signal.RR_INTERVAL})
+"""Signals whose streams the sustained rules judge; of the others every value is a measurement by itself."""
+
+NEVER_JUDGED = frozenset({Signal.PERFUSION_INDEX, Signal.RR_INTERVAL, Signal.STEPS, Signal.BATTERY})
+
+Ids = npt.NDArray[np.int32]
+_TEMPERATURE, _SPO2 = SIGNALS[Signal.TEMPERATURE].code, SIGNALS[Signal.SPO2].code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Devices:
+    """Ids of devices. `worn`: wearables, medical or not. `clips`: medical ones that measure when somebody does so."""
+
+    wellness: Ids
+    worn: Ids
+    clips: Ids
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """What came: the earliest instant (Unix ms) by patient and signal, and the highest worn temperature by patient."""
+
+    single: dict[tuple[int, Signal], int]
+    worn: dict[int, tuple[int, int]]
+    """(Scaled value, Unix ms)."""
+
+
+def arrivals(rows: Rows, devices: Devices) -> Arrived:
+    """Find what is to be judged again: measurements, and what clips streamed (also that the finger is out)."""
+    signal, device = rows["signal"], rows["device"]
+    codes = [SIGNALS[s].code for s in Signal if s not in NEVER_JUDGED]
+    streamed = (rows["acquisition"] == Acquisition.CONTINUOUS) & np.isin(signal, [SIGNALS[s].code for s in STREAMED])
+    good = (rows["value"] != NO_VALUE) & ((rows["quality"] == Quality.GOOD) | (signal == _SPO2))
+    worn = (signal == _TEMPERATURE) & np.isin(device, devices.worn)
+    medical = ~np.isin(device, devices.wellness) & ~worn
+    clip = streamed & (signal == _SPO2) & np.isin(device, devices.clips)
+    chosen = rows[medical & ((good & ~streamed & np.isin(signal, codes)) | clip)]
+    single: dict[tuple[int, Signal], int] = {}
+    for patient, code, t_ms in zip(
+        chosen["patient"].tolist(), chosen["signal"].tolist(), chosen["measured_ms"].tolist(), strict=True
+    ):
+        key = (patient, SIGNAL_BY_CODE[code])
+        single[key] = min(t_ms, single.get(key, t_ms))
+    hottest: dict[int, tuple[int, int]] = {}
+    heated = rows[worn & good]
+    for patient, value, t_ms in zip(
+        heated["patient"].tolist(), heated["value"].tolist(), heated["measured_ms"].tolist(), strict=True
+    ):
+        hottest[patient] = max((value, t_ms), hottest.get(patient, (value, t_ms)))
+    return Arrived(single=dict(sorted(single.items(), key=lambda kv: (kv[0][0], SIGNALS[kv[0][1]].code))), worn=hottest)

@@ -1,0 +1,91 @@
+"""Whom episodes told and what came of it, as the screens show it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from dashboards.board import EVENTS_MOST, Episode
+from dashboards.database import Connection, rows
+
+NO_CHANNEL = "no channel"
+"""Alerting's outcome of a notice to a household that has no channel: somebody has to phone."""
+
+
+class Fate(StrEnum):
+    """What came of a notice."""
+
+    SENT = "sent"
+    BEING_SENT = "being_sent"
+    NO_CHANNEL = "no_channel"
+    NOT_DELIVERED = "not_delivered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """One message to one person; `channel` is the kind of channel, never its address."""
+
+    notice_id: int
+    episode_id: int
+    recipient: str
+    recipient_en: str
+    audience: str
+    step: int
+    channel: str
+    created_at: datetime
+    due_at: datetime | None
+    attempts: int
+    sent_at: datetime | None
+    outcome: str
+
+    @property
+    def at(self) -> datetime:
+        """Give when it was sent, or else written."""
+        return self.sent_at or self.created_at
+
+    @property
+    def fate(self) -> Fate:
+        """Say what came of it."""
+        if self.sent_at is not None:
+            return Fate.SENT
+        if self.due_at is not None:
+            return Fate.BEING_SENT
+        return Fate.NO_CHANNEL if self.outcome == NO_CHANNEL else Fate.NOT_DELIVERED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """Notices of one episode to one audience at one step with one fate, newest first: one line on the page."""
+
+    notices: list[Notice]
+
+    @property
+    def newest(self) -> Notice:
+        """Give the newest of them."""
+        return self.notices[0]
+
+    @property
+    def recipients(self) -> list[Notice]:
+        """Give one notice of each recipient."""
+        return list({notice.recipient: notice for notice in self.notices}.values())
+
+    @property
+    def channels(self) -> list[str]:
+        """Give the kinds of channel."""
+        return list(dict.fromkeys(notice.channel for notice in self.notices))
+
+
+def notices_of(connection: Connection, episodes: Iterable[Episode]) -> list[Notice]:
+    """Give whom these episodes told, newest first."""
+    return rows(connection, Notice, "notices", episodes=[each.episode_id for each in episodes], most=EVENTS_MOST)
+
+
+def told(notices: Iterable[Notice]) -> dict[int, list[Told]]:
+    """Fold repeats, by episode; a different fate stays a line of its own, so that no failure hides behind a success."""
+    folded: dict[tuple[int, int, str, Fate], list[Notice]] = {}
+    for notice in notices:
+        folded.setdefault((notice.episode_id, notice.step, notice.audience, notice.fate), []).append(notice)
+    found: dict[int, list[Told]] = {}
+    for (episode_id, *_), same in folded.items():
+        found.setdefault(episode_id, []).append(Told(notices=same))
+    return found

@@ -1,0 +1,165 @@
+"""What confirms a limit on single measurements: each way to confirm, on both sides of limit and interval."""
+
+import random
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerting.profile.profile import Confirm, RepeatRule
+from alerting.spot.repeat import repeat_spells
+from alerting.spot.spells import How, Measurement, Spell, Why
+from tests.alerting.streams import profile
+
+RULES = {rule.rule: rule for rule in profile().repeat}
+MINUTE = 60_000
+HELD = [rule for rule in RULES.values() if rule.holds and not rule.after_activity]
+
+
+def at(*points: tuple[float, int], trusted: bool = True, how: How = How.SINGLE) -> list[Measurement]:
+    return [Measurement(t_ms=round(t * MINUTE), value=value, trusted=trusted, how=how) for t, value in points]
+
+
+def raised(rule: str, *points: tuple[float, int]) -> list[tuple[float, Why | None]]:
+    return [
+        (spell.raised_ms / MINUTE, spell.why)
+        for spell in repeat_spells(at(*points), RULES[rule])
+        if spell.raised_ms is not None
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "points", "expected"),
+    [
+        pytest.param("RR-SEVERE", [(0, 3000), (1, 3000)], [(1, Why.REPEATED)], id="30 breaths, counted twice"),
+        pytest.param("RR-SEVERE", [(0, 2999), (1, 2999)], [], id="29.99 are not 30"),
+        pytest.param("BP-CRISIS-SYS", [(0, 18000), (5, 18000)], [(5, Why.REPEATED)], id="180 again after 5 min"),
+        pytest.param("BP-CRISIS-SYS", [(0, 18000), (5.1, 17900)], [(5, Why.NO_REPEAT)], id="no repeat in 5 min"),
+        pytest.param("BP-CRISIS-SYS", [(0, 17999), (5, 17999)], [], id="179.99"),
+        pytest.param("BP-CRISIS-DIA", [(0, 11000), (3, 11000)], [(3, Why.REPEATED)], id="110 twice"),
+        pytest.param("BP-CRISIS-DIA", [(0, 11000), (3, 10999)], [], id="109.99 answers"),
+        pytest.param("GLU-LOW", [(0, 390)], [(0, Why.AT_ONCE)], id="3.9 at once"),
+        pytest.param("GLU-LOW", [(0, 391)], [], id="3.91"),
+        pytest.param("GLU-HIGH", [(0, 1670), (30, 1670)], [(30, Why.REPEATED)], id="16.7 twice"),
+        pytest.param("GLU-HIGH", [(0, 1669), (30, 1669)], [], id="16.69"),
+        pytest.param("HYPOTHERM", [(0, 3500), (16, 3600)], [(15, Why.NO_REPEAT)], id="cold, and nobody measures again"),
+        pytest.param("HYPOTHERM-CONFIRMED", [(0, 3500), (16, 3600)], [], id="absence confirms nothing"),
+        pytest.param("HYPOTHERM-CONFIRMED", [(0, 3500), (15, 3500)], [(15, Why.REPEATED)], id="35.0 twice in 15 min"),
+        pytest.param("HYPOTHERM-CONFIRMED", [(0, 3500), (15.1, 3500)], [], id="too late a repeat begins anew"),
+        pytest.param(
+            "HYPOTHERM-CONFIRMED", [(0, 3500), (16, 3500), (20, 3500)], [(20, Why.REPEATED)], id="and is confirmed then"
+        ),
+        pytest.param("HYPOTHERM-CONFIRMED", [(0, 3500), (5, 3501), (10, 3500)], [], id="a warmer one between ends it"),
+        pytest.param("HR-HIGH", [(0, 13100), (5, 13100)], [(5, Why.REPEATED)], id="131"),
+        pytest.param("HR-LOW", [(0, 4000), (5, 4000)], [(5, Why.REPEATED)], id="40"),
+        pytest.param("HR-LOW", [(0, 4001), (5, 4001)], [], id="40.01"),
+    ],
+)
+def test_what_each_rule_makes_of_measurements(
+    rule: str, points: list[tuple[float, int]], expected: list[tuple[float, Why]]
+) -> None:
+    assert raised(rule, *points) == expected
+
+
+def test_only_repeat_forgets_the_first_value_and_not_those_after_it() -> None:
+    late = replace(RULES["FEVER-HIGH"], confirm=Confirm.ONLY_REPEAT)  # a repeat from 15 to 60 min later
+    (spell,) = repeat_spells(at((0, 3950), (10, 3920), (61, 3910)), late)
+    assert (spell.since_ms, spell.raised_ms, spell.worst) == (10 * MINUTE, 61 * MINUTE, 3920)
+
+
+def test_too_early_a_repeat_decides_nothing_and_is_evidence() -> None:
+    (spell,) = repeat_spells(at((0, 3910), (5, 4000), (10, 3700), (15, 3910)), RULES["FEVER-HIGH"])
+    assert (spell.raised_ms, spell.worst, spell.count) == (15 * MINUTE, 4000, 3)
+
+
+QUESTIONABLE = RULES["QUESTIONABLE-LOW"]
+
+
+@pytest.mark.parametrize(
+    ("history", "raised_min"),
+    [
+        pytest.param(at((0, 8000), trusted=False), None, id="waits for an answer"),
+        pytest.param(at((0, 8000), (10, 9299), trusted=False), 10, id="two in 10 min"),
+        pytest.param(at((0, 8000), trusted=False) + at((10.1, 9700)), 10, id="no answer in 10 min"),
+        pytest.param(at((0, 8000), trusted=False) + at((9, 9700)), None, id="a good value is the answer"),
+        pytest.param(at((0, 8000), trusted=False) + at((9, 8000)), None, id="also a low one, which others judge"),
+        pytest.param(at((0, 8000), (5, 9700), (11, 9700), trusted=False), None, id="a bad value that is well is none"),
+        pytest.param(at((0, 9300), (5, 9300), trusted=False), None, id="93 of bad quality is not low"),
+        pytest.param(at((0, 8000), (5, 8000)), None, id="good low values are others' matter"),
+    ],
+)
+def test_low_but_bad_is_never_dropped(history: list[Measurement], raised_min: float | None) -> None:
+    spells = repeat_spells(history, QUESTIONABLE)
+    assert [s.raised_ms for s in spells if s.raised_ms is not None] == (
+        [] if raised_min is None else [raised_min * MINUTE]
+    )
+
+
+def test_a_clip_that_goes_on_waits_and_confirms_nothing() -> None:
+    first = at((0, 8000), trusted=False, how=How.UNSTABLE)
+    (open_only,) = repeat_spells(at((0, 8000), trusted=False, how=How.OPEN), QUESTIONABLE)
+    assert open_only.due_ms == 10 * MINUTE
+    (both,) = repeat_spells([*first, *at((5, 8000), trusted=False, how=How.OPEN)], QUESTIONABLE)
+    assert (both.raised_ms, both.due_ms) == (None, 10 * MINUTE)
+
+
+def test_bad_values_are_nothing_to_the_rules_on_good_ones() -> None:
+    bad = at((0, 8000), (1, 8000), (2, 9900), trusted=False)
+    for rule in RULES.values():
+        if rule is not QUESTIONABLE:
+            assert repeat_spells(bad, rule) == []
+
+
+def test_exertion_begins_only_after_activity_and_is_repeated_at_rest() -> None:
+    rule = RULES["SPO2-EXERT"]
+    tired = Measurement(t_ms=0, value=9399, exerted=True)
+    assert repeat_spells(at((0, 9399), (5, 9399)), rule) == []
+    assert [s.raised_ms for s in repeat_spells([tired, *at((5, 9399))], rule)] == [5 * MINUTE]
+    assert repeat_spells([tired, *at((5, 9400))], rule) == []
+    assert repeat_spells([replace(tired, value=9400), *at((5, 9399))], rule) == []
+    (alone,) = repeat_spells([tired], rule)
+    assert alone.due_ms == 10 * MINUTE
+
+
+def test_of_values_at_one_instant_the_worse_counts_and_a_repeat_is_another_instant() -> None:
+    assert [s.raised_ms for s in repeat_spells(at((0, 9700), (0, 8700)), RULES["SPO2-CRIT"])] == [None]
+
+
+def course(draw: random.Random, rule: RepeatRule) -> list[Measurement]:
+    """Spells of level and length near the rule's limits, some of bad quality, at odd times."""
+    levels = [rule.limit - 100, rule.limit - 1, rule.limit, rule.limit + 1, rule.clear_at, rule.limit + 300]
+    history, t_ms = [], 0
+    while len(history) < 40:
+        level, trusted = draw.choice(levels), draw.random() < 0.7
+        for _ in range(draw.randrange(1, 5)):
+            t_ms += draw.choice((0, 1, 59_000, rule.repeat_from_ms, rule.repeat_until_ms, rule.repeat_until_ms + 1))
+            history.append(Measurement(t_ms=t_ms, value=level, trusted=trusted, exerted=draw.random() < 0.5))
+    return history
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: str(rule.rule))
+@given(seed=st.integers(0, 2**32))
+def test_the_order_of_arrival_and_repeats_do_not_matter(rule: RepeatRule, seed: int) -> None:
+    draw = random.Random(seed)
+    history = course(draw, rule)
+    arrived = [*history, *draw.sample(history, 10)]
+    draw.shuffle(arrived)
+    assert repeat_spells(arrived, rule) == repeat_spells(history, rule)
+
+
+@pytest.mark.parametrize("rule", HELD, ids=lambda rule: str(rule.rule))
+@given(seed=st.integers(0, 2**32))
+def test_every_spell_is_whole(rule: RepeatRule, seed: int) -> None:
+    spells: list[Spell] = repeat_spells(course(random.Random(seed), rule), rule)
+    for spell in spells:
+        assert (spell.raised_ms is None) != (spell.due_ms is None)
+        assert rule.is_breach(spell.worst)
+        if spell.raised_ms is not None:
+            waited = spell.raised_ms - spell.since_ms
+            assert waited <= rule.repeat_until_ms
+            assert (spell.why is Why.REPEATED) <= (waited >= rule.repeat_from_ms)
+            assert (spell.why is Why.NO_REPEAT) <= (rule.confirm is Confirm.REPEAT)
+            assert spell.cleared_ms is None or spell.cleared_ms >= spell.raised_ms
+    assert all(a.cleared_ms is not None and a.cleared_ms <= b.since_ms for a, b in pairwise(spells))

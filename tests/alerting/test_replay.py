@@ -1,0 +1,196 @@
+"""`hearthwatch alerting replay`: files in, events out, and errors that say where and what to do."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from alerting.commands import app
+from alerting.profile.file import standard_adult
+from alerting.rehearsal.layouts import MAPS, mapped
+from alerting.rehearsal.recording import Mode
+from alerting.rehearsal.table import read_table
+from alerting.rehearsal.wfdb import WfdbError, lines_of, parse_header
+from vitals.signals import Signal
+
+HEADER = "time,spo2,pulse"
+KEYS = {"at", "rule", "kind", "priority", "since", "value", "profile", "evidence"}
+
+
+def replay(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["replay", *arguments])
+
+
+def written(folder: Path, lines: Sequence[str], name: str = "course.csv") -> str:
+    path = folder / name
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return str(path)
+
+
+def falling(header: str = HEADER) -> list[str]:
+    """Two minutes at 97, then two at 84, once a second."""
+    rows = [f"2026-03-01T12:{s // 60:02}:{s % 60:02}+08:00,{97 if s < 120 else 84},70" for s in range(240)]
+    return [header, *rows]
+
+
+def test_each_event_is_one_line_of_json(tmp_path: Path) -> None:
+    result = replay(written(tmp_path, falling()), "--json")
+    assert result.exit_code == 0, result.output
+    (line,) = [json.loads(line) for line in result.stdout.splitlines()]
+    assert line.keys() >= KEYS
+    assert (line["rule"], line["kind"], line["priority"], line["value"]) == ("SPO2-CRIT", "raise", "high", 84.0)
+    assert line["since"] == "2026-03-01T04:02:00+00:00"
+    assert 168 <= line["at_s"] <= 180
+    assert len(line["profile"]) == 64
+    assert line["evidence"]["samples_below"] >= 48
+
+
+def test_without_json_the_course_is_drawn_and_told(tmp_path: Path) -> None:
+    result = replay(written(tmp_path, falling()))
+    assert result.exit_code == 0, result.output
+    assert "spo2 %" in result.stdout
+    assert "A SPO2-CRIT" in result.stdout
+    bars = [line for line in result.stdout.splitlines() if "█" in line]
+    assert bars[0].startswith("   97.0 |█")
+    assert bars[-1].rstrip("|").endswith("█")
+    assert "SPO2-CRIT         high + emergency" in result.stdout
+
+
+def test_a_profile_of_ones_own_decides(tmp_path: Path) -> None:
+    stricter = standard_adult().replace("at_or_below = 88.0", "at_or_below = 80.0")
+    profile = tmp_path / "own.toml"
+    profile.write_text(stricter, encoding="utf-8")
+    assert replay(written(tmp_path, falling()), "--profile", str(profile), "--json").stdout == ""
+
+
+def test_columns_of_other_names_are_mapped(tmp_path: Path) -> None:
+    lines = ['t s,"SpO2, finger"', *(f"{s},{84 if s > 120 else 97}" for s in range(240))]
+    result = replay(written(tmp_path, lines), "--map", 'seconds="t s",spo2="SpO2, finger"', "--json")
+    assert [json.loads(line)["rule"] for line in result.stdout.splitlines()] == ["SPO2-CRIT"]
+
+
+def test_quality_columns_are_heeded(tmp_path: Path) -> None:
+    lines = [
+        "seconds,spo2,spo2_quality",
+        *(f"{s},{84 if s > 120 else 97},{'questionable' if s > 120 else 'good'}" for s in range(239)),
+    ]
+    assert replay(written(tmp_path, lines), "--json").stdout == ""
+
+
+def test_a_child_is_more_urgent(tmp_path: Path) -> None:
+    lines = ["seconds,temperature", "0,39.5", "1800,39.6"]
+    priorities = [
+        json.loads(replay(written(tmp_path, lines), "--json", *more).stdout)["priority"]
+        for more in ([], ["--patient-age", "4"], ["--patient-age", "40"], ["--risk-colour", "red"])
+    ]
+    assert priorities == ["low", "medium", "low", "medium"]
+
+
+def test_a_stream_too_slow_for_a_rule_is_said_so(tmp_path: Path) -> None:
+    lines = ["seconds,spo2", *(f"{60 * m},97" for m in range(20))]
+    result = replay(written(tmp_path, lines))
+    assert "note: SPO2-CRIT needs a sample every 30 s; here 60 s: its repeat form judges instead" in result.stderr
+    assert "note" not in replay(written(tmp_path, lines), "--mode", "spot").stderr
+
+
+FAULTS = [
+    ([], "line 1: no header"),
+    (["a,b", "1,2"], 'no column time or seconds in the header (a, b); say which is which: --map seconds="a",spo2="b"'),
+    (["time,oxygen", "1,2"], "no column spo2"),
+    ([HEADER, "2026-03-01T12:00:00Z,9x,70"], "line 2, column \"spo2\": '9x' is not a number; leave it empty"),
+    ([HEADER, "noon,97,70"], "line 2, column \"time\": 'noon' is no date and time, as 2026-01-31T08:00:00Z"),
+    (["seconds,spo2", "1,97", "0,97"], 'line 3, column "seconds": goes back in time by 1 s; sort the lines by time'),
+    ([HEADER, "2026-03-01T12:00:00Z,97"], "line 2: 2 fields, where the header has 3"),
+    ([HEADER, "2026-03-01T12:00:00Z,,"], "no line has a value of a signal"),
+    (["seconds,spo2,spo2_quality", "1,97,fine"], "line 2, column \"spo2_quality\": 'fine' is none of good"),
+    (["seconds,spo2", '1,"97'], "line 2: unexpected end of data"),
+]
+
+
+@pytest.mark.parametrize(("lines", "said"), FAULTS, ids=[said for _, said in FAULTS])
+def test_what_can_not_be_read_is_named_with_a_way_out(tmp_path: Path, lines: list[str], said: str) -> None:
+    path = written(tmp_path, lines)
+    result = replay(path)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"replay: {path}: ")
+    assert said in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--map", "uw"], "--map uw: not one of uw_hypoxia, bidmc"),
+        (["--map", "spo2=SpO2"], "needs one of time, wall, seconds, hours and at least one signal"),
+        (["--map", "oxygen=SpO2,seconds=s"], "'oxygen' is none of time"),
+        (["--map", "spo2=,seconds=s"], 'no column after "spo2="'),
+        (["--map", "bidmc"], 'line 1: no column "Time [s]" in the header (time, spo2, pulse)'),
+        (["--mode", "streaming"], "--mode streaming: not one of auto, continuous, spot"),
+        (["--risk-colour", "blue"], "--risk-colour blue: not one of green"),
+        (["--profile", "/nowhere/own.toml"], "own.toml"),
+    ],
+)
+def test_an_option_that_can_not_be_meant_is_named(tmp_path: Path, arguments: list[str], said: str) -> None:
+    result = replay(written(tmp_path, falling()), *arguments)
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+def test_a_file_that_is_not_there_or_no_text_is_named(tmp_path: Path) -> None:
+    assert "No such file" in replay(str(tmp_path / "away.csv")).stderr
+    (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00")
+    result = replay(str(tmp_path / "bytes.csv"))
+    assert (result.exit_code, "codec" in result.stderr) == (2, True)
+
+
+def test_a_wall_clock_passes_midnight() -> None:
+    lines = ["Time,SpO2 5,Pulse 5", " 23:59:59,97,60", " 00:00:00,97,60", "Collection Halted,,", "rubbish"]
+    read = read_table(lines, MAPS["uw_hypoxia"], stream_ms_max=120_000)
+    assert read.end_ms - read.begin_ms == 1000
+
+
+def test_hours_may_go_beyond_a_day_and_one_line_may_hold_one_parameter() -> None:
+    lines = ["Time,Parameter,Value", "00:07,Temp,36.7", "00:07,Glucose,180.16", "47:37,Temp,-17.8", "47:37,Urine,80"]
+    read = read_table(lines, MAPS["cinc2012"], stream_ms_max=120_000)
+    assert (read.end_ms - read.begin_ms) / 60_000 == 47 * 60 + 30
+    assert read.series[Signal.TEMPERATURE].values.tolist() == [3670, -32768]
+    assert read.series[Signal.GLUCOSE].values.tolist() == [1000]
+    assert read.mode is Mode.SPOT
+
+
+def test_every_known_recording_is_mapped_by_its_name() -> None:
+    assert all(mapped(name) is layout for name, layout in MAPS.items())
+
+
+RECORD = "r1 2 1/125 3 10:00:00\nr1.dat 16 10/% 16 0 970 {} 0 SpO2\n# comment\nr1.dat 16 1/bpm 16 0 60 {} 0 PULSE\n"
+DIGITS = b"".join(int(n).to_bytes(2, "little", signed=True) for n in (970, 60, 0, 61, 912, -32768))
+
+
+def test_a_wfdb_record_becomes_a_table() -> None:
+    header = parse_header(RECORD.format(970 + 912, (60 + 61 - 32768)))
+    assert list(lines_of(header, DIGITS)) == ["seconds,SpO2,PULSE", "0.000,97,60", "1.000,0,61", "2.000,91.2,"]
+
+
+def test_a_wfdb_record_is_replayed_from_its_header(tmp_path: Path) -> None:
+    (tmp_path / "r1.dat").write_bytes(DIGITS)
+    path = written(tmp_path, RECORD.format(1882, 121 - 32768).splitlines(), "r1.hea")
+    result = replay(path, "--map", "seconds=seconds,spo2=SpO2")
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize(
+    ("header", "payload", "said"),
+    [
+        ("", DIGITS, "line 1: no record line"),
+        ("r1 2 1 3\nr1.dat 16 10/% 16 0 0 0 0 SpO2", DIGITS, "2 signals, and 1 lines"),
+        ("r1 1 1 3\nr1.dat 212 10/% 16 0 0 0 0 SpO2", DIGITS, "line 2: format 212; only 16 is read"),
+        ("r1 1 1 3\nr1.dat 16 ten 16 0 0 0 0 SpO2", DIGITS, "line 2: "),
+        (RECORD.format(1882, 121 - 32768), DIGITS[:-2], "5 samples, where 6 are announced"),
+        (RECORD.format(1881, 121 - 32768), DIGITS, "the checksum of SpO2 differs"),
+    ],
+)
+def test_a_wfdb_record_that_can_not_be_read_says_where(header: str, payload: bytes, said: str) -> None:
+    with pytest.raises(WfdbError, match=said):
+        list(lines_of(parse_header(header), payload))
