@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from multiprocessing import get_context
 from os import sched_getaffinity
@@ -20,8 +20,8 @@ from alerting.engine.table import Table
 from alerting.profile.file import parse_profile, standard_adult
 from hearthwatch.bench.engine_plain import PlainWard
 from hearthwatch.bench.engine_runs import steps
-from hearthwatch.bench.engine_streams import MANY, Said, Sample, columns, oracle, stream
-from vitals.sustained import Kind, SustainedEvent, SustainedRule
+from hearthwatch.bench.engine_streams import LEVELS, MANY, Said, Sample, columns, oracle, stream
+from vitals.sustained import Kind, Limit, SustainedEvent, SustainedRule
 
 STREAMS_TOGETHER = 20
 CRASH_STREAMS = 4
@@ -218,7 +218,7 @@ def _differences(name: str, said: Sequence[object], expected: Sequence[object]) 
 
 def _log(seed: int, streams: int, how: Draw) -> _Log:
     draw = random.Random(seed)
-    rules = draw.choice(_rule_sets())
+    rules = draw.choice(_rule_sets(draw))
     placed: list[tuple[float, Sample]] = []
     rows = 0
     for number in range(seed, seed + streams):
@@ -240,6 +240,12 @@ def _log(seed: int, streams: int, how: Draw) -> _Log:
     )
 
 
-def _rule_sets() -> list[Sequence[SustainedRule]]:
+def _rule_sets(draw: random.Random) -> list[Sequence[SustainedRule]]:
+    """List rules of every grain and direction, and each channel's shipped ones with limits where the streams are."""
     adult = parse_profile(standard_adult()).sustained.values()
-    return [MANY, MANY, MANY[:1], *adult]
+    return [MANY, MANY, MANY[:1], *([_near(rule, draw) for rule in rules] for rules in adult)]
+
+
+def _near(rule: SustainedRule, draw: random.Random) -> SustainedRule:
+    breach = draw.choice(LEVELS[2:-2])
+    return replace(rule, limit=Limit(breach=breach, clear_at=breach + (100 if rule.low else -100)))
