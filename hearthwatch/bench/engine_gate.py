@@ -8,7 +8,8 @@ the log since then again, and an event whose key (row, rule, kind, at_ms) is wri
 import random
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from multiprocessing import get_context
 from os import sched_getaffinity
@@ -19,8 +20,8 @@ from alerting.engine.table import Table
 from alerting.profile.file import parse_profile, standard_adult
 from hearthwatch.bench.engine_plain import PlainWard
 from hearthwatch.bench.engine_runs import steps
-from hearthwatch.bench.engine_streams import MANY, Said, Sample, columns, oracle, stream
-from vitals.sustained import Kind, SustainedEvent, SustainedRule
+from hearthwatch.bench.engine_streams import LEVELS, MANY, Said, Sample, columns, oracle, stream
+from vitals.sustained import Kind, Limit, SustainedEvent, SustainedRule
 
 STREAMS_TOGETHER = 20
 CRASH_STREAMS = 4
@@ -29,6 +30,8 @@ SPELL_SAMPLES_MAX = 180
 """Ten samples a second show as much in 18 s as in 20 min, and ten thousand streams come to an end."""
 
 SNAPSHOT_BATCHES_MAX = 8
+WORTH_PROCESSES = 8
+"""So many parts are done in several processes; for fewer it takes longer to start them."""
 DIFFERENCES_MAX = 20
 
 
@@ -90,8 +93,12 @@ def gate(streams: int, crashes: int, say: Callable[[str], None]) -> Found:
         (equal, seed, min(STREAMS_TOGETHER, streams - seed)) for seed in range(0, streams, STREAMS_TOGETHER)
     ]
     work += [(crash, seed, CRASH_STREAMS) for seed in range(crashes)]
-    with ProcessPoolExecutor(len(sched_getaffinity(0)), get_context("spawn")) as pool:
-        for number, part in enumerate(pool.map(_do, work)):
+    with ExitStack() as closing:
+        parts: Iterator[Found] = map(_do, work)
+        if len(work) >= WORTH_PROCESSES:
+            pool = ProcessPoolExecutor(len(sched_getaffinity(0)), get_context("spawn"))
+            parts = closing.enter_context(pool).map(_do, work)
+        for number, part in enumerate(parts):
             found.add(part)
             if (number + 1) % 25 == 0 or number + 1 == len(work):
                 say(
@@ -211,7 +218,7 @@ def _differences(name: str, said: Sequence[object], expected: Sequence[object]) 
 
 def _log(seed: int, streams: int, how: Draw) -> _Log:
     draw = random.Random(seed)
-    rules = draw.choice(_rule_sets())
+    rules = draw.choice(_rule_sets(draw))
     placed: list[tuple[float, Sample]] = []
     rows = 0
     for number in range(seed, seed + streams):
@@ -233,6 +240,12 @@ def _log(seed: int, streams: int, how: Draw) -> _Log:
     )
 
 
-def _rule_sets() -> list[Sequence[SustainedRule]]:
+def _rule_sets(draw: random.Random) -> list[Sequence[SustainedRule]]:
+    """List rules of every grain and direction, and each channel's shipped ones with limits where the streams are."""
     adult = parse_profile(standard_adult()).sustained.values()
-    return [MANY, MANY, MANY[:1], *adult]
+    return [MANY, MANY, MANY[:1], *([_near(rule, draw) for rule in rules] for rules in adult)]
+
+
+def _near(rule: SustainedRule, draw: random.Random) -> SustainedRule:
+    breach = draw.choice(LEVELS[2:-2])
+    return replace(rule, limit=Limit(breach=breach, clear_at=breach + (100 if rule.low else -100)))

@@ -5,7 +5,6 @@ from typing import Any
 
 from hearthwatch.bench.engine_gate import Found
 from hearthwatch.bench.engine_peers import NODE, PLAIN
-from hearthwatch.bench.engine_runs import ORACLE
 from hearthwatch.bench.engine_traffic import CALM
 from hearthwatch.bench.goals import Goal, TooShort, at_least, at_most, exactly
 
@@ -46,9 +45,13 @@ def goals(document: Document) -> list[Goal | TooShort]:
         ),
         at_most(_SECOND, SECOND_P99_MS_MAX, max(second)) if second else TooShort(goal=_SECOND, why=_NOT_RUN),
         at_most(
-            "bytes a patient and channel",
+            "bytes a patient and rule family, a channel's shared by its families",
             BYTES_PER_PATIENT_MAX,
-            max(run["bytes_per_patient_and_channel_max"] for run in document["runs"] if run["engine"] != ORACLE),
+            max(
+                held / document["families"][channel]
+                for run in document["runs"]
+                for channel, held in zip(run["channels"], run["bytes_by_channel"], strict=False)
+            ),
         ),
         *(_peer_goals(document) if document["peers"] else ()),
     ]

@@ -38,15 +38,13 @@ def _run(run: Document) -> Sequence[str]:
 
 
 def _peer(peer: Document) -> Sequence[str]:
-    return peer["name"], peer["version"], _millions(peer["readings_per_s"]), _yes(peer["equal"]), peer["form"]
+    but = ", ".join(peer["approximate_rules"])
+    equal = ("yes" if peer["equal"] else "NO") + (f", but {but}" if but else "")
+    return peer["name"], peer["version"], _millions(peer["readings_per_s"]), equal, peer["form"]
 
 
 def _millions(number: float) -> str:
     return f"{number / 1e6:.3g}"
-
-
-def _yes(true: bool) -> str:
-    return "yes" if true else "NO"
 
 
 def _aligned(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

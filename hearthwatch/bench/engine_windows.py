@@ -1,12 +1,13 @@
 """The sustained rules without a state, over a whole stream at once, for peers that work by tables: DuckDB and Polars.
 
 A rule's conditions (met, building up, no more building up, well long enough) follow from the samples alone where its
-window and the present bucket are not longer than its clearing time: when it clears, its window holds no breach. A query
-gives the samples at which the conditions are others than before; what they mean for the rule is walked through here.
-The approximation: no sample may come late, and each of more than 40 in ten seconds counts.
+window and the present bucket are not longer than its clearing time: when it clears, its window holds no breach. Of
+another rule the windows still hold breaches from before it cleared: its events are an approximation. No sample may come
+late, and each of more than 40 in ten seconds counts. A query gives the samples at which the conditions are others than
+before; what they mean for the rule is walked through here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from vitals.sustained import Kind, Phase, SustainedEvent, SustainedRule
 
@@ -19,19 +20,8 @@ Turn = tuple[int, int, int, int, int, int, int, int]
 Said = list[tuple[int, SustainedEvent]]
 
 
-class NotByWindows(ValueError):
-    """A rule can not be judged without a state; the message names it."""
-
-
-def check(rules: Sequence[SustainedRule]) -> None:
-    """Raise NotByWindows where a rule's conditions depend on what was said before."""
-    for rule in rules:
-        if not is_by_windows(rule):
-            raise NotByWindows(f"{rule.rule}: its window of {rule.window_ms} ms may still hold a breach when it clears")
-
-
 def is_by_windows(rule: SustainedRule) -> bool:
-    """Say whether a rule's conditions follow from the samples alone."""
+    """Say whether a rule's conditions follow from the samples alone, so that its events are the oracle's."""
     return rule.window_ms + rule.grain.bucket_ms <= rule.clear_ms
 
 
