@@ -63,7 +63,7 @@ SELECT batch_id FROM engine_cursor WHERE partition = %(partition)s AND version =
 
 -- name: read_snapshot
 -- A partition's arrays as last written.
-SELECT batch_id, layout_hash, rules_hash, payload FROM engine_snapshot WHERE partition = %(partition)s;
+SELECT batch_id, layout_hash, rules_hash, payload, whole_from_ms FROM engine_snapshot WHERE partition = %(partition)s;
 
 -- name: save_snapshot
 -- Write one partition's arrays with the cursor they stand at; the log up to there is needed no more. Nothing is written
@@ -71,10 +71,11 @@ SELECT batch_id, layout_hash, rules_hash, payload FROM engine_snapshot WHERE par
 WITH mine AS (
     SELECT partition FROM engine_cursor WHERE partition = %(partition)s AND version = %(version)s FOR UPDATE
 ), saved AS (
-    INSERT INTO engine_snapshot (partition, batch_id, layout_hash, rules_hash, taken_at, payload)
-    SELECT partition, %(batch_id)s, %(layout_hash)s, %(rules_hash)s, %(now)s, %(payload)s FROM mine
+    INSERT INTO engine_snapshot (partition, batch_id, layout_hash, rules_hash, taken_at, payload, whole_from_ms)
+    SELECT partition, %(batch_id)s, %(layout_hash)s, %(rules_hash)s, %(now)s, %(payload)s, %(whole_from_ms)s FROM mine
     ON CONFLICT (partition) DO UPDATE SET batch_id = EXCLUDED.batch_id, layout_hash = EXCLUDED.layout_hash,
-        rules_hash = EXCLUDED.rules_hash, taken_at = EXCLUDED.taken_at, payload = EXCLUDED.payload
+        rules_hash = EXCLUDED.rules_hash, taken_at = EXCLUDED.taken_at, payload = EXCLUDED.payload,
+        whole_from_ms = EXCLUDED.whole_from_ms
     RETURNING partition, batch_id)
 SELECT intake_read('alerting', partition, batch_id) FROM saved;
 
@@ -95,11 +96,11 @@ UPDATE engine_cursor SET batch_id = %(batch_id)s WHERE partition = %(partition)s
 
 -- name: replay_start
 -- The batch behind which the last minutes of readings before a cursor begin.
-SELECT min(batch_id) - 1 AS after
+SELECT min(batch_id) - 1 AS after, max(newest) AS newest
   FROM (SELECT batch_id, received_at, max(received_at) OVER () AS newest
           FROM (SELECT batch_id, received_at FROM intake_log
                  WHERE partition = %(partition)s AND batch_id <= %(cursor)s AND kind = 'readings'
-                 ORDER BY batch_id DESC LIMIT 20000) AS recent) AS dated
+                 ORDER BY batch_id DESC LIMIT 100000) AS recent) AS dated
  WHERE received_at >= newest - %(span)s;
 
 -- name: limits_at
@@ -114,11 +115,11 @@ SELECT %(partition)s, t.patient_id, %(batch_id)s, t.said, %(said_at)s
   FROM unnest(%(patients)s::integer[], %(lines)s::text[]) AS t (patient_id, said);
 
 -- name: forget_limits
--- Drop what held for these patients before the place where a rebuild would begin.
+-- Drop what no more held for these patients when a rebuild would begin.
 DELETE FROM engine_limits l
  WHERE l.partition = %(partition)s AND l.patient_id = ANY(%(patients)s)
    AND l.batch_id < (SELECT max(o.batch_id) FROM engine_limits o
-                      WHERE o.partition = l.partition AND o.patient_id = l.patient_id AND o.batch_id <= %(after)s);
+                      WHERE o.partition = l.partition AND o.patient_id = l.patient_id AND o.said_at <= %(before)s);
 
 -- name: limits_stamp
 -- Changes whenever what any patient is held to may have: the registry, an order that has run out, the day somewhere.
@@ -322,6 +323,11 @@ SELECT s.measured_at, v.value, v.quality
    AND v.reason <> ALL(%(nobodys)s)
    AND %(wellness)s = EXISTS (SELECT FROM care_device d WHERE d.device_id = s.device_id AND d.wellness)
  ORDER BY s.measured_at;
+
+-- name: received_before
+-- Has a patient samples from an instant on that were received before another? One is enough.
+SELECT 1 AS found FROM sample
+ WHERE patient_id = %(patient_id)s AND measured_at >= %(start)s AND received_at < %(before)s LIMIT 1;
 
 -- name: active_since
 -- Since when a rule's condition holds, where it does.

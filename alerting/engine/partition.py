@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from alerting.engine import numpy_step
-from alerting.engine.layout import Events, Flags, Ints
+from alerting.engine.layout import TIME_SHIFT, Events, Flags, Ints
 from alerting.engine.table import LAYOUT, Table
 from alerting.profile.profile import Channel
 from ingest.feed import PARTITION_COUNT
-from vitals.sustained import Kind, Limit, Phase, SustainedEvent, SustainedRule
+from vitals.sustained import NEVER_MS, Kind, Limit, Phase, SustainedEvent, SustainedRule
 
 Rules = Mapping[Channel, Sequence[SustainedRule]]
 Step = Callable[[Table, Ints, Ints, Ints], tuple[Events, Flags]]
@@ -48,10 +48,14 @@ class HeldAs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatientEvent:
-    """What a rule said about whom, and the limit he is held to; `held` is None where that is the profile's own."""
+    """What a rule said about whom, and the limit he is held to; `held` is None where that is the profile's own.
+
+    `place` is (channel, patient_id, rule's place in the channel).
+    """
 
     patient_id: int
     channel: Channel
+    place: tuple[Channel, int, int]
     rule: SustainedRule
     limit: Limit
     event: SustainedEvent
@@ -112,6 +116,7 @@ class Partition:
         return PatientEvent(
             patient_id=patient_id,
             channel=channel,
+            place=(channel, patient_id, place),
             rule=self.rules[channel][place],
             limit=self.tables[channel].limits_of(patient_id // PARTITION_COUNT)[place],
             event=event,
@@ -123,6 +128,24 @@ class Partition:
         row = patient_id // PARTITION_COUNT
         self.tables[channel].grow(row + 1)
         return self.tables[channel].phases(row)
+
+    def last_ms(self, channel: Channel, patient_ids: npt.NDArray[np.int32]) -> Ints:
+        """Give each patient's newest judged sample, Unix ms; NEVER_MS where there is none."""
+        word = self.tables[channel].word
+        rows = patient_ids // PARTITION_COUNT
+        last = np.full(len(rows), NEVER_MS, np.int64)
+        known = rows < len(word)
+        last[known] = word[rows[known]] >> TIME_SHIFT
+        return last
+
+    def activate(self, holding: Iterable[tuple[Channel, int, int]]) -> None:
+        """Let these rules, by (channel, patient_id, rule's place), be active beside what stands."""
+        standing = {
+            (channel, row * PARTITION_COUNT + self.number, place): phase
+            for channel, table in self.tables.items()
+            for (row, place), phase in table.standing().items()
+        }
+        self.set_phases(standing | dict.fromkeys(holding, Phase.ACTIVE))
 
     def set_phases(self, standing: Mapping[tuple[Channel, int, int], Phase]) -> set[tuple[Channel, int]]:
         """Let the rules stand so, by (channel, patient_id, rule's place), and all others of the partition be idle.

@@ -109,6 +109,12 @@ class Table:
             self.band[row] = HOT_BAND
         return dropped
 
+    def standing(self) -> dict[tuple[int, int], Phase]:
+        """Give where rules are not idle, by (row, rule's place)."""
+        begin = self.plan.phase_offset
+        held = self.tail[:, begin : begin + len(self.plan.rules)]
+        return {(row, place): Phase(held[row, place]) for row, place in np.argwhere(held).tolist()}
+
     def phases(self, row: int) -> list[Phase]:
         """Say where each rule stands for one patient."""
         begin = self.plan.phase_offset

@@ -15,10 +15,11 @@ from alerting.raising import Basis, Raise
 from alerting.recording import record_raise
 from vitals.reading import Acquisition
 from vitals.signals import SIGNALS
-from vitals.sustained import Kind, Phase
+from vitals.sustained import GRAINS, Kind, Phase
 
-LEAD = timedelta(minutes=20)
-"""How long before the earliest late sample the new judgement begins: longer than the buckets of any window."""
+LEAD = timedelta(milliseconds=2 * GRAINS[-1].slots * GRAINS[-1].bucket_ms)
+"""How long before the earliest late sample the new judgement begins: the longest window, and before it a gap that is
+just too short for data to begin anew (32 min)."""
 
 Course = tuple[npt.NDArray[np.int64], npt.NDArray[np.int16]]
 

@@ -1,21 +1,37 @@
 """Holds patients to what the log says of their limits, and keeps it for an engine that begins without a snapshot."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from alerting.desk import Desk
+from alerting.desk import Desk, unix_ms
 from alerting.engine.partition import Partition
 from alerting.judging.held import SaidLimits, from_line, lines_of
+from alerting.judging.history import LEAD
+from vitals.sustained import NEVER_MS
 
-REBUILD_SPAN = timedelta(minutes=20)
-"""Readings of so long before the cursor fill every window."""
+ON_THE_WAY = timedelta(minutes=3)
+"""What is sent as it is measured arrives within so long."""
+
+REBUILD_SPAN = LEAD + ON_THE_WAY
+"""What was received within so long before the cursor fills every window of whoever is heard as he is measured."""
 
 
-def rebuild_start(desk: Desk, partition: int, cursor: int) -> int:
-    """Say behind which batch the last minutes of readings before a cursor begin."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebuildStart:
+    """Where a rebuild begins: behind a batch; whoever was last measured before `whole_from_ms` may lack readings."""
+
+    after: int
+    whole_from_ms: int
+
+
+def rebuild_start(desk: Desk, partition: int, cursor: int) -> RebuildStart:
+    """Say where the last minutes of readings before a cursor begin."""
     lead = desk.one("replay_start", partition=partition, cursor=cursor, span=REBUILD_SPAN)
-    return lead.after if lead and lead.after is not None else 0
+    if lead is None or lead.after is None:
+        return RebuildStart(after=0, whole_from_ms=NEVER_MS)
+    return RebuildStart(after=lead.after, whole_from_ms=unix_ms(lead.newest - ON_THE_WAY))
 
 
 def hold_as_at(desk: Desk, state: Partition, batch_id: int) -> None:
@@ -33,7 +49,7 @@ def hold_and_keep(desk: Desk, state: Partition, batch: Any) -> None:
     lines = lines_of(batch.payload)
     place = {"partition": state.number, "patients": [each.patient_id for each in _hold(state, lines)]}
     desk.run("save_limits", **place, lines=lines, batch_id=batch.batch_id, said_at=batch.received_at)
-    desk.run("forget_limits", **place, after=rebuild_start(desk, state.number, batch.batch_id))
+    desk.run("forget_limits", **place, before=batch.received_at - REBUILD_SPAN)
 
 
 def _hold(state: Partition, lines: Sequence[str]) -> list[SaidLimits]:

@@ -20,27 +20,21 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import structlog
 
 from alerting.desk import Desk, unix_ms
-from alerting.engine.partition import Partition, PatientEvent, fastest, rules_hash
+from alerting.engine.partition import Partition, fastest, rules_hash
 from alerting.engine.table import LAYOUT
 from alerting.isolation import one_by_one
-from alerting.judging.channels import as_judged, samples_of
 from alerting.judging.history import judge_again, record_judged_again
 from alerting.judging.holding import hold, hold_and_keep, hold_as_at, rebuild_start
 from alerting.judging.owning import LEASE, SIGNS_A_LEASE, Fenced, Ownership
 from alerting.judging.saying import record_event
+from alerting.judging.stepping import Late, step, wellness_devices
 from alerting.judging.stored import judge_arrivals
 from alerting.profile.profile import Channel
-from ingest.feed import BatchKind, Rows, from_payload
-from vitals.sustained import Phase
-
-IntArray = npt.NDArray[np.int32]
-Late = dict[tuple[Channel, int], int]
-"""Of which patients' channels samples came late, and the earliest of them, Unix ms."""
+from ingest.feed import BatchKind, from_payload
+from vitals.sustained import NEVER_MS, Kind, Phase
 
 BATCHES_MAX = 64
 """Batches of one partition judged in one transaction: bounds memory and how long others wait for its rows."""
@@ -54,6 +48,8 @@ class _Owned:
     cursor: int
     state: Partition
     snapshot_at: int
+    whole_from_ms: int
+    """Whoever was last measured before it may lack readings, as the arrays were rebuilt from the log's last minutes."""
     untold: set[tuple[Channel, int]]
     """Where the arrays hold a condition that the record does not: to be judged again from what is stored."""
 
@@ -137,6 +133,7 @@ class Judge:
             rules_hash=rules_hash(desk.profile.sustained),
             now=desk.now,
             payload=owned.state.dump(),
+            whole_from_ms=owned.whole_from_ms,
         )
         owned.snapshot_at = owned.cursor
         return len(saved)
@@ -145,15 +142,17 @@ class Judge:
         found = desk.one("read_snapshot", partition=row.partition)
         state = Partition(desk.profile.sustained, row.partition, self._step)
         if found and (found.layout_hash, found.rules_hash) == (LAYOUT, rules_hash(desk.profile.sustained)):
-            start = found.batch_id
+            start, whole_from_ms = found.batch_id, found.whole_from_ms
             state.load(found.payload)
+            untold = _replay(desk, state, start, row.batch_id, whole_from_ms=whole_from_ms)
         else:
-            start = rebuild_start(desk, row.partition, row.batch_id)
+            rebuild = rebuild_start(desk, row.partition, row.batch_id)
+            start, whole_from_ms = rebuild.after, rebuild.whole_from_ms
             hold_as_at(desk, state, start)
             if row.batch_id:
                 log.warning("rebuilding_engine_state", partition=row.partition, cursor=row.batch_id, after=start)
-        untold = _replay(desk, state, start, row.batch_id)
-        self._owned[row.partition] = _Owned(row.version, row.batch_id, state, start, untold)
+            untold = _replay(desk, state, start, row.batch_id, whole_from_ms=NEVER_MS)
+        self._owned[row.partition] = _Owned(row.version, row.batch_id, state, start, whole_from_ms, untold)
         return 1
 
     def _turn(self, desk: Desk, partition: int) -> int:
@@ -173,7 +172,7 @@ class Judge:
                 raise Fenced(f"partition {partition} was taken over")
             batches = desk.all("read_log", partition=partition, after=owned.cursor, until=2**62, limit=BATCHES_MAX)
             untold = owned.untold | align(desk, owned.state)
-            judged = _judge_batches(desk, owned.state, batches, untold)
+            judged = _judge_batches(desk, owned, batches, untold)
             last = batches[-1].batch_id if batches else owned.cursor
             if not desk.run("move_cursor", partition=partition, batch_id=last, version=owned.version):
                 raise Fenced(f"partition {partition} was taken over")
@@ -187,6 +186,10 @@ def align(desk: Desk, state: Partition) -> set[tuple[Channel, int]]:
 
     So a condition the sweep has raised is active here too. Gives where the arrays hold one that nobody was told of.
     """
+    return state.set_phases(_recorded(desk, state))
+
+
+def _recorded(desk: Desk, state: Partition) -> dict[tuple[Channel, int, int], Phase]:
     places = {rule.rule: (channel, place) for channel, rules in state.rules.items() for place, rule in enumerate(rules)}
     phases = {"active": Phase.ACTIVE, "pending": Phase.PENDING}
     standing: dict[tuple[Channel, int, int], Phase] = {}
@@ -194,12 +197,18 @@ def align(desk: Desk, state: Partition) -> set[tuple[Channel, int]]:
         if row.rule in places:
             channel, place = places[row.rule]
             standing[channel, row.patient_id, place] = phases[row.phase]
-    return state.set_phases(standing)
+    return standing
 
 
-def _replay(desk: Desk, state: Partition, after: int, until: int) -> set[tuple[Channel, int]]:
-    """Bring the arrays to a cursor; nothing is recorded, and the phases are the record's."""
-    wellness = _wellness(desk)
+def _replay(desk: Desk, state: Partition, after: int, until: int, *, whole_from_ms: int) -> set[tuple[Channel, int]]:
+    """Bring the arrays to a cursor; nothing is recorded, and the phases are the record's.
+
+    What holds by the record holds all the way: only so does the replay see how long it has been well since. A rule that
+    was raised on the way was not well then, so it makes no difference where on the way.
+    """
+    holding = {key for key, phase in _recorded(desk, state).items() if phase is Phase.ACTIVE}
+    state.activate(holding)
+    wellness = wellness_devices(desk)
     while after < until:
         batches = desk.all("read_log", partition=state.number, after=after, until=until, limit=BATCHES_MAX)
         if not batches:
@@ -208,7 +217,9 @@ def _replay(desk: Desk, state: Partition, after: int, until: int) -> set[tuple[C
             if batch.kind != BatchKind.READINGS:
                 hold(state, batch.payload)
                 continue
-            _, late = _step(state, from_payload(batch.payload), wellness)
+            events, late = step(desk, state, from_payload(batch.payload), wellness, whole_from_ms=whole_from_ms)
+            if ended := holding & {each.place for each in events if each.event.kind is Kind.CLEAR}:
+                state.activate(ended)
             for (channel, patient_id), earliest_ms in late.items():
                 judge_again(desk, state, channel, patient_id, earliest_ms=earliest_ms, received_by=batch.received_at)
         after = batches[-1].batch_id
@@ -217,21 +228,22 @@ def _replay(desk: Desk, state: Partition, after: int, until: int) -> set[tuple[C
 
 
 def _judge_batches(
-    desk: Desk, state: Partition, batches: Sequence[Any], untold: Iterable[tuple[Channel, int]]
+    desk: Desk, owned: _Owned, batches: Sequence[Any], untold: Iterable[tuple[Channel, int]]
 ) -> Sequence[Any]:
     """Judge a turn's batches in order; what needs a patient's history is judged once, over all of them.
 
     Gives those that held readings: without any, nobody's history has changed, and who is untold waits.
     """
+    state = owned.state
     readings = [batch for batch in batches if batch.kind == BatchKind.READINGS]
-    wellness = _wellness(desk)
+    wellness = wellness_devices(desk)
     late: Late = {key: unix_ms(batch.received_at) for key in untold for batch in readings[:1]}
     for batch in batches:
         if batch.kind != BatchKind.READINGS:
             hold_and_keep(desk, state, batch)
             continue
         rows = from_payload(batch.payload)
-        events, behind = _step(state, rows, wellness)
+        events, behind = step(desk, state, rows, wellness, whole_from_ms=owned.whole_from_ms)
         for event in events:
             record_event(desk, event, received_at=batch.received_at)
         for key, earliest_ms in behind.items():
@@ -242,23 +254,3 @@ def _judge_batches(
         record_judged_again(desk, judged, received_at=received_by)
     judge_arrivals(desk, readings, received_by=received_by)
     return readings
-
-
-def _wellness(desk: Desk) -> IntArray:
-    """List wellness wearables: they may prompt, and never raise by themselves (CLINICAL 2.4)."""
-    return np.array([row.device_id for row in desk.all("wellness_devices")], np.int32)
-
-
-def _step(state: Partition, rows: Rows, wellness: IntArray) -> tuple[Sequence[PatientEvent], Late]:
-    """Run the sustained rules over a batch; gives the events and, where samples came late, the earliest."""
-    said: list[PatientEvent] = []
-    earliest: Late = {}
-    for channel in state.rules:
-        chosen = samples_of(rows, channel, wellness)
-        patients, times = chosen["patient"], chosen["measured_ms"]
-        values = as_judged(channel.trust, chosen["value"], chosen["quality"])
-        events, late = state.judge(channel, patients, times, values)
-        said += events
-        for patient_id, t_ms in zip(patients[late].tolist(), times[late].tolist(), strict=True):
-            earliest[channel, patient_id] = min(t_ms, earliest.get((channel, patient_id), t_ms))
-    return said, earliest

@@ -5,6 +5,10 @@
 -- Whoever takes it over raises `version`, and the former owner can commit nothing more (docs/alert-engine.md).
 ALTER TABLE engine_cursor ADD COLUMN leased_until timestamptz;
 
+-- Whoever was last measured before this instant may lack readings in these arrays, as they were once rebuilt from the
+-- log's last minutes: he is judged again from what is stored when he is next heard.
+ALTER TABLE engine_snapshot ADD COLUMN whole_from_ms bigint NOT NULL DEFAULT -1000000000;
+
 -- Which workers there are: each shows until when it is to be believed alive. They share the partitions evenly.
 CREATE TABLE engine_worker (
     owner       text PRIMARY KEY,

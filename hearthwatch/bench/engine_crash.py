@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -155,14 +155,14 @@ class Engine:
             raise Killed
 
 
-def run(course: Course, seed: int, found: Found, *, disturbed: int = 1) -> None:
-    """Carry out one seed's script undisturbed, then so many times with kills, each a run; compare the records."""
+def run(course: Course, seed: int, found: Found, *, numbers: Iterable[int] = (0,)) -> None:
+    """Carry out a seed's script undisturbed, then by each number with other kills, each a run; compare the records."""
     steps = script(seed)
     statements, undisturbed = _undisturbed(course, steps)
     found.turns += len(statements)
     found.statements += sum(statements)
     found.recorded.update({name: len(rows) for name, rows in undisturbed.items()})
-    for number in range(disturbed):
+    for number in numbers:
         draw = random.Random(f"{seed}/{number}")
         got = _disturbed(course, steps, statements, draw, found)
         found.runs += 1
@@ -238,9 +238,10 @@ def measure(folder: Path, *, runs: int, first_seed: int, each: int, say: Callabl
         with Course(database.dsn("crashes")) as course:
             seed = first_seed
             while found.runs < runs:
-                run(course, seed, found, disturbed=min(each, runs - found.runs))
+                differed = len(found.different)
+                run(course, seed, found, numbers=range(min(each, runs - found.runs)))
                 seed += 1
-                if (seed - first_seed) % 10 == 0:
+                if (seed - first_seed) % 10 == 0 or len(found.different) > differed:
                     say(f"{found.runs} runs, {sum(found.kills.values())} kills, {len(found.different)} different")
     return found.as_document(seconds=time.monotonic() - began_s)
 
