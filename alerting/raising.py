@@ -1,11 +1,13 @@
 """Decides what a raise does: opens an episode, alarms anew, or only counts; and how urgent it is for this patient."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
 from alerting.episodes import State
+from alerting.profile.patient import PatientFacts
 from alerting.profile.profile import Consequence, Priority
 from care.registry import SpecialGroup
 
@@ -13,7 +15,7 @@ UNANSWERED = frozenset({State.UNACK, State.T3_UNACK, State.EXHAUSTED})
 SPECIAL_GROUPS = frozenset({SpecialGroup.INFANT, SpecialGroup.CHILD, SpecialGroup.PREGNANT})
 
 
-class PatientFacts(Protocol):
+class WhoseAlarm(Protocol):
     """What of a patient changes an alarm's urgency."""
 
     @property
@@ -95,7 +97,7 @@ def effect_of(found: OpenEpisode | None, consequence: Consequence, *, past: bool
     return Effect.COUNT
 
 
-def for_patient(consequence: Consequence, patient: PatientFacts, *, past: bool) -> Consequence:
+def for_patient(consequence: Consequence, patient: WhoseAlarm, *, past: bool) -> Consequence:
     """Give a rule's consequence for this patient; what is past goes to the worklist and pages nobody."""
     if past:
         return replace(consequence, priority=Priority.LOW, emergency=False, tier3=False)
@@ -104,11 +106,17 @@ def for_patient(consequence: Consequence, patient: PatientFacts, *, past: bool) 
     return consequence
 
 
-def is_special(patient: PatientFacts) -> bool:
+def facts_of(born_on: date, special_groups: Iterable[str]) -> PatientFacts:
+    """Give what the registry says of a patient as what decides his limits, without orders or baseline."""
+    groups = frozenset(special_groups)
+    return PatientFacts(born_on=born_on, special_groups=groups, on_oxygen=SpecialGroup.HOME_OXYGEN in groups)
+
+
+def is_special(patient: WhoseAlarm) -> bool:
     """Say whether this patient is red, a child or pregnant."""
     return patient.risk_colour == "red" or bool(SPECIAL_GROUPS & set(patient.special_groups))
 
 
-def reaches_tier3_at_once(consequence: Consequence, patient: PatientFacts) -> bool:
+def reaches_tier3_at_once(consequence: Consequence, patient: WhoseAlarm) -> bool:
     """Say whether tier 3 is told at t0: a high alarm of a special patient (CLINICAL 6.2)."""
     return consequence.priority is Priority.HIGH and is_special(patient)

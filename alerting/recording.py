@@ -7,13 +7,15 @@ together or not at all. Every raise has a key: saying the same thing twice recor
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from alerting.desk import Desk, json
 from alerting.episodes import Act, Audience, Move, Standing, State, after, first_move, move_for
 from alerting.moving import add_event, standing_of, write_standing
 from alerting.paging import Page, page
+from alerting.profile.patient import urgency_of
 from alerting.profile.profile import Consequence
-from alerting.raising import Basis, Effect, Raise, effect_of, for_patient, reaches_tier3_at_once
+from alerting.raising import Basis, Effect, Raise, effect_of, facts_of, for_patient, reaches_tier3_at_once
 
 
 def record_raise(desk: Desk, raised: Raise) -> int | None:
@@ -25,7 +27,7 @@ def record_raise(desk: Desk, raised: Raise) -> int | None:
     patient = desk.one("patient", patient_id=raised.patient_id)
     if patient is None:
         return None
-    consequence = for_patient(desk.profile.consequences[raised.rule], patient, past=raised.past)
+    consequence = for_patient(_urgency(desk, raised.rule, patient), patient, past=raised.past)
     if not raised.past and raised.basis is not Basis.RECHECK:
         desk.run(
             "activate",
@@ -63,6 +65,12 @@ def record_clear(desk: Desk, *, patient_id: int, rule: str, basis: Basis, at: da
     changed = desk.one("set_condition", patient_id=patient_id, family=family, condition="cleared", cleared_at=at)
     if changed is not None:
         add_event(desk, changed.episode_id, kind="cleared", detail={"rule": rule, "at": at.isoformat()})
+
+
+def _urgency(desk: Desk, rule: str, patient: Any) -> Consequence:
+    """Say how urgent a rule is for this patient: a variant of the profile may hold him to another priority."""
+    facts = facts_of(patient.born_on, patient.special_groups)
+    return urgency_of(desk.profile, rule, facts, on=desk.now.astimezone(ZoneInfo(patient.time_zone)).date())
 
 
 def _waits_for_recheck(desk: Desk, patient_id: int, consequence: Consequence) -> bool:

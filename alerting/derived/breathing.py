@@ -8,7 +8,7 @@ import structlog
 
 from alerting.derived.respiration import WINDOW_S, Breathing, from_intervals
 from alerting.desk import Desk, unix_ms
-from alerting.spot.spells import Measurement
+from alerting.spot.spells import How, Measurement
 from vitals.reading import scaled
 from vitals.signals import SIGNALS, Signal
 
@@ -36,13 +36,13 @@ def derive_breathing(
     received_by: datetime,
     *,
     earliest: Mapping[int, datetime] | None = None,
-) -> int:
-    """Derive each patient's windows that new beats have completed or changed; gives how many.
+) -> dict[int, int]:
+    """Derive each patient's windows that new beats have completed or changed; gives how many of whom.
 
     `earliest`: the instant of a patient's oldest new beat, where beats may have come later than `LOOKBACK`. A window is
     a function of the beats stored by `received_by`; deriving it again from the same beats changes nothing.
     """
-    oldest = earliest or {}
+    oldest, default_since = earliest or {}, received_by - LOOKBACK
     rows = desk.all(
         "breathers",
         patients=list(patient_ids),
@@ -50,11 +50,12 @@ def derive_breathing(
         code=SIGNALS[Signal.RR_INTERVAL].code,
         every=EVERY,
     )
-    return sum(
-        _derive(desk, row.patient_id, received_by, since=oldest.get(row.patient_id, received_by - LOOKBACK))
+    derived = {
+        row.patient_id: _derive(desk, row.patient_id, received_by, since=oldest.get(row.patient_id, default_since))
         for row in rows
         if row.due or (row.patient_id in oldest and oldest[row.patient_id] <= row.window_end)
-    )
+    }
+    return {patient_id: windows for patient_id, windows in derived.items() if windows}
 
 
 def counts(desk: Desk, patient_id: int, *, start: datetime, received_by: datetime) -> list[Measurement]:
@@ -69,7 +70,7 @@ def counts(desk: Desk, patient_id: int, *, start: datetime, received_by: datetim
         received_by=received_by,
         apart_s=int(COUNTS_APART.total_seconds()),
     )
-    return [Measurement(t_ms=unix_ms(row.window_end), value=row.rate) for row in rows]
+    return [Measurement(t_ms=unix_ms(row.window_end), value=row.rate, how=How.DERIVED) for row in rows]
 
 
 def _derive(desk: Desk, patient_id: int, received_by: datetime, *, since: datetime) -> int:

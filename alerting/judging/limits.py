@@ -6,6 +6,7 @@ themselves. Patients under the profile's own limits, of whom nothing was ever sa
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,8 +16,7 @@ import structlog
 from alerting.desk import Desk
 from alerting.judging.held import to_payload
 from alerting.judging.settling import News, Settler, Subject
-from alerting.profile.patient import PatientFacts
-from care.registry import SpecialGroup
+from alerting.raising import facts_of
 from ingest.feed import PARTITION_COUNT, BatchKind
 from ingest.store.log import append
 from vitals.sustained import Limit
@@ -53,13 +53,10 @@ class Limits:
 def subject_of(row: Any) -> Subject:
     """Read a row of `patients_to_hold`."""
     orders = row.orders or {}
-    groups = frozenset(row.special_groups)
     return Subject(
         patient_id=row.patient_id,
-        facts=PatientFacts(
-            born_on=row.born_on,
-            special_groups=groups,
-            on_oxygen=SpecialGroup.HOME_OXYGEN in groups,
+        facts=replace(
+            facts_of(row.born_on, row.special_groups),
             orders={rule: Limit(breach=breach, clear_at=over) for rule, (_, breach, over) in orders.items()},
             baseline=row.baseline,
         ),

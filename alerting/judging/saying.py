@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from alerting.desk import Desk, instant, json
 from alerting.engine.partition import PatientEvent
 from alerting.judging.channels import EVIDENT
+from alerting.profile.tags import tags_of
 from alerting.raising import Basis, Raise
 from alerting.recording import record_clear, record_raise
 from vitals.reading import unscaled
@@ -58,17 +59,20 @@ def _evidence(desk: Desk, said: PatientEvent) -> dict[str, object]:
     )
     lowest, highest = (found.lowest, found.highest) if found else (None, None)
     worst = lowest if rule.low else highest
+    shown = event.value if worst is None else worst
+    tags = tags_of(desk.profile, event.rule, shown)
     return _held_to(desk, said) | {
         "signal": signal,
         "unit": SIGNALS[signal].unit,
         "value": unscaled(signal, event.value),
-        ("lowest" if rule.low else "highest"): unscaled(signal, event.value if worst is None else worst),
+        ("lowest" if rule.low else "highest"): unscaled(signal, shown),
         ("below" if rule.low else "above"): unscaled(signal, said.limit.breach),
         "window_s": rule.window_ms // 1000,
         "valid_samples": event.valid,
         "samples_below" if rule.low else "samples_above": event.below,
         "share_percent": round(100 * event.below / max(event.valid, 1)),
         "coverage_percent": round(100 * event.buckets / (rule.window_buckets + 1)),
+        **({"tags": list(tags)} if tags else {}),
     }
 
 

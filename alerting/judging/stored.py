@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from alerting.derived.breathing import counts, derive_breathing
 from alerting.desk import Desk, instant, json, unix_ms
 from alerting.judging.asking import ask_about_fever, ask_for_repeat, ask_for_thermometer
 from alerting.judging.clips import form_spot_sessions
@@ -35,6 +36,10 @@ def judge_arrivals(desk: Desk, batches: Sequence[Any], *, received_by: datetime)
     arrived = arrivals(from_payload(b"".join(batch.payload for batch in batches)), read_devices(desk))
     for patient_id, (value, t_ms) in arrived.worn.items():
         ask_for_thermometer(desk, patient_id, value, instant(t_ms))
+    beats = {patient_id: instant(t_ms) for patient_id, t_ms in arrived.beats.items()}
+    for patient_id in derive_breathing(desk, beats, received_by, earliest=beats) if beats else ():
+        if (held := held_now(desk, patient_id, on=received_by)) is not None:
+            _judge_limits(desk, patient_id, Signal.RESPIRATORY_RATE, held, received_by)
     for (patient_id, signal), t_ms in arrived.single.items():
         judge_stored(desk, patient_id, signal, received_by=received_by, since=instant(t_ms))
 
@@ -66,6 +71,8 @@ def _judge_limits(desk: Desk, patient_id: int, signal: Signal, held: Held, recei
     rules = [*(rule.rule for rule in fevers), *(rule.rule for rule in repeats)]
     start = beginning(desk, patient_id, signal, rules=rules, received_by=received_by)
     history = measurements(desk, patient_id, signal, start=start, received_by=received_by)
+    if signal is Signal.RESPIRATORY_RATE:
+        history += counts(desk, patient_id, start=start, received_by=received_by)
     for fever in fevers:
         feverish = fever_spells(history, fever)
         _record(desk, patient_id, fever.rule, Basis.FEVER, [(s, _evidence(desk, held, fever, s)) for s in feverish])

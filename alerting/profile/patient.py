@@ -103,6 +103,11 @@ def held_to(profile: Profile, facts: PatientFacts, *, on: date) -> Held:
     return replace(held, hash=_hash(profile, held))
 
 
+def urgency_of(profile: Profile, rule: str, facts: PatientFacts, *, on: date) -> Consequence:
+    """Say how urgent a rule's raise is for a patient on a day."""
+    return _urgency(profile.consequences[rule], _applying(profile, facts, on))
+
+
 def applies(to: Applies, facts: PatientFacts, *, on: date) -> bool:
     """Say whether a variant's conditions are all so for a patient on a day."""
     age_days = max((on - facts.born_on).days, 0)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from alerting.profile.profile import Consequence, Priority
-from alerting.raising import Basis, PatientFacts, for_patient
+from alerting.raising import Basis, WhoseAlarm, for_patient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class Event:
 
 
 def events_of(
-    conditions: Iterable[Condition], consequences: Mapping[str, Consequence], patient: PatientFacts
+    conditions: Iterable[Condition], consequences: Mapping[str, Consequence], patient: WhoseAlarm
 ) -> list[Event]:
     """Give the raises and ends in order of time, each with this patient's priority."""
     said = []

@@ -16,7 +16,7 @@ STREAMED = frozenset({Signal.SPO2, Signal.PULSE, Signal.RESPIRATORY_RATE, Signal
 NEVER_JUDGED = frozenset({Signal.PERFUSION_INDEX, Signal.RR_INTERVAL, Signal.STEPS, Signal.BATTERY})
 
 Ids = npt.NDArray[np.int32]
-_TEMPERATURE, _SPO2 = SIGNALS[Signal.TEMPERATURE].code, SIGNALS[Signal.SPO2].code
+_TEMPERATURE, _SPO2, _RR_INTERVAL = (SIGNALS[s].code for s in (Signal.TEMPERATURE, Signal.SPO2, Signal.RR_INTERVAL))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +30,13 @@ class Devices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrived:
-    """What came: the earliest instant (Unix ms) by patient and signal, and the highest worn temperature by patient."""
+    """What came, each with its earliest instant in Unix ms; and the highest worn temperature by patient."""
 
     single: dict[tuple[int, Signal], int]
     worn: dict[int, tuple[int, int]]
     """(Scaled value, Unix ms)."""
+    beats: dict[int, int]
+    """Of whom intervals between beats came."""
 
 
 def arrivals(rows: Rows, devices: Devices) -> Arrived:
@@ -59,4 +61,12 @@ def arrivals(rows: Rows, devices: Devices) -> Arrived:
         heated["patient"].tolist(), heated["value"].tolist(), heated["measured_ms"].tolist(), strict=True
     ):
         hottest[patient] = max((value, t_ms), hottest.get(patient, (value, t_ms)))
-    return Arrived(single=dict(sorted(single.items(), key=lambda kv: (kv[0][0], SIGNALS[kv[0][1]].code))), worn=hottest)
+    beats: dict[int, int] = {}
+    beating = rows[signal == _RR_INTERVAL]
+    for patient, t_ms in zip(beating["patient"].tolist(), beating["measured_ms"].tolist(), strict=True):
+        beats[patient] = min(t_ms, beats.get(patient, t_ms))
+    return Arrived(
+        single=dict(sorted(single.items(), key=lambda kv: (kv[0][0], SIGNALS[kv[0][1]].code))),
+        worn=hottest,
+        beats=dict(sorted(beats.items())),
+    )

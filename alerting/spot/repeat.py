@@ -4,6 +4,9 @@ A first value beyond the limit waits: the next one from `repeat_from_ms` to `rep
 it, an earlier one decides nothing. Where none comes in time, `repeat` raises, and `only_repeat` forgets the first
 value, not those after it. `at_once` does not wait. A rule on questionable values begins with a low one of bad
 quality; a good one, whatever it says, is the answer.
+
+A derived value confirms and is confirmed like any other, but it is not a measurement: that none follows says nothing,
+and that it is well neither ends nor answers what somebody has measured.
 """
 
 from collections.abc import Sequence
@@ -18,6 +21,8 @@ def repeat_spells(history: Sequence[Measurement], rule: RepeatRule) -> list[Spel
     spell: Building | None = None
     for at in in_order((m for m in history if _is_seen(m, rule)), low=rule.low):
         beyond = _is_beyond(at, rule)
+        if spell and at.how is How.DERIVED and not beyond and not spell.is_derived:
+            continue
         if spell and spell.raised_ms is None:
             spell, decided = _await(spell, at, rule, beyond=beyond)
             if decided:
@@ -33,7 +38,7 @@ def repeat_spells(history: Sequence[Measurement], rule: RepeatRule) -> list[Spel
             spell = None
     if spell and spell.raised_ms is not None:
         spells.append(spell.freeze(rule.rule))
-    elif spell and rule.confirm is Confirm.REPEAT:
+    elif spell and rule.confirm is Confirm.REPEAT and not spell.is_derived:
         spells.append(spell.freeze(rule.rule, due_ms=spell.since_ms + rule.repeat_until_ms))
     return spells
 
@@ -61,7 +66,7 @@ def _await(spell: Building, at: Measurement, rule: RepeatRule, *, beyond: bool) 
     """Let a spell that waits see a value; gives what it is now, and whether the value has done its work."""
     due_ms = spell.since_ms + rule.repeat_until_ms
     if at.t_ms > due_ms:
-        if rule.confirm is not Confirm.ONLY_REPEAT:
+        if rule.confirm is not Confirm.ONLY_REPEAT and not spell.is_derived:
             spell.raise_at(due_ms, Why.NO_REPEAT)
             return spell, False
         spell.beyond = [m for m in spell.beyond if at.t_ms - m.t_ms <= rule.repeat_until_ms]

@@ -18,6 +18,7 @@ class How(StrEnum):
     UNSTABLE = "unstable"
     REMAINDER = "remainder"
     OPEN = "open"
+    DERIVED = "derived"  # nobody measured it: made from another signal (alerting/derived)
 
 
 class Why(StrEnum):
@@ -80,6 +81,11 @@ class Building:
     def since_ms(self) -> int:
         """When it began."""
         return self.beyond[0].t_ms
+
+    @property
+    def is_derived(self) -> bool:
+        """Say whether nobody has measured any of it."""
+        return all(at.how is How.DERIVED for at in self.beyond)
 
     def raise_at(self, t_ms: int, why: Why | None = None) -> None:
         """Note that it is confirmed."""

@@ -9,9 +9,10 @@ import pytest
 
 from alerting.derived.breathing import COUNTS_APART, EVERY, KEPT, counts, derive_breathing
 from alerting.derived.respiration import WINDOW_S
-from alerting.profile.profile import Confirm, RepeatRule
+from alerting.desk import instant
 from alerting.spot.repeat import repeat_spells
 from ingest.store.registry import Registry
+from tests.alerting.streams import profile
 from tests.alerting.ward import T0, Ward
 from tests.ingest.county import Home, connect, put
 from vitals.signals import SIGNALS, Signal
@@ -89,7 +90,7 @@ def test_beats_in_any_batching_give_the_same_windows(ward: Ward, band: Band) -> 
 
 def test_a_window_that_is_not_full_yet_gives_no_number(ward: Ward, band: Band) -> None:
     band.store(breathing_heart(seconds=50, rate_per_min=15), received_at=T0 + timedelta(seconds=50))
-    assert derive_breathing(ward.desk(), [1], ward.now) == 1
+    assert derive_breathing(ward.desk(), [1], ward.now) == {1: 1}
     ((end, rate, quality),) = band.derived()
     assert (end, rate) == (T0 + EVERY, None)
     assert quality < 0.5
@@ -97,10 +98,10 @@ def test_a_window_that_is_not_full_yet_gives_no_number(ward: Ward, band: Band) -
 
 def test_deriving_again_changes_nothing(ward: Ward, band: Band) -> None:
     band.store(breathing_heart(seconds=120, rate_per_min=15), received_at=T0 + timedelta(seconds=120))
-    assert derive_breathing(ward.desk(), [1, 2, 3], ward.now) == 4
+    assert sum(derive_breathing(ward.desk(), [1, 2, 3], ward.now).values()) == 4
     before = band.derived()
     ward.now += timedelta(seconds=20)
-    assert derive_breathing(ward.desk(), [1, 2, 3], ward.now) == 0
+    assert derive_breathing(ward.desk(), [1, 2, 3], ward.now) == {}
     assert band.derived() == before
 
 
@@ -113,8 +114,8 @@ def test_late_beats_make_their_windows_anew(ward: Ward, band: Band) -> None:
     assert lost
     assert all(T0 + timedelta(seconds=200) < end < T0 + timedelta(seconds=230 + WINDOW_S) for end in lost)
     band.store(missing, received_at=ward.now + timedelta(seconds=30))
-    assert derive_breathing(ward.desk(), [1], ward.now) == 0, "too long ago for a call that does not say"
-    assert derive_breathing(ward.desk(), [1], ward.now, earliest={1: missing[0][0]}) >= len(lost)
+    assert derive_breathing(ward.desk(), [1], ward.now) == {}, "too long ago for a call that does not say"
+    assert derive_breathing(ward.desk(), [1], ward.now, earliest={1: missing[0][0]})[1] >= len(lost)
     assert [end for end, rate, _ in band.derived() if rate is None] == [T0 + EVERY]
 
 
@@ -126,7 +127,7 @@ def test_a_heart_that_does_not_breathe_gives_rows_without_a_number(ward: Ward, b
         at += timedelta(milliseconds=interval_ms)
         beats.append((at, interval_ms))
     band.store(beats, received_at=at)
-    assert derive_breathing(ward.desk(), [1], ward.now, earliest={1: T0}) == 10
+    assert derive_breathing(ward.desk(), [1], ward.now, earliest={1: T0}) == {1: 10}
     assert {rate for _, rate, _ in band.derived()} == {None}
 
 
@@ -140,10 +141,7 @@ def test_rates_are_kept_for_their_time(ward: Ward, band: Band) -> None:
     assert band.derived()[0][0] > T0
 
 
-RR_SEVERE = RepeatRule(
-    rule="RR-SEVERE", signal=Signal.RESPIRATORY_RATE, low=False, limit=2999, repeat_from_ms=0, repeat_until_ms=120_000,
-    clear_at=2900, clear_repeats=2, confirm=Confirm.ONLY_REPEAT,
-)  # fmt: skip
+(RR_SEVERE,) = (rule for rule in profile().repeat if rule.rule == "RR-SEVERE")
 
 
 def test_counts_share_no_beat_and_two_of_them_raise(ward: Ward, band: Band) -> None:
@@ -157,7 +155,7 @@ def test_counts_share_no_beat_and_two_of_them_raise(ward: Ward, band: Band) -> N
     assert all(each.value == pytest.approx(3400, abs=60) for each in found)
     (spell,) = repeat_spells(found, RR_SEVERE)
     assert spell.raised_ms == found[1].t_ms
-    assert [s.raised_ms for s in repeat_spells(found[:1], RR_SEVERE)] == [None]
+    assert repeat_spells(found[:1], RR_SEVERE) == []
 
 
 def test_a_wearable_gives_rates_and_no_counts(ward: Ward, band: Band) -> None:
@@ -167,3 +165,28 @@ def test_a_wearable_gives_rates_and_no_counts(ward: Ward, band: Band) -> None:
     derive_breathing(ward.desk(), [1], ward.now, earliest={1: T0})
     assert any(rate is not None for _, rate, _ in band.derived())
     assert counts(ward.desk(), 1, start=T0, received_by=ward.now) == []
+
+
+def test_fast_breathing_seen_in_beats_alone_raises_with_its_second_count(ward: Ward, band: Band) -> None:
+    beats = breathing_heart(seconds=500, rate_per_min=34, heart_ms=600)
+    told = []
+    for at in range(0, len(beats), 40):
+        part = beats[at : at + 40]
+        band.store(part, received_at=part[-1][0])
+        ward.judge.catch_up(ward.desk)
+        told.append([episode.rule for episode in ward.episodes()])
+    assert told[0] == []
+    (episode,) = ward.episodes()
+    assert (episode.rule, episode.priority) == ("RR-SEVERE", "high")
+    first, second, *_ = counts(ward.desk(), 1, start=T0, received_by=ward.now)
+    assert (episode.since, episode.raised_at) == (instant(first.t_ms), instant(second.t_ms))
+    assert episode.evidence["session"] == "derived"
+
+
+def test_one_fast_count_from_beats_raises_nothing_however_long_no_other_comes(ward: Ward, band: Band) -> None:
+    beats = breathing_heart(seconds=125, rate_per_min=34, heart_ms=600)
+    band.store(beats, received_at=beats[-1][0])
+    ward.judge.catch_up(ward.desk)
+    assert len(counts(ward.desk(), 1, start=T0, received_by=ward.now)) == 1
+    ward.pass_time(seconds=1200)
+    assert [episode for episode in ward.episodes() if not episode.technical] == []

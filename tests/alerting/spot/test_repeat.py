@@ -63,6 +63,43 @@ def test_what_each_rule_makes_of_measurements(
     assert raised(rule, *points) == expected
 
 
+def derived(*points: tuple[float, int]) -> list[Measurement]:
+    return at(*points, how=How.DERIVED)
+
+
+@pytest.mark.parametrize(
+    ("history", "expected"),
+    [
+        pytest.param(derived((0, 3400), (1.5, 3400)), [(1.5, Why.REPEATED)], id="two derived"),
+        pytest.param(derived((0, 3400)), [], id="one derived: nobody waits for another"),
+        pytest.param(derived((0, 3400), (11, 3400)), [], id="another too late begins anew"),
+        pytest.param(derived((0, 3400), (1.5, 2000), (3, 3400)), [], id="a slow one between answers it"),
+        pytest.param(derived((0, 3400)) + at((1, 2000)), [], id="so does a person's"),
+        pytest.param(derived((0, 3400)) + at((1, 3000)), [(1, Why.REPEATED)], id="and a person's confirms it"),
+        pytest.param(at((0, 3000)) + derived((1.5, 3400)), [(1.5, Why.REPEATED)], id="a person's is confirmed by it"),
+        pytest.param(
+            at((0, 3000)) + derived((1.5, 2000)) + at((2, 3000)), [(2, Why.REPEATED)], id="and not answered by it"
+        ),
+        pytest.param(
+            at((0, 3000)) + derived((1.5, 2000)) + at((11, 2000)), [(10, Why.NO_REPEAT)], id="nor is it a repeat"
+        ),
+    ],
+)
+def test_a_derived_value_confirms_and_is_no_measurement(
+    history: list[Measurement], expected: list[tuple[float, Why]]
+) -> None:
+    spells = repeat_spells(history, RULES["RR-SEVERE"])
+    assert [(s.raised_ms / MINUTE, s.why) for s in spells if s.raised_ms is not None] == expected
+
+
+def test_derived_values_end_only_what_they_began() -> None:
+    well = derived((3, 2000), (4.5, 2000))
+    (begun,) = repeat_spells(derived((0, 3400), (1.5, 3400)) + well, RULES["RR-SEVERE"])
+    (counted,) = repeat_spells(at((0, 3400), (1.5, 3400)) + well, RULES["RR-SEVERE"])
+    assert begun.cleared_ms == 4.5 * MINUTE
+    assert counted.cleared_ms is None
+
+
 def test_only_repeat_forgets_the_first_value_and_not_those_after_it() -> None:
     late = replace(RULES["FEVER-HIGH"], confirm=Confirm.ONLY_REPEAT)  # a repeat from 15 to 60 min later
     (spell,) = repeat_spells(at((0, 3950), (10, 3920), (61, 3910)), late)
