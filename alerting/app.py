@@ -1,4 +1,4 @@
-"""Alerting as one process: five loops, each with its own connection and its own duty, none waiting for another."""
+"""Alerting as one process: six loops, each with its own connection and its own duty, none waiting for another."""
 
 import signal
 import threading
@@ -16,6 +16,7 @@ from alerting.desk import Connection, Desk, connect
 from alerting.escalation import tick
 from alerting.judging.judge import Judge
 from alerting.judging.limits import Limits
+from alerting.judging.resting import look_at_baselines
 from alerting.profile.file import ProfileError, parse_profile, standard_adult
 from alerting.profile.profile import Profile
 from alerting.profile.site import at_site
@@ -26,6 +27,7 @@ from ingest.feed import PARTITION_COUNT
 SNAPSHOT_EVERY_S = 60
 SWEEP_EVERY_S = 5
 LIMITS_EVERY_S = 60
+BASELINES_EVERY_S = 60
 TICK_EVERY_S = 1
 SHORTEST_PERIOD_S = 0.1
 RETRY_S = 1.0
@@ -93,6 +95,7 @@ def _duties(settings: AlertingSettings, pool: ThreadPoolExecutor) -> list[Duty]:
             end=judge.leave,
         ),
         Duty(name="limits", period_s=LIMITS_EVERY_S, wakes_on="limits", turn=limits.turn),
+        Duty(name="baselines", period_s=BASELINES_EVERY_S, wakes_on="", turn=look_at_baselines),
         Duty(name="sweep", period_s=SWEEP_EVERY_S, wakes_on="", turn=lambda desk_of: sweep(desk_of())),
         Duty(name="escalation", period_s=TICK_EVERY_S, wakes_on="", turn=lambda desk_of: tick(desk_of())),
         Duty(

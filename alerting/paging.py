@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -9,7 +10,7 @@ from alerting.addressing import instead, kind_of, told
 from alerting.desk import Desk, json
 from alerting.episodes import Audience
 from alerting.profile.profile import Consequence, Priority
-from alerting.words import body, household_body, title
+from alerting.words import ASKING, Text, body, household_body, title
 from care.duty import PersonOnDuty, family_doctor, on_duty
 
 CONSOLE = "console:"
@@ -56,6 +57,29 @@ def page(desk: Desk, message: Page) -> int:
             for number, channel in enumerate(recipient.channels or (CONSOLE,)):
                 written += _write(desk, message, recipient, channel, number, head)
     return written
+
+
+def ask_household(desk: Desk, patient_id: int, text: Text, *, key: str, good_until: datetime) -> int:
+    """Write what a household is asked, once for each of its channels; gives how many. Without one, nobody is told."""
+    patient = desk.one("patient", patient_id=patient_id)
+    if patient is None:
+        return 0
+    return sum(
+        desk.run(
+            "ask_household",
+            patient_id=patient_id,
+            good_until=good_until,
+            key=f"{key}:{number}",
+            recipient=patient.bed or patient.initials,
+            channel_url=channel,
+            title=f"{ASKING.zh} {ASKING.en}: {patient.initials} {patient.bed}".rstrip(),
+            body=f"{text.zh}\n{text.en}",
+            now=desk.now,
+            due_at=None if channel == CONSOLE else desk.now,
+            outcome=_Fate.NO_CHANNEL if channel == CONSOLE else _Fate.SENT,
+        )
+        for number, channel in enumerate(patient.household_channels or (CONSOLE,))
+    )
 
 
 def _write(desk: Desk, message: Page, to: _Recipient, channel: str, number: int, head: str) -> int:

@@ -158,10 +158,21 @@ SELECT t.patient_id, t.said, %(now)s FROM unnest(%(patients)s::integer[], %(line
     ON CONFLICT (patient_id) DO UPDATE SET said = excluded.said, said_at = excluded.said_at;
 
 -- name: save_baseline
--- Keep a patient's personal baseline; one that is as it was changes nothing.
+-- Keep a patient's personal baseline, and when it was looked at; one that is as it was changes nothing else.
+WITH looked AS (
+    INSERT INTO baseline_look (patient_id, looked_at) VALUES (%(patient_id)s, %(now)s)
+        ON CONFLICT (patient_id) DO UPDATE SET looked_at = excluded.looked_at)
 INSERT INTO baseline AS b (patient_id, spo2, computed_at) VALUES (%(patient_id)s, %(spo2)s, %(now)s)
     ON CONFLICT (patient_id) DO UPDATE SET spo2 = excluded.spo2, computed_at = excluded.computed_at
  WHERE b.spo2 IS DISTINCT FROM excluded.spo2;
+
+-- name: baselines_due
+-- Whose baseline was not looked at since an instant, and who has been heard since then: the longest waiting first.
+SELECT p.patient_id FROM care_patient p LEFT JOIN baseline_look l USING (patient_id)
+ WHERE COALESCE(l.looked_at, '-infinity') <= %(before)s
+   AND EXISTS (SELECT FROM latest t WHERE t.patient_id = p.patient_id AND t.signal = %(code)s
+                  AND t.received_at > COALESCE(l.looked_at, '-infinity') - %(margin)s)
+ ORDER BY l.looked_at NULLS FIRST, p.patient_id LIMIT %(most)s;
 
 -- name: actor
 -- Who orders, by the key in the registry.
@@ -277,6 +288,11 @@ SELECT %(patient_id)s, %(reason)s, %(rule)s, %(at)s, %(now)s, %(detail)s
  WHERE NOT EXISTS (SELECT FROM prompt WHERE patient_id = %(patient_id)s AND reason = %(reason)s AND rule = %(rule)s
                       AND at > %(at)s - %(not_within)s AND at < %(at)s + %(not_within)s)
 ON CONFLICT DO NOTHING;
+
+-- name: forget_prompts
+-- What a household was asked long ago, with its notices.
+WITH gone AS (DELETE FROM notice WHERE patient_id = %(patient_id)s AND created_at < %(before)s)
+DELETE FROM prompt WHERE patient_id = %(patient_id)s AND asked_at < %(before)s;
 
 -- name: stream_windows
 -- What streams said of some signals in the time before each of some instants: good values of medical devices.
@@ -503,13 +519,21 @@ VALUES (%(episode_id)s, %(key)s, %(recipient_id)s, %(recipient)s, %(audience)s, 
     %(title)s, %(body)s, %(now)s, %(due_at)s, %(sent_at)s, %(outcome)s)
 ON CONFLICT (key) DO NOTHING;
 
+-- name: ask_household
+-- One thing asked of a household over one channel, once, however many rules ask it.
+INSERT INTO notice (patient_id, good_until, key, recipient, audience, service_tier, step, channel_url, title, body,
+    created_at, due_at, outcome)
+VALUES (%(patient_id)s, %(good_until)s, %(key)s, %(recipient)s, 'household', 0, 0, %(channel_url)s, %(title)s, %(body)s,
+    %(now)s, %(due_at)s, %(outcome)s)
+ON CONFLICT (key) DO NOTHING;
+
 -- name: claim_notices
--- Lease due notices, the most urgent episode's first: who crashes now leaves them due again when the lease is over,
--- under the same key.
+-- Lease due notices, the most urgent episode's first, what households are asked behind all that is high: who crashes now
+-- leaves them due again when the lease is over, under the same key.
 UPDATE notice n SET due_at = %(lease_until)s, attempts = n.attempts + 1
-  FROM (SELECT q.notice_id, e.state <> 'closed' AS is_open
-          FROM notice q JOIN episode e USING (episode_id) WHERE q.due_at <= %(now)s
-         ORDER BY CASE e.priority WHEN 'high' THEN 0 WHEN 'medium' THEN 1 ELSE 2 END, q.due_at
+  FROM (SELECT q.notice_id, COALESCE(e.state <> 'closed', q.good_until > %(now)s) AS is_open
+          FROM notice q LEFT JOIN episode e USING (episode_id) WHERE q.due_at <= %(now)s
+         ORDER BY CASE e.priority WHEN 'high' THEN 0 WHEN 'low' THEN 2 ELSE 1 END, q.due_at
          LIMIT %(limit)s FOR UPDATE OF q SKIP LOCKED) AS due
  WHERE n.notice_id = due.notice_id
 RETURNING n.notice_id, n.episode_id, n.key, n.recipient, n.channel_url, n.title, n.body, n.attempts, due.is_open;

@@ -97,6 +97,32 @@ HOUSEHOLD = Text(
     zh="请马上查看{who},重新测量;若呼吸困难、意识不清,请立即拨打120。",
     en="Please look at {who} now and measure again; if breathing is hard or they are confused, call 120 at once.",
 )
+ASKED = {
+    "repeat": Text(zh="请在{by}前为{who}再测一次{signal}。", en="Please measure the {signal} of {who} again, by {by}."),
+    "repeat_later": Text(
+        zh="请在{not_before}至{by}之间为{who}再测一次{signal}。",
+        en="Please measure the {signal} of {who} again between {not_before} and {by}.",
+    ),
+    "unstable": Text(
+        zh="{who}的读数不稳:请让手指在指夹中静止一分钟再测。",
+        en="The readings of {who} did not come to rest: please keep the finger still in the clip for a minute.",
+    ),
+    "worn_fever": Text(
+        zh="{who}的穿戴设备显示发热:请用体温计测一次。",
+        en="What {who} wears shows a fever: please measure with a thermometer.",
+    ),
+    "fever_signs": Text(
+        zh="{who}发热已有数日:请现在测血氧、呼吸次数和脉搏。",
+        en="{who} has had a fever for days: please measure SpO2, breaths and pulse now.",
+    ),
+    "data_gap": Text(
+        zh="{who}发热期间缺少体温:请现在测一次。",
+        en="Temperatures of {who} are missing during a fever: please measure now.",
+    ),
+}
+"""What a household is asked, by reason (alerting/judging/asking.py)."""
+
+ASKING = Text(zh="请测量", en="Please measure")
 MEASURE_AGAIN = Text(
     zh="请为{who}重新测量,家庭医生会联系您。",
     en="Please measure {who} again; your family doctor will contact you.",

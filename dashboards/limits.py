@@ -1,8 +1,11 @@
 """The limits of a clinical profile as a screen draws and says them (core). Alerting owns what they mean."""
 
+import json
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from alerting.profile.bounds import sign_of
+from vitals.reading import is_plausible
 from vitals.signals import Signal
 
 _SIGNS = {"below": "<", "at_or_below": "≤", "above": ">", "at_or_above": "≥"}
@@ -57,5 +60,23 @@ def _limits(kind: str, rule: str, table: dict[str, object]) -> list[Limit]:
     ]
 
 
+def held_by(limits: list[Limit], said: str | None) -> list[Limit]:
+    """Give them as one patient is held to them, by the log's line about him (alerting/judging/held.py).
+
+    It says the limits of all rules that judge streams, scaled and exclusive; what nothing breaks does not hold for him.
+    """
+    own: dict[str, list[int]] = json.loads(said)["limits"] if said else {}
+    held = []
+    for limit in limits:
+        exclusive = own[limit.rule][0] if limit.rule in own else None
+        if exclusive is None:
+            held.append(limit)
+        elif is_plausible(limit.signal, exclusive):
+            sign, value = sign_of(limit.signal, exclusive, low=limit.sign in ("<", "≤"))
+            held.append(replace(limit, sign=_WRITTEN[sign], value=value))
+    return held
+
+
+_WRITTEN = {"<": "<", "<=": "≤", ">": ">", ">=": "≥"}
 _TIMES = ("window_s", "share_percent", "repeat_until_s", "longer_than_s")
 _USUAL: dict[str, object] = {"holds": "yes", "trust": "good", "after_activity": False}

@@ -11,6 +11,8 @@ from dashboards.database import Connection, rows
 NO_CHANNEL = "no channel"
 """Alerting's outcome of a notice to a household that has no channel: somebody has to phone."""
 
+ASKED_MOST = 5
+
 
 class Fate(StrEnum):
     """What came of a notice."""
@@ -22,15 +24,10 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
-    """One message to one person; `channel` is the kind of channel, never its address."""
+class Sending:
+    """One message over one channel, and what came of it; `channel` is the kind of channel, never its address."""
 
     notice_id: int
-    episode_id: int
-    recipient: str
-    recipient_en: str
-    audience: str
-    step: int
     channel: str
     created_at: datetime
     due_at: datetime | None
@@ -51,6 +48,29 @@ class Notice:
         if self.due_at is not None:
             return Fate.BEING_SENT
         return Fate.NO_CHANNEL if self.outcome == NO_CHANNEL else Fate.NOT_DELIVERED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice(Sending):
+    """One message of an episode to one person."""
+
+    episode_id: int
+    recipient: str
+    recipient_en: str
+    audience: str
+    step: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked(Sending):
+    """What a household was asked, in Chinese and English: a line each."""
+
+    body: str
+
+    def text(self, *, chinese: bool) -> str:
+        """Give it in a reader's language."""
+        zh, _, en = self.body.partition("\n")
+        return zh if chinese else en
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +98,11 @@ class Told:
 def notices_of(connection: Connection, episodes: Iterable[Episode]) -> list[Notice]:
     """Give whom these episodes told, newest first."""
     return rows(connection, Notice, "notices", episodes=[each.episode_id for each in episodes], most=EVENTS_MOST)
+
+
+def asked_of(connection: Connection, patient_id: int, *, since: datetime) -> list[Asked]:
+    """Read what a household was asked since an instant, newest first."""
+    return rows(connection, Asked, "asked", patient_id=patient_id, since=since, most=ASKED_MOST)
 
 
 def told(notices: Iterable[Notice]) -> dict[int, list[Told]]:

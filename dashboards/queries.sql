@@ -154,6 +154,17 @@ SELECT n.notice_id, n.episode_id, n.recipient, coalesce(nullif(p.name_en, ''), n
   FROM notice n LEFT JOIN care_person p ON p.person_id = n.recipient_id
  WHERE n.episode_id = ANY (%(episodes)s) ORDER BY n.notice_id DESC LIMIT %(most)s;
 
+-- name: asked
+-- What this patient's household was asked lately, beside its alarms, and what came of it.
+SELECT n.notice_id, n.created_at, n.due_at, n.sent_at, n.attempts, n.outcome, n.body,
+       split_part(n.channel_url, ':', 1) AS channel
+  FROM notice n
+ WHERE n.patient_id = %(patient_id)s AND n.created_at > %(since)s ORDER BY n.notice_id DESC LIMIT %(most)s;
+
+-- name: held_to
+-- What the intake log says a patient is held to; nothing of whoever is held to the profile's own limits.
+SELECT said FROM limits_said WHERE patient_id = %(patient_id)s;
+
 -- name: people
 -- Names of those who acted.
 SELECT person_id, name, name_en FROM care_person WHERE person_id = ANY (%(people)s);

@@ -16,7 +16,7 @@ from dashboards.board import Episode, Patient, Person, Subject
 from dashboards.database import Connection, connect
 from dashboards.evidence import evidence_of
 from dashboards.limits import Limit
-from dashboards.notices import Notice
+from dashboards.notices import Asked, Notice
 from dashboards.scope import Scope, scope_of
 from dashboards.sessions import COOKIE, Viewer, viewer_of
 from dashboards.settings import Settings
@@ -90,6 +90,10 @@ class Visit:
     def name_of(self, person: Person | Viewer) -> str:
         """Write a person's name in the reader's script."""
         return person.name if self.words.language is Language.ZH else person.name_en
+
+    def asked(self, asked: Asked) -> str:
+        """Write what a household was asked in the reader's language."""
+        return asked.text(chinese=self.words.language is Language.ZH)
 
     def recipient_of(self, notice: Notice) -> str:
         """Write whom a notice went to in the reader's script."""

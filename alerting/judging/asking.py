@@ -1,16 +1,27 @@
-"""Notes what somebody at home is to be asked to do. Nobody is told of it yet: the rows are what there is to tell."""
+"""Notes what somebody at home is to be asked to do, and asks it where it is not too late."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
-from alerting.desk import Desk, instant, json
+from alerting.desk import Desk, instant, json, unix_ms
+from alerting.explanation import SIGNAL_WORDS
+from alerting.paging import ask_household
+from alerting.profile.profile import RepeatRule
 from alerting.spot.spells import How, Spell
+from alerting.words import ASKED, Text
 from vitals.reading import unscaled
 from vitals.signals import SIGNALS, Signal
 
 AGAIN_AFTER = timedelta(hours=1)
 """How soon a worn thermometer may ask again: it streams."""
+
+GOOD_FOR = timedelta(hours=1)
+"""How long after an instant it makes sense to ask about it, where no rule says until when a repeat counts."""
+
+KEPT = timedelta(days=90)
+"""How long is kept what was asked: as long as the samples it came from."""
 
 _SESSIONS_OF_THEIR_OWN = frozenset({How.UNSTABLE, How.REMAINDER, How.OPEN})
 
@@ -19,32 +30,51 @@ class Reason(StrEnum):
     """Why somebody is asked."""
 
     REPEAT = "repeat"  # a first value beyond a limit: measure again
+    UNSTABLE = "unstable"  # a clip that did not come to rest: measure again, and hold still
     WORN_FEVER = "worn_fever"  # a wearable says fever: take a thermometer
     FEVER_SIGNS = "fever_signs"  # a fever of days: measure SpO2, breathing and pulse now
     DATA_GAP = "data_gap"  # a fever of which a whole block is not known: measure
 
 
-def ask_for_repeat(desk: Desk, patient_id: int, waiting: Spell, *, due_ms: int) -> None:
-    """Ask for a second measurement. (A clip that did not come to rest asks by its session.)"""
-    if waiting.begun not in _SESSIONS_OF_THEIR_OWN:
-        detail = {"due_at": instant(due_ms).isoformat()}
-        _save(desk, patient_id, Reason.REPEAT, rule=waiting.rule, at=instant(waiting.since_ms), detail=detail)
+def ask_for_repeat(desk: Desk, patient_id: int, waiting: Spell, *, rule: RepeatRule | None, due_ms: int) -> None:
+    """Ask for a second measurement; without a `rule` of one signal (a score), its own rules ask.
+
+    (A clip that did not come to rest asks by its session.)
+    """
+    if waiting.begun in _SESSIONS_OF_THEIR_OWN:
+        return
+    since, due_at = instant(waiting.since_ms), instant(due_ms)
+    detail = {"due_at": due_at.isoformat()}
+    if _save(desk, patient_id, Reason.REPEAT, rule=waiting.rule, at=since, detail=detail) and rule is not None:
+        not_before = since + timedelta(milliseconds=rule.repeat_from_ms)
+        named = ASKED["repeat_later" if not_before > desk.now else Reason.REPEAT]
+        text = _in_words(desk, patient_id, named, not_before=not_before, by=due_at, signal=rule.signal)
+        _ask(desk, patient_id, text, key=f"repeat:{rule.signal}", at=since, good_until=due_at)
+
+
+def ask_to_hold_still(desk: Desk, patient_id: int, at: datetime) -> None:
+    """Ask for a measurement in place of one that did not come to rest."""
+    if _save(desk, patient_id, Reason.UNSTABLE, rule="", at=at, detail={}):
+        _ask_at(desk, patient_id, Reason.UNSTABLE, at)
 
 
 def ask_about_fever(desk: Desk, patient_id: int, spell: Spell) -> None:
     """Ask for the other signs with a fever of days, and for readings where some of it is not known."""
     at = instant(spell.raised_ms if spell.raised_ms is not None else spell.newest_ms)
     signs = {"measure": [Signal.SPO2, Signal.RESPIRATORY_RATE, Signal.PULSE]}
-    _save(desk, patient_id, Reason.FEVER_SIGNS, rule=spell.rule, at=at, detail=signs)
-    if spell.data_gap:
-        _save(desk, patient_id, Reason.DATA_GAP, rule=spell.rule, at=at, detail={"measure": [Signal.TEMPERATURE]})
+    if _save(desk, patient_id, Reason.FEVER_SIGNS, rule=spell.rule, at=at, detail=signs):
+        _ask_at(desk, patient_id, Reason.FEVER_SIGNS, at)
+    gap = {"measure": [Signal.TEMPERATURE]}
+    if spell.data_gap and _save(desk, patient_id, Reason.DATA_GAP, rule=spell.rule, at=at, detail=gap):
+        _ask_at(desk, patient_id, Reason.DATA_GAP, at)
 
 
 def ask_for_thermometer(desk: Desk, patient_id: int, value: int, at: datetime) -> None:
     """Ask for a thermometer's reading where a wearable says fever: by itself it raises nothing (CLINICAL 2.4, 3.3)."""
     if value > min((rule.above for rule in desk.profile.fever), default=value):
         said = {"worn": unscaled(Signal.TEMPERATURE, value), "unit": SIGNALS[Signal.TEMPERATURE].unit}
-        _save(desk, patient_id, Reason.WORN_FEVER, rule="", at=at, detail=said, not_within=AGAIN_AFTER)
+        if _save(desk, patient_id, Reason.WORN_FEVER, rule="", at=at, detail=said, not_within=AGAIN_AFTER):
+            _ask_at(desk, patient_id, Reason.WORN_FEVER, at)
 
 
 def _save(
@@ -56,8 +86,9 @@ def _save(
     at: datetime,
     detail: Mapping[str, object],
     not_within: timedelta = timedelta(0),
-) -> None:
-    desk.run(
+) -> bool:
+    """Note it; says whether it is new."""
+    new = desk.run(
         "save_prompt",
         patient_id=patient_id,
         reason=reason,
@@ -66,4 +97,31 @@ def _save(
         now=desk.now,
         detail=json(detail),
         not_within=not_within,
+    )
+    if new:
+        desk.run("forget_prompts", patient_id=patient_id, before=desk.now - KEPT)
+    return bool(new)
+
+
+def _ask_at(desk: Desk, patient_id: int, reason: Reason, at: datetime) -> None:
+    text = _in_words(desk, patient_id, ASKED[reason])
+    _ask(desk, patient_id, text, key=reason, at=at, good_until=at + GOOD_FOR)
+
+
+def _ask(desk: Desk, patient_id: int, text: Text, *, key: str, at: datetime, good_until: datetime) -> None:
+    """Ask, if there is still time: a thermometer's memory may tell of yesterday."""
+    if good_until > desk.now:
+        ask_household(desk, patient_id, text, key=f"asked:{patient_id}:{key}:{unix_ms(at)}", good_until=good_until)
+
+
+def _in_words(desk: Desk, patient_id: int, named: Text, *, signal: Signal | None = None, **times: datetime) -> Text:
+    """Fill a text in: initials, local times, the signal's name."""
+    patient = desk.one("patient", patient_id=patient_id)
+    zone = ZoneInfo(patient.time_zone if patient else "UTC")
+    said = {name: f"{at.astimezone(zone):%H:%M}" for name, at in times.items()}
+    signal_words = SIGNAL_WORDS[signal] if signal else Text(zh="", en="")
+    who = patient.initials if patient else ""
+    return Text(
+        zh=named.zh.format(who=who, signal=signal_words.zh, **said),
+        en=named.en.format(who=who, signal=signal_words.en, **said),
     )

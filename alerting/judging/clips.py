@@ -7,6 +7,7 @@ can reach: the outcome is that of all samples together, in whatever order they c
 from datetime import datetime, timedelta
 
 from alerting.desk import Desk, instant, unix_ms
+from alerting.judging.asking import ask_to_hold_still
 from alerting.spot.sessions import ClipSample, Session, Status, form_sessions
 from vitals.quality import Quality, Reason
 
@@ -54,4 +55,6 @@ def _form(desk: Desk, patient_id: int, device_id: int, *, since: datetime, recei
             pulse=session.pulse,
             status=session.status,
         )
+        if session.status is Status.UNSTABLE:
+            ask_to_hold_still(desk, patient_id, instant(session.start_ms))
     return len(formed)

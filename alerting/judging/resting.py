@@ -1,11 +1,47 @@
-"""Recomputes a patient's SpO2 baseline from what is stored (alerting/spot/baseline.py says of what it is made)."""
+"""Recomputes baselines of SpO2 from what is stored (alerting/spot/baseline.py says of what they are made).
 
+A duty of its own: whoever was heard since is looked at a few times a day. A new baseline marks its patient, and the
+limits' duty puts what follows from it into the log.
+"""
+
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from alerting.desk import Desk, unix_ms
+from alerting.isolation import one_by_one
+from alerting.judging.limits import save_baseline
 from alerting.judging.measured import instants_after_activity, measurements
 from alerting.spot.baseline import Hour, Resting, baseline, resting_hour
-from vitals.signals import Signal
+from vitals.signals import SIGNALS, Signal
+
+LOOK_EVERY = timedelta(hours=6)
+"""How old a look at a baseline may be: it is a median of two weeks."""
+
+MARGIN = timedelta(hours=2)
+"""How much earlier than a look what came may be missing in it: hours of a wearer come from roll-ups, which lag."""
+
+PATIENTS_MAX = 200
+"""Patients looked at in one turn."""
+
+
+def look_at_baselines(desk_of: Callable[[], Desk]) -> int:
+    """Look at the baselines that are due; gives how many. One that fails does not stop the others."""
+    desk = desk_of()
+    due = desk.all(
+        "baselines_due",
+        before=desk.now - LOOK_EVERY,
+        margin=MARGIN,
+        code=SIGNALS[Signal.SPO2].code,
+        most=PATIENTS_MAX,
+    )
+    return one_by_one(due, lambda row: _look(desk_of(), row), what="baseline")
+
+
+def _look(desk: Desk, row: Any) -> int:
+    with desk.connection.transaction():
+        save_baseline(desk, row.patient_id, recompute_baseline(desk, row.patient_id))
+    return 1
 
 
 def recompute_baseline(desk: Desk, patient_id: int) -> int | None:

@@ -83,7 +83,7 @@ def _judge_limits(desk: Desk, patient_id: int, signal: Signal, held: Held, recei
         spells = repeat_spells(exerted if repeat.after_activity else history, repeat)
         judged = [(s, _evidence(desk, held, repeat, s)) for s in spells]
         _record(desk, patient_id, repeat.rule, Basis.REPEAT, judged)
-        _wait(desk, patient_id, repeat.rule, judged)
+        _wait(desk, patient_id, repeat.rule, judged, asks=repeat)
 
 
 def _judge_scores(desk: Desk, patient_id: int, held: Held, received_by: datetime) -> None:
@@ -144,7 +144,7 @@ def _is_known(desk: Desk, patient_id: int, rule: str, spell: Spell) -> bool:
     return known is not None and bool(known.known)
 
 
-def _wait(desk: Desk, patient_id: int, rule: str, judged: Judged) -> None:
+def _wait(desk: Desk, patient_id: int, rule: str, judged: Judged, *, asks: RepeatRule | None = None) -> None:
     """Keep what waits for a repeat, for the clock to raise; or that nothing does."""
     place = {"patient_id": patient_id, "rule": rule, "basis": Basis.REPEAT}
     waiting, evidence = judged[-1] if judged else (None, {})
@@ -153,7 +153,7 @@ def _wait(desk: Desk, patient_id: int, rule: str, judged: Judged) -> None:
         return
     since, due_at = instant(waiting.since_ms), instant(waiting.due_ms)
     desk.run("save_pending", **place, since=since, due_at=due_at, evidence=json(evidence))
-    ask_for_repeat(desk, patient_id, waiting, due_ms=waiting.due_ms)
+    ask_for_repeat(desk, patient_id, waiting, rule=asks, due_ms=waiting.due_ms)
 
 
 def _raise(patient_id: int, basis: Basis, spell: Spell, evidence: Mapping[str, object]) -> Raise:

@@ -16,8 +16,7 @@ CREATE TABLE spot_session (
 );
 CREATE INDEX spot_session_by_time ON spot_session (patient_id, at);
 
--- What somebody at home is to be asked to do. Nobody is told of it yet: these rows are what is there to tell, and to
--- count. An unstable session asks too; it stands above.
+-- What somebody at home is to be asked to do.
 CREATE TABLE prompt (
     patient_id integer NOT NULL,
     reason     text NOT NULL CHECK (reason IN ('repeat', 'worn_fever', 'fever_signs', 'data_gap')),

@@ -1,5 +1,6 @@
 """The patient page: who, the newest values, the chart, the episodes and what was done about them."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -10,12 +11,22 @@ from dashboards import board, notices
 from dashboards.console.acts import Sheet, sheet_of
 from dashboards.console.inbox import limits_by_rule
 from dashboards.database import rows
-from dashboards.limits import Limit, limits_of
+from dashboards.limits import Limit, held_by, limits_of
 from dashboards.series import CHARTED, Bucket, Span, lines, span_for
 from dashboards.units import unit_of
 from dashboards.web import SignedIn, Visit
 
+ASKED_FOR = timedelta(days=7)
+"""How far back is shown what a household was asked."""
+
 router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """The log's line about what a patient is held to."""
+
+    said: str
 
 
 @router.get("/patients/{key}")
@@ -56,7 +67,8 @@ def series(visit: SignedIn, key: str, span: Span = Span.HOUR) -> dict[str, Any]:
         signals=list(CHARTED),
         step_s=span.step_s,
     )
-    limits = limits_of(board.profile_body(visit.connection, None))
+    said = next(iter(rows(visit.connection, Held, "held_to", patient_id=patient.patient_id)), None)
+    limits = held_by(limits_of(board.profile_body(visit.connection, None)), said.said if said else None)
     return {
         "from": since.timestamp(),
         "to": visit.now.timestamp(),
@@ -104,7 +116,8 @@ def _vitals(visit: Visit, patient: board.Patient) -> dict[str, Any]:
 
 
 def _episodes(visit: Visit, patient: board.Patient) -> dict[str, Any]:
-    return told_of(visit, patient, board.history(visit.connection, patient))
+    asked = notices.asked_of(visit.connection, patient.patient_id, since=visit.now - ASKED_FOR)
+    return told_of(visit, patient, board.history(visit.connection, patient)) | {"asked": asked}
 
 
 def told_of(visit: Visit, patient: board.Patient | board.Subject, found: list[board.Episode]) -> dict[str, Any]:
@@ -116,6 +129,7 @@ def told_of(visit: Visit, patient: board.Patient | board.Subject, found: list[bo
         "episodes": found,
         "sheets": {sheet.episode.episode_id: sheet for sheet in sheets},
         "events": events,
+        "asked": [],
         "told": notices.told(notices.notices_of(visit.connection, found)),
         "people": board.people(visit.connection, [event.actor_id for event in events]),
         "evidence": {

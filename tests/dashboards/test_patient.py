@@ -1,5 +1,6 @@
 """The patient page: chart, limits, bands, gaps."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -101,6 +102,39 @@ def test_the_series_holds_gaps_doubts_limits_and_bands(console: Console, span: s
         gap = next(i for i, value in enumerate(mean) if value is None and doubtful[i] is None)
         assert x[gap + 1] - x[gap] > 500
         assert (low[gap], high[gap]) == (None, None)
+
+
+def test_the_chart_draws_what_the_patient_is_held_to(console: Console) -> None:
+    held = {"SPO2-REFER": [8801, 8900], "SPO2-CRIT": [8401, 8500], "SPO2-AMBER": [-32768, -32768]}
+    with console.rows() as db:
+        (patient_id,) = db.execute("SELECT patient_id FROM patient WHERE key = 'p-001'").fetchone() or (0,)
+        db.execute(
+            "INSERT INTO limits_said (patient_id, said, said_at) VALUES (%s, %s, now())",
+            [patient_id, json.dumps({"patient": patient_id, "limits": held})],
+        )
+    with api(console) as client:
+        answer = client.get("/patients/p-001/series").json()
+    (spo2,) = [signal for signal in answer["signals"] if signal["signal"] == "spo2"]
+    assert [limit["text"] for limit in spo2["limits"]] == ["极低 ≤ 84", "转诊 ≤ 88"]
+
+
+def test_what_was_asked_at_home_stands_beside_the_episodes(console: Console, open_page: OpenPage) -> None:
+    with console.rows() as db:
+        (patient_id,) = db.execute("SELECT patient_id FROM patient WHERE key = 'p-001'").fetchone() or (0,)
+        for key, channel, outcome in (("a", "json://x", "accepted by channel"), ("b", "console:", "no channel")):
+            db.execute(
+                "INSERT INTO notice (patient_id, good_until, key, recipient, audience, service_tier, step, channel_url,"
+                " title, body, created_at, sent_at, outcome) VALUES (%s, now(), %s, '101床', 'household', 0, 0, %s, '',"
+                " E'请测体温。\\nPlease measure.', now(), CASE WHEN %s <> 'no channel' THEN now() END, %s)",
+                [patient_id, key, channel, outcome, outcome],
+            )
+    page = open_page()
+    enter(page, console)
+    page.goto(console.url + "/patients/p-001")
+    asked = page.locator("#episodes .panel").filter(has_text="已请家中测量").locator("li")
+    expect(asked.first).to_contain_text("请测体温。")
+    expect(asked.first).to_contain_text("138 0000 0001")
+    expect(asked.last).to_contain_text("已发送")
 
 
 def test_an_unknown_span_is_refused(console: Console) -> None:

@@ -66,6 +66,11 @@ class SpotHome(Ward):
         found = self.connection.execute("SELECT reason, rule FROM prompt ORDER BY at, reason, rule").fetchall()
         return [(row.reason, row.rule) for row in found]
 
+    def asked(self) -> list[tuple[str, str]]:
+        """List what the household was sent, as (channel, text in English)."""
+        statement = "SELECT channel_url, body FROM notice WHERE patient_id = 3 ORDER BY notice_id"
+        return [(row.channel_url, row.body.splitlines()[1]) for row in self.connection.execute(statement).fetchall()]
+
     def sessions(self) -> list[tuple[int, str]]:
         """List the sessions of clips, as (value, status)."""
         found = self.connection.execute("SELECT value, status FROM spot_session ORDER BY started_at").fetchall()

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from alerting.explanation import explain
-from alerting.judging.resting import recompute_baseline
+from alerting.judging.limits import Limits
+from alerting.judging.resting import look_at_baselines, recompute_baseline
 from tests.alerting.spot.home import CLIP, CUFF, METER, PATCH, PATIENT, THERMOMETER, WELLNESS, SpotHome, clip
 from vitals.quality import Quality, Reason
 from vitals.signals import Signal
@@ -204,6 +205,29 @@ def test_a_wearers_hours_are_sessions(home: SpotHome) -> None:
     home.say(WELLNESS, [(6 * 3600 + 60, Signal.STEPS, 301)], acquisition=0)
     home.roll_up()
     assert recompute_baseline(home.desk(), PATIENT) is None
+
+
+def test_a_fall_below_what_is_usual_for_a_patient_raises_once_his_baseline_is_known(home: SpotHome) -> None:
+    hour_s = 3600
+    for number in range(6):
+        home.say(CLIP, [(number * hour_s, Signal.SPO2, 9900)])
+    assert look_at_baselines(home.desk) == 1
+    assert look_at_baselines(home.desk) == 0, "looked at a moment ago"
+    assert Limits().turn(home.desk) == 1
+    home.say(CLIP, [(7 * hour_s, Signal.SPO2, 9480), (7 * hour_s + 600, Signal.SPO2, 9480)])
+    (episode,) = home.episodes()
+    assert (episode.rule, episode.evidence["baseline"]) == ("SPO2-DROP", 99.0)
+
+
+def test_baselines_are_looked_at_again_of_those_who_were_heard(home: SpotHome) -> None:
+    home.say(CLIP, [(0, Signal.SPO2, 9900)])
+    assert look_at_baselines(home.desk) == 1
+    home.now += timedelta(days=1)
+    assert look_at_baselines(home.desk) == 1, "roll-ups may have lagged at the first look"
+    home.now += timedelta(days=1)
+    assert look_at_baselines(home.desk) == 0, "nothing came since"
+    home.say(CLIP, [(2 * 86_400, Signal.SPO2, 9900)])
+    assert look_at_baselines(home.desk) == 1
 
 
 def test_a_measurement_is_held_to_a_doctors_order(home: SpotHome) -> None:
