@@ -60,6 +60,11 @@ def _limits(kind: str, rule: str, table: dict[str, object]) -> list[Limit]:
     ]
 
 
+def awaiting(said: str | None) -> list[str]:
+    """Name the rules by which nobody watches a patient before a doctor has ordered his limit."""
+    return list(json.loads(said).get("awaiting", ())) if said else []
+
+
 def held_by(limits: list[Limit], said: str | None) -> list[Limit]:
     """Give them as one patient is held to them, by the log's line about him (alerting/judging/held.py).
 

@@ -18,12 +18,16 @@ class LimitsEventError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaidLimits:
-    """One patient's limits by rule id (a rule that does not hold has the limit that nothing breaks), and why."""
+    """One patient's limits by rule id (a rule that does not hold has the limit that nothing breaks), and why.
+
+    `awaiting`: rules that his group leaves to a doctor's order, which there is not: nobody watches him by them.
+    """
 
     patient_id: int
     held: HeldAs
     why: tuple[str, ...]
     limits: Mapping[str, Limit]
+    awaiting: tuple[str, ...] = ()
 
 
 def to_line(said: SaidLimits) -> str:
@@ -34,6 +38,7 @@ def to_line(said: SaidLimits) -> str:
         "hash": said.held.hash,
         "baseline": said.held.baseline,
         "why": said.why,
+        "awaiting": said.awaiting,
         "limits": {rule: (limit.breach, limit.clear_at) for rule, limit in said.limits.items()},
     }
     return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
@@ -47,6 +52,7 @@ def from_line(line: str) -> SaidLimits:
             patient_id=int(document["patient"]),
             held=HeldAs(name=document["profile"], hash=document["hash"], baseline=document["baseline"]),
             why=tuple(document["why"]),
+            awaiting=tuple(document.get("awaiting", ())),
             limits={rule: Limit(breach=breach, clear_at=over) for rule, (breach, over) in document["limits"].items()},
         )
     except (ValueError, KeyError, TypeError, AttributeError) as exc:

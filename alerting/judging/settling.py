@@ -53,6 +53,7 @@ class Settler:
                 patient_id=subject.patient_id,
                 held=HeldAs(name=held.name, hash=held.hash, baseline=held.baseline),
                 why=(*self._why(subject, facts, on), *([f"orders do not hold: {refused}"] if refused else [])),
+                awaiting=tuple(sorted(held.awaiting_order)),
                 limits=limits,
             )
         )

@@ -11,7 +11,7 @@ from dashboards import board, notices
 from dashboards.console.acts import Sheet, sheet_of
 from dashboards.console.inbox import limits_by_rule
 from dashboards.database import rows
-from dashboards.limits import Limit, held_by, limits_of
+from dashboards.limits import Limit, awaiting, held_by, limits_of
 from dashboards.series import CHARTED, Bucket, Span, lines, span_for
 from dashboards.units import unit_of
 from dashboards.web import SignedIn, Visit
@@ -36,7 +36,9 @@ def page(visit: SignedIn, key: str) -> HTMLResponse:
     shown = _episodes(visit, patient)
     begun = [visit.now - episode.since for episode in shown["episodes"] if episode.state != "closed"]
     span = span_for(max(begun, default=timedelta(0)))
-    return visit.render("patient.html", **_vitals(visit, patient), **shown, spans=list(Span), span=span)
+    awaited = awaiting(_said_of(visit, patient))
+    values = {**_vitals(visit, patient), **shown, "awaiting": awaited}
+    return visit.render("patient.html", **values, spans=list(Span), span=span)
 
 
 @router.get("/patients/{key}/vitals")
@@ -67,8 +69,7 @@ def series(visit: SignedIn, key: str, span: Span = Span.HOUR) -> dict[str, Any]:
         signals=list(CHARTED),
         step_s=span.step_s,
     )
-    said = next(iter(rows(visit.connection, Held, "held_to", patient_id=patient.patient_id)), None)
-    limits = held_by(limits_of(board.profile_body(visit.connection, None)), said.said if said else None)
+    limits = held_by(limits_of(board.profile_body(visit.connection, None)), _said_of(visit, patient))
     return {
         "from": since.timestamp(),
         "to": visit.now.timestamp(),
@@ -108,6 +109,11 @@ def _patient(visit: Visit, key: str) -> board.Patient:
     if patient is None:
         raise HTTPException(status_code=404, detail=f"no patient {key!r} here")
     return patient
+
+
+def _said_of(visit: Visit, patient: board.Patient) -> str | None:
+    found = rows(visit.connection, Held, "held_to", patient_id=patient.patient_id)
+    return found[0].said if found else None
 
 
 def _vitals(visit: Visit, patient: board.Patient) -> dict[str, Any]:

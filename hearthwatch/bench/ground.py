@@ -195,6 +195,7 @@ def environment(centre: Centre) -> dict[str, str]:
         "HEARTHWATCH_DATABASE_DSN": centre.dsn,
         "HEARTHWATCH_BROKER_HOST": LOOPBACK,
         "HEARTHWATCH_BROKER_PORT": str(centre.broker_port),
+        "HEARTHWATCH_ALERTING_SITE_ALTITUDE_M": "50",
         "PYTHONUNBUFFERED": "1",
         "PATH": os.environ.get("PATH", ""),
     }

