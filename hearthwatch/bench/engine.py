@@ -12,7 +12,7 @@ from hearthwatch.bench.engine_gate import gate
 from hearthwatch.bench.engine_goals import gate_goals, goals, ratios
 from hearthwatch.bench.engine_memory import RECORDS, limit_per_s
 from hearthwatch.bench.engine_peers import Contest, measure_peers
-from hearthwatch.bench.engine_plain import PlainWard
+from hearthwatch.bench.engine_plain import BandedWard
 from hearthwatch.bench.engine_runs import BEGIN_S, WARM_EVERY_S, WARM_S, Case, Rules, measure_case, warmed
 from hearthwatch.bench.engine_slow import slow_percent
 from hearthwatch.bench.engine_snapshot import measure_snapshot
@@ -135,7 +135,7 @@ def _slow_percent(mood: Mood) -> float:
     patients, seconds = 500, 120
     rules = _adult()[SPO2]
     drawn = Ward(rules, patients, mood, seed=9)
-    ward = PlainWard(rules, patients)
+    ward = BandedWard(rules, patients)
     for second in range(0, WARM_S, WARM_EVERY_S):
         slow_percent(ward, drawn.second(second))
     return round(slow_percent(ward, next(drawn.blocks(BEGIN_S, seconds, of=seconds))), 1)

@@ -18,7 +18,7 @@ from alerting.engine.layout import Events, Ints
 from alerting.engine.partition import Step, event_of
 from alerting.engine.table import Table
 from alerting.profile.file import parse_profile, standard_adult
-from hearthwatch.bench.engine_plain import PlainWard
+from hearthwatch.bench.engine_plain import BandedWard
 from hearthwatch.bench.engine_runs import steps
 from hearthwatch.bench.engine_streams import LEVELS, MANY, Said, Sample, columns, oracle, stream
 from vitals.sustained import Kind, Limit, SustainedEvent, SustainedRule
@@ -198,7 +198,7 @@ def _late(t_ms: int, value: int) -> SustainedEvent:
 
 
 def _plain_differences(log: _Log, seed: int) -> list[str]:
-    said, late = PlainWard(log.rules, len(log.phases)).judge(
+    said, late = BandedWard(log.rules, len(log.phases)).judge(
         *([getattr(s, name) for s in log.samples] for name in ("row", "t_ms", "value"))
     )
     expected = [(row, event) for _, row, event in log.expected if event.kind is not Kind.LATE]

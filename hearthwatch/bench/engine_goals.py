@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hearthwatch.bench.engine_gate import Found
-from hearthwatch.bench.engine_peers import NODE, PLAIN
+from hearthwatch.bench.engine_peers import BANDED, NODE, PLAIN
 from hearthwatch.bench.engine_traffic import CALM
 from hearthwatch.bench.goals import Goal, TooShort, at_least, at_most, exactly
 
@@ -65,7 +65,7 @@ def ratios(document: Document) -> dict[str, float]:
     found: dict[str, float] = {}
     for engine in ("numpy", "numba"):
         of_engine = _rate_of_peer(document, engine)
-        for peer, short in ((PLAIN, "plain"), (NODE, "node")):
+        for peer, short in ((PLAIN, "plain"), (BANDED, "plain_banded"), (NODE, "node")):
             of_peer = _rate_of_peer(document, peer)
             if of_engine and of_peer:
                 found[f"{engine}_to_{short}"] = round(of_engine / of_peer, 2)

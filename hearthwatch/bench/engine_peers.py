@@ -11,7 +11,7 @@ from typing import Any
 from alerting.engine.partition import Step, event_of
 from alerting.engine.table import Table
 from hearthwatch.bench import engine_peer_node
-from hearthwatch.bench.engine_plain import PlainWard
+from hearthwatch.bench.engine_plain import BandedWard, PlainWard
 from hearthwatch.bench.engine_runs import steps
 from hearthwatch.bench.engine_slow import columns, slow_percent
 from hearthwatch.bench.engine_traffic import SICK, Samples, Ward
@@ -19,9 +19,11 @@ from hearthwatch.bench.engine_windows import Said, is_by_windows
 from vitals.sustained import SustainedRule, SustainedState
 from vitals.sustained import step as judge_by_oracle
 
-BATCHES = (2_000, 50_000)
+BATCHES = (10_000, 100_000)
+"""A second of everybody, and ten."""
 FROM_EXTRA = ("polars", "duckdb", "bytewax")
-PLAIN, NODE = "plain Python loop", "Node loop"
+PLAIN, BANDED, NODE = "plain Python loop", "plain Python loop, banded", "Node loop, banded"
+"""Banded: with the engine's own shortcut for samples that change nothing."""
 
 Say = Callable[[str], None]
 
@@ -30,8 +32,8 @@ Say = Callable[[str], None]
 class Contest:
     """How many patients for how many seconds, and how often each peer begins anew."""
 
-    patients: int = 2_000
-    seconds: int = 500
+    patients: int = 10_000
+    seconds: int = 320
     passes: int = 3
 
 
@@ -52,7 +54,7 @@ def measure_peers(rules: Sequence[SustainedRule], contest: Contest, say: Say) ->
     samples = next(ward.blocks(0, contest.seconds, of=contest.seconds))
     say(f"peers: the oracle on {len(samples.rows):,} samples")
     expected = _by_oracle(rules, contest, samples)
-    peers = [_plain(rules, contest, samples), *_ours(rules, contest, samples)]
+    peers = [*_plain(rules, contest, samples), *_ours(rules, contest, samples)]
     skipped = []
     for name in (NODE, *FROM_EXTRA):
         try:
@@ -66,7 +68,7 @@ def measure_peers(rules: Sequence[SustainedRule], contest: Contest, say: Say) ->
             "seconds": contest.seconds,
             "readings": len(samples.rows),
             "events": len(expected),
-            "slow_percent": round(slow_percent(PlainWard(rules, contest.patients), samples), 1),
+            "slow_percent": round(slow_percent(BandedWard(rules, contest.patients), samples), 1),
         },
         "peers": [_document(peer, expected, len(samples.rows), say) for peer in peers],
         "peers_skipped": skipped,
@@ -103,17 +105,23 @@ def _order(said: tuple[int, Any]) -> tuple[int, int, str, int]:
     return row, event.at_ms, event.rule, event.kind
 
 
-def _plain(rules: Sequence[SustainedRule], contest: Contest, samples: Samples) -> _Peer:
+def _plain(rules: Sequence[SustainedRule], contest: Contest, samples: Samples) -> list[_Peer]:
     given = samples.rows.tolist(), samples.t_ms.tolist(), samples.values.tolist()
 
-    def passes() -> Iterator[tuple[float, Said]]:
+    def passes(kind: type[PlainWard]) -> Iterator[tuple[float, Said]]:
         for _ in range(contest.passes):
-            ward = PlainWard(rules, contest.patients)
+            ward = kind(rules, contest.patients)
             begun = time.process_time()
             said, _ = ward.judge(*given)
             yield time.process_time() - begun, said
 
-    return _Peer(name=PLAIN, version=platform.python_version(), form="lists, state in slotted objects", passes=passes)
+    return [
+        _Peer(name=name, version=platform.python_version(), form=form, passes=lambda kind=kind: passes(kind))  # type: ignore[misc]
+        for name, kind, form in (
+            (PLAIN, PlainWard, "lists, state in slotted objects, each sample held against each rule"),
+            (BANDED, BandedWard, "the same, and the engine's band of values that change nothing"),
+        )
+    ]
 
 
 def _ours(rules: Sequence[SustainedRule], contest: Contest, samples: Samples) -> list[_Peer]:

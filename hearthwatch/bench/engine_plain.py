@@ -1,7 +1,8 @@
-"""The sustained rules as one would write them by hand in plain Python to be fast: what the engine's ratios are against.
+"""The sustained rules as one would write them by hand in plain Python: what the engine's ratios are against.
 
-It says what `vitals.sustained` says. A sample inside the band of values that change nothing costs a few comparisons, a
-window is summed once in ten seconds and kept up to date sample by sample, and only grains that a rule needs are kept.
+It says what `vitals.sustained` says. A window is summed once in ten seconds and kept up to date sample by sample, and
+only grains that a rule needs are kept. `PlainWard` holds every sample against every rule; `BandedWard` has the engine's
+own shortcut as well: a sample inside the band of values that change nothing costs a few comparisons.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,10 +30,29 @@ _EVERYTHING, _NOTHING = 40_000, -40_000
 
 
 class PlainWard:
-    """The state of so many patients."""
+    """The state of so many patients; every sample is held against every rule."""
 
     def __init__(self, rules: Sequence[SustainedRule], patients: int) -> None:
         self.patients = [Patient(rules) for _ in range(patients)]
+
+    def judge(self, rows: Iterable[int], t_ms: Iterable[int], values: Iterable[int]) -> tuple[Said, Late]:
+        """Judge samples in order; gives what was said, and which came late."""
+        said: Said = []
+        late: Late = []
+        patients = self.patients
+        for row, t, value in zip(rows, t_ms, values, strict=True):
+            patient = patients[row]
+            if t < patient.last:
+                late.append((row, t))
+                continue
+            patient.count_in(t)
+            if events := patient.hold(t, value):
+                said += [(row, event) for event in events]
+        return said, late
+
+
+class BandedWard(PlainWard):
+    """The same; what changes nothing is only counted."""
 
     def judge(self, rows: Iterable[int], t_ms: Iterable[int], values: Iterable[int]) -> tuple[Said, Late]:
         """Judge samples in order; gives what was said, and which came late."""
@@ -76,13 +96,19 @@ class Patient:
 
     def judge(self, t: int, value: int) -> list[SustainedEvent]:
         """Judge a sample that is not late and may change something."""
+        self.count_in(t)
+        return [] if not self.busy and self.low <= value <= self.high else self.hold(t, value)
+
+    def count_in(self, t: int) -> None:
+        """Count a sample that is not late."""
         if t >= self.end:
             self._turn_over(t)
         self.last = t
         self.count += 1
+
+    def hold(self, t: int, value: int) -> list[SustainedEvent]:
+        """Hold a counted sample against every rule."""
         events: list[SustainedEvent] = []
-        if not self.busy and self.low <= value <= self.high:
-            return events
         end = self.end
         counted = self.count <= COUNT_MAX
         count = self.count if counted else COUNT_MAX

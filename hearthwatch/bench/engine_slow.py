@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
-from hearthwatch.bench.engine_plain import PlainWard
+from hearthwatch.bench.engine_plain import BandedWard
 from hearthwatch.bench.engine_traffic import Samples
 
 
-def slow_percent(ward: PlainWard, samples: Samples) -> float:
+def slow_percent(ward: BandedWard, samples: Samples) -> float:
     """Judge samples and say which percentage broke a limit or met a rule that was holding or building up something.
 
     The first sample in ten seconds of a patient who is well is not among them, though a bucket begins there.

@@ -20,7 +20,7 @@ from hearthwatch.bench import engine, engine_gate, engine_peer_node
 from hearthwatch.bench.commands import app
 from hearthwatch.bench.engine_gate import Found, crash, equal
 from hearthwatch.bench.engine_goals import goals
-from hearthwatch.bench.engine_plain import PlainWard
+from hearthwatch.bench.engine_plain import BandedWard, PlainWard
 from hearthwatch.bench.engine_runs import Case, measure_case, warmed
 from hearthwatch.bench.engine_streams import MANY, Sample, columns, oracle, stream
 from hearthwatch.bench.engine_traffic import BEGIN_MS, CALM, SICK, Samples, Ward
@@ -49,7 +49,10 @@ def test_everything_runs_once_and_says_what_the_oracle_says() -> None:
     assert 14 < document["slow_percent"]["sick"] < 18
     assert document["slow_percent"]["calm"] < 3
     measured, skipped = ({peer["name"] for peer in document[key]} for key in ("peers", "peers_skipped"))
-    assert measured | skipped == {"plain Python loop", "numpy", "numba", "Node loop", "polars", "duckdb", "bytewax"}
+    assert measured | skipped == {
+        *("plain Python loop", "plain Python loop, banded", "Node loop, banded"),
+        *("numpy", "numba", "polars", "duckdb", "bytewax"),
+    }
     assert all(peer["events"] == document["peers_stream"]["events"] > 0 for peer in document["peers"])
     for engine_or_peer in ("oracle", "Node loop", "random 64-byte records"):
         assert any(line.startswith(engine_or_peer) for line in done.stderr.splitlines())
@@ -109,10 +112,11 @@ def test_nothing_is_measured_where_a_step_differs_from_the_oracle(
     assert "runs" not in document
 
 
+@pytest.mark.parametrize("kind", [PlainWard, BandedWard])
 @pytest.mark.parametrize("seed", range(12))
-def test_the_plain_loop_says_what_the_oracle_says(seed: int) -> None:
+def test_the_plain_loop_says_what_the_oracle_says(seed: int, kind: type[PlainWard]) -> None:
     samples = stream(seed, length_s=3000)
-    said, late = PlainWard(MANY, 5).judge(*(column.tolist() for column in columns(samples)))
+    said, late = kind(MANY, 5).judge(*(column.tolist() for column in columns(samples)))
     expected = oracle(samples, MANY)[0]
     assert said == [(row, event) for _, row, event in expected if event.kind is not Kind.LATE]
     assert late == [(row, event.at_ms) for _, row, event in expected if event.kind is Kind.LATE]
