@@ -220,7 +220,8 @@ SELECT patient_id, rule, family FROM active UNION ALL SELECT patient_id, rule, N
 
 -- name: single_history
 -- A patient's measurements of one signal as stored by a given instant, the newest first: those by themselves (streams
--- too, where the signal is not judged as one), and the sessions of clips. No wearable's temperature is one.
+-- too, where the signal is not judged as one), and the sessions of clips. No wearable's temperature is one. (The last
+-- condition is that of the index sample_single, which it is read by.)
 SELECT * FROM (
     SELECT s.measured_at, v.value, v.quality = 0 AS trusted, 'single' AS how
       FROM sample s LEFT JOIN care_device d USING (device_id) CROSS JOIN LATERAL (
@@ -230,6 +231,8 @@ SELECT * FROM (
      WHERE s.patient_id = %(patient_id)s AND s.measured_at >= %(start)s AND s.received_at <= %(received_by)s
        AND v.value IS NOT NULL AND NOT COALESCE(d.wellness, false)
        AND (%(streams_too)s OR s.acquisition <> 0) AND (%(code)s <> 4 OR d.kind IS DISTINCT FROM 'wearable')
+       AND (s.acquisition <> 0 OR s.temperature IS NOT NULL OR s.systolic IS NOT NULL OR s.diastolic IS NOT NULL
+            OR s.mean_arterial IS NOT NULL OR s.glucose IS NOT NULL OR s.weight IS NOT NULL OR s.steps > 0)
     UNION ALL
     SELECT at, value, status = 'stable', status FROM spot_session
      WHERE patient_id = %(patient_id)s AND at >= %(start)s AND %(code)s = 1

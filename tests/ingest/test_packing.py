@@ -38,7 +38,7 @@ SELECT at, at, patient, patient, 0, 9500, 7000
 """
 INDEXES = """
 SELECT c.relname::text, i.indisvalid, pg_relation_size(c.oid) FROM pieces_of('sample') p
-  JOIN pg_index i ON i.indrelid = p.piece JOIN pg_class c ON c.oid = i.indexrelid ORDER BY 1
+  JOIN pg_index i ON i.indrelid = p.piece AND i.indisunique JOIN pg_class c ON c.oid = i.indexrelid ORDER BY 1
 """
 WAITS = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = %s"
 REBUILDS = "SELECT pid FROM pg_stat_progress_create_index WHERE datname = current_database()"

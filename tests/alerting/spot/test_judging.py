@@ -6,12 +6,13 @@ from datetime import timedelta
 
 import pytest
 
+from alerting.desk import QUERIES
 from alerting.explanation import explain
 from alerting.judging.limits import Limits
 from alerting.judging.resting import look_at_baselines, recompute_baseline
 from tests.alerting.spot.home import CLIP, CUFF, METER, PATCH, PATIENT, THERMOMETER, WELLNESS, SpotHome, clip
 from vitals.quality import Quality, Reason
-from vitals.signals import Signal
+from vitals.signals import SIGNALS, Signal
 
 
 @pytest.fixture
@@ -249,3 +250,20 @@ def test_a_measurement_is_held_to_the_personal_baseline(home: SpotHome) -> None:
     home.say(CLIP, [(1200, Signal.SPO2, 9450), (1500, Signal.SPO2, 9450)])
     (episode,) = home.episodes()
     assert (episode.rule, episode.evidence["baseline"]) == ("SPO2-DROP", 98.5)
+
+
+@pytest.mark.parametrize("query", ["single_history", "steps_history"])
+def test_a_wearers_days_are_not_read_for_a_thermometers_history(home: SpotHome, query: str) -> None:
+    home.say(THERMOMETER, [(0, Signal.TEMPERATURE, 3650)])
+    home.connection.execute(
+        "INSERT INTO sample (measured_at, received_at, patient_id, device_id, acquisition, spo2)"
+        " SELECT t, t, %s, 21, 0, 9700 FROM generate_series(%s::timestamptz - interval '6 h', %s, '1 s') t",
+        [PATIENT, home.now, home.now - timedelta(seconds=1)],
+    )
+    home.connection.execute("ANALYZE sample")
+    values = {
+        "patient_id": PATIENT, "code": SIGNALS[Signal.TEMPERATURE].code, "streams_too": True,
+        "start": home.now - timedelta(days=1), "received_by": home.now, "most": 100,
+    }  # fmt: skip
+    plan = home.connection.execute(b"EXPLAIN " + QUERIES[query], values).fetchall()
+    assert any("sample_single" in str(line) or "patient_id_measured_at_idx" in str(line) for line in plan), plan
