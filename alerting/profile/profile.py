@@ -4,22 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from alerting.profile.singles import ActivityRule, BaselineRule, News2Rule, SessionRule
+from alerting.profile.technical import Technical
+from alerting.profile.urgency import Consequence as Consequence
+from alerting.profile.urgency import Priority as Priority
 from vitals.signals import Signal
 from vitals.sustained import NEVER_HIGH, NEVER_LOW, Limit, SustainedRule
-
-if TYPE_CHECKING:
-    from alerting.profile.technical import Technical  # which is built from this file's values
-
-
-class Priority(StrEnum):
-    """Alarm priority in the sense of IEC 60601-1-8."""
-
-    HIGH = "high"
-    MEDIUM = "medium"
-    LOW = "low"
 
 
 class Trust(StrEnum):
@@ -36,27 +27,6 @@ class Channel:
 
     signal: Signal
     trust: Trust = Trust.GOOD
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Consequence:
-    """What a rule's raise means: which family of episodes, how urgent, whether it opens a tier-3 case.
-
-    `special_priority` is the priority for red patients, children and pregnancy, where it differs.
-    """
-
-    rule: str
-    family: str
-    priority: Priority
-    emergency: bool
-    tier3: bool
-    technical: bool = False
-    special_priority: Priority | None = None
-
-    @property
-    def rank(self) -> int:
-        """Order of urgency: 0 high with emergency, 1 high, 2 medium, 3 low."""
-        return {Priority.HIGH: 1 - self.emergency, Priority.MEDIUM: 2, Priority.LOW: 3}[self.priority]
 
 
 class Confirm(StrEnum):
@@ -268,7 +238,7 @@ class Profile:
     silence: Silence
     timers: Mapping[Priority, Timers]
     consequences: Mapping[str, Consequence]
-    technical: "Technical"
+    technical: Technical
 
 
 NO_DATA = "TECH-NODATA"

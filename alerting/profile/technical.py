@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from alerting.profile.profile import Consequence, Priority
+from alerting.profile.urgency import Consequence, Priority
 from vitals.signals import Signal
 
 T = TypeVar("T")
