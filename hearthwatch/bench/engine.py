@@ -25,6 +25,9 @@ from vitals.signals import Signal
 BATCHES_PER_PATIENT_MAX = 100
 """A batch holds no more than so many seconds of every patient."""
 
+PARTED_PATIENTS_MIN = 100_000
+"""From so many patients on a ward is also held by partition."""
+
 SPO2 = Channel(signal=Signal.SPO2)
 TOGETHER = tuple(Channel(signal=signal) for signal in (Signal.SPO2, Signal.PULSE, Signal.RESPIRATORY_RATE))
 TOGETHER_SIZES, TOGETHER_BATCHES = 2, 2
@@ -113,6 +116,7 @@ def _cases(plan: Plan, rules: Rules, sizes: Sequence[int], batches: Sequence[int
                 mood=mood,
                 batches=[batch for batch in batches if batch <= patients * BATCHES_PER_PATIENT_MAX],
                 seconds=max(plan.seconds, plan.readings_min // patients),
+                parted=patients >= PARTED_PATIENTS_MIN,
             )
 
 

@@ -6,11 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
+
 from alerting.engine import numpy_step
 from alerting.engine.partition import Step, fastest
 from alerting.engine.table import Table
 from alerting.profile.profile import Channel
 from hearthwatch.bench.engine_traffic import Mood, Samples, Ward
+from ingest.feed import PARTITION_COUNT
 from vitals.sustained import SustainedRule, SustainedState, step
 
 _TOLD = ("row", "rule", "kind", "at_ms", "since_ms", "value", "valid", "below", "buckets")
@@ -25,6 +28,9 @@ BEGIN_S = WARM_S + 55
 BLOCK_READINGS = 1_000_000
 """Readings drawn at once are at least this many, or ten seconds."""
 
+PARTED_BATCHES = 2
+"""So many of the largest batches are measured by partition too, where that is asked for."""
+
 ORACLE = "oracle"
 ORACLE_PATIENTS_MAX = 1000
 
@@ -38,6 +44,8 @@ class Case:
     mood: Mood
     batches: Sequence[int]
     seconds: int
+    parted: bool = False
+    """Whether the largest batches are measured by partition too, as the product holds patients."""
 
     @property
     def name(self) -> str:
@@ -54,10 +62,10 @@ class Case:
 class Judging(Protocol):
     """An engine with the state of a case's patients."""
 
-    def columns(self, samples: Samples) -> Sequence[Any]:
-        """Give samples as this engine takes them."""
+    def given(self, samples: Samples, first: int, end: int) -> Any:
+        """Give a batch's samples as this engine takes them."""
 
-    def judge(self, channel: int, columns: Sequence[Any]) -> Any:
+    def judge(self, channel: int, given: Any) -> Any:
         """Judge samples of the channel at this place; gives what was said, as this engine says it."""
 
     def told(self, channel: int, said: Any) -> list[tuple[int, ...]]:
@@ -65,24 +73,54 @@ class Judging(Protocol):
 
 
 class Stepping:
-    """A step over the product's arrays."""
+    """A step over one table of all patients a channel."""
 
     def __init__(self, step: Step, tables: Sequence[Table]) -> None:
         self._step, self.tables = step, tables
 
-    def columns(self, samples: Samples) -> Sequence[Any]:
-        """Give samples as this engine takes them."""
-        return samples.rows, samples.t_ms, samples.values
+    def given(self, samples: Samples, first: int, end: int) -> Any:
+        """Give a batch's samples as this engine takes them."""
+        return samples.rows[first:end], samples.t_ms[first:end], samples.values[first:end]
 
-    def judge(self, channel: int, columns: Sequence[Any]) -> Any:
+    def judge(self, channel: int, given: Any) -> Any:
         """Judge samples of the channel at this place."""
-        rows, t_ms, values = columns
+        rows, t_ms, values = given
         events, _ = self._step(self.tables[channel], rows, t_ms, values)
         return events
 
     def told(self, channel: int, said: Any) -> list[tuple[int, ...]]:
         """Give what was said in numbers, alike for all engines."""
         return [(channel, *(int(event[name]) for name in _TOLD)) for event in said]
+
+
+class Parted:
+    """The same as the product holds them: tables of each partition's patients, which the log brings apart."""
+
+    def __init__(self, step: Step, case: Case) -> None:
+        most = -(-case.patients // PARTITION_COUNT)
+        self._parts = [
+            Stepping(step, [Table(rules, most) for rules in case.rules.values()]) for _ in range(PARTITION_COUNT)
+        ]
+
+    def given(self, samples: Samples, first: int, end: int) -> Any:
+        """Give a batch's samples as this engine takes them: each partition's in their order, as its log has them."""
+        rows = samples.rows[first:end]
+        order = np.argsort(rows % PARTITION_COUNT, kind="stable")
+        ends = np.cumsum(np.bincount(rows % PARTITION_COUNT, minlength=PARTITION_COUNT))[:-1]
+        columns = (rows // PARTITION_COUNT, samples.t_ms[first:end], samples.values[first:end])
+        return list(zip(*(np.split(column[order], ends) for column in columns), strict=True))
+
+    def judge(self, channel: int, given: Any) -> Any:
+        """Judge samples of the channel at this place."""
+        return [part.judge(channel, of_part) for part, of_part in zip(self._parts, given, strict=True)]
+
+    def told(self, channel: int, said: Any) -> list[tuple[int, ...]]:
+        """Give what was said in numbers, alike for all engines."""
+        return [
+            (channel, row * PARTITION_COUNT + number, *rest)
+            for number, (part, of_part) in enumerate(zip(self._parts, said, strict=True))
+            for _, row, *rest in part.told(channel, of_part)
+        ]
 
 
 class Plain:
@@ -92,15 +130,15 @@ class Plain:
         self._rules = list(case.rules.values())
         self._states = [[SustainedState(rules) for _ in range(case.patients)] for rules in case.rules.values()]
 
-    def columns(self, samples: Samples) -> Sequence[Any]:
-        """Give samples as this engine takes them."""
-        return samples.rows.tolist(), samples.t_ms.tolist(), samples.values.tolist()
+    def given(self, samples: Samples, first: int, end: int) -> Any:
+        """Give a batch's samples as this engine takes them."""
+        return [column[first:end].tolist() for column in (samples.rows, samples.t_ms, samples.values)]
 
-    def judge(self, channel: int, columns: Sequence[Any]) -> Any:
+    def judge(self, channel: int, given: Any) -> Any:
         """Judge samples of the channel at this place."""
         states = self._states[channel]
         return [
-            (row, event) for row, t_ms, value in zip(*columns, strict=True) for event in step(states[row], t_ms, value)
+            (row, event) for row, t_ms, value in zip(*given, strict=True) for event in step(states[row], t_ms, value)
         ]
 
     def told(self, channel: int, said: Any) -> list[tuple[int, ...]]:
@@ -119,6 +157,7 @@ class Run:
     engine: str
     judging: Judging
     batch: int
+    tables: int = 1
     readings: int = 0
     events: int = 0
     told: int = 0
@@ -128,14 +167,11 @@ class Run:
 
     def take(self, block: Sequence[Samples]) -> None:
         """Judge a block: samples of each channel, cut so that the readings of all channels make a batch together."""
-        columns = [self.judging.columns(samples) for samples in block]
         cuts = [samples.cuts(max(1, self.batch // len(block))) for samples in block]
         for parts in zip(*cuts, strict=True):
+            given = [self.judging.given(samples, *part) for samples, part in zip(block, parts, strict=True)]
             wall, cpu = time.perf_counter_ns(), time.process_time_ns()
-            said = [
-                self.judging.judge(channel, [column[first:end] for column in columns[channel]])
-                for channel, (first, end) in enumerate(parts)
-            ]
+            said = [self.judging.judge(channel, of_channel) for channel, of_channel in enumerate(given)]
             self.cpu_ns.append(time.process_time_ns() - cpu)
             self.wall_ns.append(time.perf_counter_ns() - wall)
             for channel, of_channel in enumerate(said):
@@ -160,6 +196,12 @@ def measure_case(case: Case, snapshots: Sequence[bytes], say: Say) -> list[dict[
         for batch in case.batches
         for engine, step in steps().items()
     ]
+    if case.parted:
+        runs += [
+            Run(engine, warmed_parted(case, step), batch, tables=PARTITION_COUNT)
+            for batch in case.batches[-PARTED_BATCHES:]
+            for engine, step in steps().items()
+        ]
     if case.patients <= ORACLE_PATIENTS_MAX:
         runs.append(Run(ORACLE, warmed_plain(case), case.batches[0]))
     compile_all(case)
@@ -188,6 +230,13 @@ def restored(case: Case, snapshots: Sequence[bytes]) -> list[Table]:
     return tables
 
 
+def warmed_parted(case: Case, step: Step) -> Parted:
+    """Judge the samples before the measured ones by tables of each partition."""
+    judging = Parted(step, case)
+    _warm(case, judging)
+    return judging
+
+
 def warmed_plain(case: Case) -> Plain:
     """Judge the samples before the measured ones by the oracle."""
     judging = Plain(case)
@@ -198,7 +247,8 @@ def warmed_plain(case: Case) -> Plain:
 def _warm(case: Case, judging: Judging) -> None:
     for channel, ward in enumerate(case.wards()):
         for second in range(0, WARM_S, WARM_EVERY_S):
-            judging.judge(channel, judging.columns(ward.second(second)))
+            samples = ward.second(second)
+            judging.judge(channel, judging.given(samples, 0, len(samples.rows)))
 
 
 def compile_all(case: Case) -> None:
@@ -213,6 +263,7 @@ def _document(run: Run, case: Case, bytes_per_patient: Sequence[float]) -> dict[
     return {
         "engine": run.engine,
         "patients": case.patients,
+        "tables": run.tables,
         "batch": run.batch,
         "stream": case.mood.name,
         "channels": [str(channel.signal) for channel in case.rules],

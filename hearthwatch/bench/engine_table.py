@@ -5,7 +5,19 @@ from typing import Any
 
 Document = Mapping[str, Any]
 
-_RUNS = ("engine", "patients", "batch", "stream", "channels", "M/s", "M/s wall", "p50 ms", "p99 ms", "bytes/patient")
+_RUNS = (
+    "engine",
+    "patients",
+    "tables",
+    "batch",
+    "stream",
+    "channels",
+    "M/s",
+    "M/s wall",
+    "p50 ms",
+    "p99 ms",
+    "B/patient",
+)
 _PEERS = ("peer", "version", "M/s", "= oracle", "form")
 
 
@@ -26,6 +38,7 @@ def _run(run: Document) -> Sequence[str]:
     return (
         run["engine"],
         f"{run['patients']:,}",
+        f"{run['tables']}",
         f"{run['batch']:,}",
         run["stream"],
         "+".join(run["channels"]),
