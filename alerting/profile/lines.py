@@ -14,6 +14,8 @@ def line_of(body: str, message: str) -> int | None:
         return int(told[1])
     where, _, said = message.partition(":")
     lines = body.splitlines()
+    if "at end of document" in message:
+        return max(len(lines), 1)
     tables = [(number, found[1].strip()) for number, line in enumerate(lines, 1) if (found := _HEADER.match(line))]
     begin = next((number for number, name in tables if name == where.strip()), None)
     if begin is None:

@@ -49,7 +49,7 @@ class Stream:
             end = int(np.searchsorted(t_ms, until_ms))
             self._step(t_ms[:end], values[:end], begin)
             begin = end
-            if self._due_ms(gaps) <= until_ms:
+            if self._due_ms(gaps) <= until_ms < _NEVER_MS:
                 self._lose(until_ms, gaps)
         return [*self._over, *self._holding.values()]
 
