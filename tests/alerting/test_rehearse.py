@@ -229,6 +229,22 @@ def test_the_service_paged_the_same_of_single_measurements(ward: Ward) -> None:
     assert served == [(page.rule, page.at_ms) for page in lived(ward, 3, state=State.UNACK, days=5)]
 
 
+def test_the_service_paged_the_same_of_finger_clips(ward: Ward) -> None:
+    # Repeated in time; well twice; critical and never repeated; well twice; low and never repeated.
+    spots = [(0, 91), (5, 90), (60, 97), (120, 97), (180, 87), (240, 97), (300, 97), (360, 92)]
+    for minute, level in spots:
+        ward.now = T0 + timedelta(minutes=minute)
+        ward.spo2(1, [level * 100], acquisition=1)
+        ward.pass_time(seconds=290 if minute == 0 else 660)
+    rows = ward.connection.execute(
+        "SELECT v.detail FROM episode_event v JOIN episode e USING (episode_id)"
+        " WHERE v.kind IN ('raised', 'raised_anew') AND NOT e.technical ORDER BY v.event_id"
+    ).fetchall()
+    served = [(row.detail["rule"], _ms(row.detail["raised_at"])) for row in rows]
+    assert {"SPO2-REFER", "SPO2-CRIT"} <= {rule for rule, _ in served}
+    assert served == [(page.rule, page.at_ms) for page in lived(ward, 1, state=State.UNACK)]
+
+
 def test_a_lower_limit_of_fever_is_newly_paged_of_a_spot_patient(ward: Ward) -> None:
     for hour in range(0, 60, 6):  # 38.3: under the shipped 38.5 for 54 h
         ward.now = T0 + timedelta(hours=hour)
