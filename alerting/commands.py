@@ -19,13 +19,14 @@ from alerting.profile.profile import Profile
 from alerting.profile.site import at_site
 from alerting.profile_page import as_document, print_profile
 from alerting.rehearsal.command import replay
+from alerting.rehearsal.rehearse_command import rehearse
 from alerting.settings import AlertingSettings
 from care.registry import SpecialGroup
 from vitals.reading import ScaleError, scaled
 from vitals.signals import Signal
 
 app = typer.Typer(no_args_is_help=True, help="Rules, episodes, escalation: from a stored reading to a decision.")
-for command in (replay, night, order, revoke, limits):
+for command in (replay, rehearse, night, order, revoke, limits):
     app.command()(command)
 
 

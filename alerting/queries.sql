@@ -657,3 +657,64 @@ SELECT r.window_end, max(r.rate) AS rate FROM derived_respiration r JOIN care_de
    AND r.rate IS NOT NULL AND NOT d.wellness
    AND extract(epoch FROM r.window_end)::bigint %% %(apart_s)s = 0
  GROUP BY r.window_end ORDER BY r.window_end;
+
+-- name: organisation_of_key
+-- An organisation by the key in the registry.
+SELECT organisation_id FROM care_organisation WHERE key = %(key)s;
+
+-- name: patients_of_panel
+-- The patients of an organisation and of those below it.
+SELECT p.patient_id FROM care_patient p
+  JOIN care_organisation_ancestor a USING (organisation_id)
+  JOIN care_organisation o ON o.organisation_id = a.ancestor_id
+ WHERE o.key = %(key)s ORDER BY p.patient_id;
+
+-- name: patient_to_rehearse
+-- What a patient's limits are made of, as far as it has no history.
+SELECT p.key, p.born_on, p.special_groups, p.time_zone, p.risk_colour, p.service_tier, b.spo2 AS baseline, s.said
+  FROM care_patient p LEFT JOIN baseline b USING (patient_id) LEFT JOIN limits_said s USING (patient_id)
+ WHERE p.patient_id = %(patient_id)s;
+
+-- name: orders_as_they_stood
+-- Every order there ever was for a patient, and until when it held.
+SELECT order_id, rule, breach, clear_at, ordered_at, LEAST(valid_until, revoked_at) AS ends_at
+  FROM limit_order WHERE patient_id = %(patient_id)s ORDER BY order_id;
+
+-- name: rehearsed_samples
+-- A patient's samples of a stretch of time as rows of one length, no value as -32768; without streams, what is measured
+-- singly is there all the same.
+COPY (
+    SELECT measured_at, device_id, acquisition,
+           COALESCE(spo2, (-32768)::smallint), COALESCE(pulse, (-32768)::smallint),
+           COALESCE(perfusion_index, (-32768)::smallint), COALESCE(temperature, (-32768)::smallint),
+           COALESCE(respiratory_rate, (-32768)::smallint), COALESCE(systolic, (-32768)::smallint),
+           COALESCE(diastolic, (-32768)::smallint), COALESCE(mean_arterial, (-32768)::smallint),
+           COALESCE(glucose, (-32768)::smallint), COALESCE(rr_interval, (-32768)::smallint),
+           COALESCE(weight, (-32768)::smallint), COALESCE(steps, (-32768)::smallint),
+           COALESCE(battery, (-32768)::smallint),
+           COALESCE(quality, '\x00000000000000000000000000'::bytea)
+      FROM sample
+     WHERE patient_id = %(patient_id)s AND measured_at >= %(begins_at)s AND measured_at < %(ends_at)s
+       AND (%(streams_too)s OR acquisition <> 0 OR temperature IS NOT NULL OR systolic IS NOT NULL
+            OR diastolic IS NOT NULL OR mean_arterial IS NOT NULL OR glucose IS NOT NULL OR weight IS NOT NULL)
+     ORDER BY measured_at, device_id
+) TO STDOUT (FORMAT binary);
+
+-- name: episodes_as_decided
+-- A patient's episodes that were open in a time, each with what people decided about it, in order.
+SELECT e.episode_id, e.family, e.since, e.closed_at,
+       (SELECT jsonb_agg(jsonb_build_array(v.at, v.detail ->> 'act') ORDER BY v.event_id)
+          FROM episode_event v WHERE v.episode_id = e.episode_id AND v.kind = 'decided') AS decisions
+  FROM episode e
+ WHERE e.patient_id = %(patient_id)s AND NOT e.technical AND e.since < %(ends_at)s
+   AND COALESCE(e.closed_at, 'infinity') >= %(begins_at)s
+ ORDER BY e.episode_id;
+
+-- name: pages_as_recorded
+-- How often a patient's physiological alarms were raised, or raised anew, in a time; of what was over before it was
+-- known nobody was paged.
+SELECT count(*) AS pages FROM episode e JOIN episode_event v USING (episode_id)
+ WHERE e.patient_id = %(patient_id)s AND NOT e.technical AND v.kind IN ('raised', 'raised_anew')
+   AND COALESCE(v.detail ->> 'past', 'false') = 'false'
+   AND COALESCE((v.detail ->> 'raised_at')::timestamptz, v.at) >= %(begins_at)s
+   AND COALESCE((v.detail ->> 'raised_at')::timestamptz, v.at) < %(ends_at)s;

@@ -13,7 +13,19 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
-from dashboards.console import accounts, acts, api, fleet, fleet_api, inbox, nights, patient, sign_in, subject
+from dashboards.console import (
+    accounts,
+    acts,
+    api,
+    fleet,
+    fleet_api,
+    inbox,
+    nights,
+    patient,
+    rehearsal,
+    sign_in,
+    subject,
+)
 from dashboards.database import connect
 from dashboards.headers import SecurityHeaders
 from dashboards.settings import Settings
@@ -47,6 +59,7 @@ def create_app(settings: Settings) -> FastAPI:
         acts.router,
         fleet.router,
         accounts.router,
+        rehearsal.router,
         wall.router,
     ):
         app.include_router(router, include_in_schema=False)
@@ -82,6 +95,7 @@ def _lifespan(site: Site) -> Callable[[FastAPI], AbstractAsyncContextManager[Non
         listening = asyncio.create_task(site.broadcast.listen())
         yield
         site.broadcast.close()
+        site.rehearsals.close()
         listening.cancel()
         with suppress(asyncio.CancelledError):
             await listening

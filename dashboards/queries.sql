@@ -332,3 +332,18 @@ SELECT LEAST(coalesce(sum(s.accepted), 0), 9e18)::bigint AS accepted,
        LEAST(coalesce(sum(s.unexplained), 0), 9e18)::bigint AS unexplained
   FROM outbox_standing s JOIN care_gateway g USING (gateway_id)
  WHERE g.organisation_id = ANY (%(organisations)s);
+
+-- name: organisations_in_scope
+-- The organisations in scope that have patients, or have any below them.
+SELECT o.organisation_id, o.key, o.name, o.name_en FROM care_organisation o
+ WHERE o.organisation_id = ANY (%(organisations)s)
+   AND EXISTS (SELECT FROM care_patient p JOIN care_organisation_ancestor a USING (organisation_id)
+                WHERE a.ancestor_id = o.organisation_id)
+ ORDER BY o.organisation_id;
+
+-- name: patients_by_key
+-- Patients by key, as far as they are in scope.
+SELECT patient_id, key, name, initials, bed, born_on, sex, risk_colour, service_tier, special_groups, household_phone,
+       family_doctor_id, family_doctor_name, family_doctor_name_en, organisation_id, organisation_name,
+       organisation_name_en, time_zone
+  FROM care_patient WHERE key = ANY (%(keys)s) AND organisation_id = ANY (%(organisations)s);

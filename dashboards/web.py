@@ -17,6 +17,7 @@ from dashboards.database import Connection, connect
 from dashboards.evidence import evidence_of
 from dashboards.limits import Limit
 from dashboards.notices import Asked, Notice
+from dashboards.rehearsals import Rehearsals
 from dashboards.scope import Scope, scope_of
 from dashboards.sessions import COOKIE, Viewer, viewer_of
 from dashboards.settings import Settings
@@ -43,6 +44,7 @@ class Site:
     languages: dict[Language, Words]
     templates: Environment
     broadcast: Broadcast
+    rehearsals: Rehearsals
     build: str
 
     def now(self) -> datetime:
@@ -136,6 +138,7 @@ def open_site(settings: Settings, secret: bytes) -> Site:
         languages=load(),
         templates=_templates(build),
         broadcast=Broadcast(settings.database_dsn, clock, build),
+        rehearsals=Rehearsals(settings),
         build=build,
     )
 

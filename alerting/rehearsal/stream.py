@@ -21,7 +21,7 @@ _NEVER_MS = 2**62
 
 
 class Stream:
-    """One channel of one patient, held to his limits, judged once from its beginning."""
+    """One channel of one patient, held to his limits, judged from its beginning on."""
 
     def __init__(self, channel: Channel, rules: Mapping[SustainedRule, Limit], *, lost_ms: int, step: Step) -> None:
         self._channel, self._rules, self._lost_ms = channel, tuple(rules), lost_ms
@@ -31,23 +31,37 @@ class Stream:
         self._holding: dict[str, Condition] = {}
         self._over: list[Condition] = []
 
+    def hold(self, limits: Sequence[Limit]) -> None:
+        """Hold the patient to these limits, in the order of the rules, from his next sample on."""
+        self._state.tables[self._channel].set_limits(_PATIENT, tuple(limits))
+
     def judge(self, t_ms: Ints, values: Ints, *, gaps: Sequence[Gap], end_ms: int) -> list[Condition]:
         """Judge samples (shape (n,) each, in order of time); `gaps` are when good values were away, up to `end_ms`.
 
-        A condition that was building up when good values stayed away is raised by that silence, and then holds in the
-        engine too, as it does in the service (ADR 8).
+        What comes later may be judged by another call. Gives all conditions there were so far. One that was building up
+        when good values stayed away is raised by that silence, and then holds in the engine too, as it does in the
+        service (ADR 8).
         """
         begin = 0
         while begin < len(t_ms) or self._due_ms(gaps) <= end_ms:
-            # What begins to build up in a piece is due after it: no piece is longer than the wait.
-            piece_ms = int(t_ms[begin]) + self._lost_ms if begin < len(t_ms) else _NEVER_MS
+            piece_ms = self._piece_ms(int(t_ms[begin]), gaps) if begin < len(t_ms) else _NEVER_MS
             until_ms = min(self._due_ms(gaps), piece_ms)
             end = int(np.searchsorted(t_ms, until_ms))
             self._step(t_ms[:end], values[:end], begin)
             begin = end
-            if self._due_ms(gaps) <= until_ms:
+            if self._due_ms(gaps) <= until_ms < _NEVER_MS:
                 self._lose(until_ms, gaps)
         return [*self._over, *self._holding.values()]
+
+    def _piece_ms(self, from_ms: int, gaps: Sequence[Gap]) -> int:
+        """Give how far samples may be judged at once: what begins to build up on the way is due after it.
+
+        Up to the next gap nothing is lost, and within one no piece is longer than the wait.
+        """
+        ahead = next((gap for gap in gaps if gap.holds_at(from_ms)), None)
+        if ahead is None:
+            return _NEVER_MS
+        return max(ahead.since_ms, from_ms) + self._lost_ms
 
     def _due_ms(self, gaps: Sequence[Gap]) -> int:
         """Give the first instant at which something that builds up is raised by silence."""

@@ -11,8 +11,12 @@ from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po
 
 from alerting.episodes import HUMAN_ACTS, Audience, State
+from alerting.profile.changing import CHANGEABLE
 from alerting.profile.file import parse_profile, standard_adult
+from alerting.profile.limits import FORMS
 from alerting.profile.profile import Priority, no_data_rule
+from alerting.rehearsal.difference import Decided
+from alerting.rehearsal.panel import NO_DATA
 from care.claims import Obstacle
 from care.registry import DeviceKind, PersonRole, SpecialGroup
 from dashboards.board import SHOWN_SIGNALS
@@ -83,6 +87,9 @@ CODES = {
     "rung": [rung.value for rung in Rung],
     "because": [cause.value for cause in Cause],
     "claimed_by": [by.value for by in ClaimedBy],
+    "profile_key": [*CHANGEABLE, *FORMS],
+    "rehearsal_decided": [decided.value for decided in Decided],
+    "rehearsal_skipped": [NO_DATA],
     "claim_refused": [obstacle.value for obstacle in Obstacle],
 }
 
