@@ -49,13 +49,15 @@ class LocalAlarmSettings(BaseModel):
     led_shows_unreachable: bool = Field(default=True, description="the light stays on while the centre is out of reach")
     patience_s: Duration = Field(default=180, description="without *stored* for this long the centre is out of reach")
     handover_s: Duration = Field(
-        default=120, description="a centre that is back has this long to act before the alarm here ends"
+        default=240, description="a centre that is back has this long to act before the alarm here ends"
     )
     spo2_at_or_below: float = Field(default=88, description="the critical SpO2 (%)")
-    window_s: WholeBuckets = Field(default=60, description="a stream is low for this long")
+    window_s: WholeBuckets = Field(default=120, description="a stream is low for this long")
     share_percent: Percent = Field(default=80, description="share of its good values that must be low")
-    coverage_percent: Percent = Field(default=50, description="share of its 10 s steps that must hold a good value")
-    building_s: WholeBuckets = Field(default=30, description="low for this long, a stream must not fall silent")
+    coverage_percent: Percent = Field(
+        default=50, description="share of its steps (10 s; 20 s where window_s is over 70) that must hold a good value"
+    )
+    building_s: WholeBuckets = Field(default=40, description="low for this long, a stream must not fall silent")
     lost_while_low_s: Seconds = Field(default=120, description="a stream that was low and is silent for this long")
     clear_at: float = Field(default=89, description="well again from this SpO2 (%)")
     clear_s: Seconds = Field(default=600, description="a stream is well for this long")

@@ -34,7 +34,7 @@ START_S_MAX = 150.0
 STORE_S_MAX = 60.0
 POLL_S = 0.2
 TELL_EVERY_S = 30.0
-CRIT = Fall(rule="SPO2-CRIT", to_percent=84.0, raises_within_s=90.0)
+CRIT = Fall(rule="SPO2-CRIT", to_percent=84.0, raises_within_s=170.0)
 REFER = Fall(rule="SPO2-REFER", to_percent=91.0, raises_within_s=400.0)
 DATABASE = {"track_commit_timestamp": "on"}
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hearthwatch.bench.cohort_scenarios import Physiology
 from vitals.quality import Quality
 from vitals.reading import NO_VALUE
 
@@ -35,66 +36,6 @@ class Cause(IntEnum):
 
 ARTEFACTS = (Cause.MOVEMENT, Cause.COLD_FINGER, Cause.PROBE_OFF)
 """What the reading says of these seconds is not the blood's."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Physiology:
-    """The cohort's numbers. Ranges are uniform, (median, spread) lognormal with the spread of its logarithm."""
-
-    # The blood.
-    level_mean: float = 96.0  # asleep; adults awake have 95-99, sleep takes about a point (invented within that)
-    level_spread: float = 1.1  # invented
-    level_least: float = 93.6  # who sleeps lower needs limits of his own (CLINICAL 2.4) and is not in the cohort
-    level_most: float = 99.0
-    wander: float = 0.5  # slow waves of half an hour and more, points (invented)
-
-    # Sleep apnoea: 27 % of patients as in CLINICAL 3.4; dips of 10-60 s, Jung and Behar's points A to C (CLINICAL 3.2).
-    apnoea_share: float = 0.27
-    apnoea_per_hour: tuple[tuple[float, float, float], ...] = ((0.5, 5, 15), (0.3, 15, 30), (0.2, 30, 60))
-    """(share of those affected, dips an hour from, to): mild, moderate, severe as usually classed; shares invented."""
-    apnoea_depth: tuple[float, float] = (4.5, 0.45)  # points, lognormal (invented; ODI counts from 3 or 4 on)
-    apnoea_depth_most: float = 22.0
-    apnoea_s: tuple[float, float] = (20.0, 60.0)
-    apnoea_of_the_night: float = 0.6  # they come in so much of the night, in clusters (invented)
-
-    # Declines: 60 of 300 nights as in CLINICAL 3.4.
-    decline_share: float = 0.2
-    decline_slow_share: float = 0.5  # the others are quick (invented)
-    decline_slow_s: tuple[float, float] = (1200.0, 5400.0)  # time to fall (invented)
-    decline_quick_s: tuple[float, float] = (20.0, 180.0)
-    decline_to: tuple[float, float] = (78.0, 91.0)  # the plateau: below 93 by 2 and more (invented)
-    decline_holds_s: tuple[float, float] = (600.0, 7200.0)
-    decline_back_s: tuple[float, float] = (60.0, 900.0)
-    intermittent_share: float = 0.3  # of declines: the signal comes and goes, more than half of it there (invented)
-    intermittent_there_s: tuple[float, float] = (30.0, 300.0)
-    intermittent_away_s: tuple[float, float] = (10.0, 180.0)
-
-    # Real falls that are soon over (a position, a mucus plug): more than CLINICAL 3.4 had (invented).
-    short_share: float = 0.05
-    short_to: tuple[float, float] = (84.0, 92.0)
-    short_s: tuple[float, float] = (60.0, 420.0)
-
-    # The oximeter.
-    averaging_s: int = 8  # bedside devices average over 2-16 s
-    noise: float = 0.5  # points, of about a quarter of a minute's memory (invented); shown in whole per cent
-    noise_s: int = 15
-
-    # Artefacts: 3 an hour, 60 % with a bad status bit, as in CLINICAL 3.4; kinds and shapes invented.
-    artefacts_per_hour: float = 3.0
-    movement_flagged_share: float = 0.6
-    cold_flagged_share: float = 0.6
-    probe_off_flagged_share: float = 0.6  # real devices name nearly every one; those of CLINICAL 3.4 named all
-    movement_share: float = 0.80
-    cold_share: float = 0.16  # the rest: the probe is off, about once a night
-    movement_s: tuple[float, float] = (5.0, 60.0)
-    movement_depth: tuple[float, float] = (5.0, 30.0)
-    cold_s: tuple[float, float] = (90.0, 0.8)  # lognormal: one in fifteen lasts over 5 min
-    cold_depth: tuple[float, float] = (1.0, 6.0)
-    probe_off_s: tuple[float, float] = (360.0, 1.0)  # lognormal: minutes to an hour
-    probe_off_most_s: float = 3600.0
-    junk: tuple[float, float] = (55.0, 100.0)  # what a sensor on a bedside table makes of a lamp, or stuck at one value
-    junk_stuck_share: float = 0.3
-    junk_turn_s: tuple[float, float] = (2.0, 30.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -170,7 +111,7 @@ class _Sleeper:
         values: Scaled = np.round(said.clip(1.0, 100.0)).astype(np.int16) * np.int16(100)
         for away in self._away:
             bad = draw.random() < 0.5  # half says something questionable, half nothing
-            self._quality[away] = Quality.QUESTIONABLE if bad else Quality.INVALID
+            self._flag(away, Quality.QUESTIONABLE if bad else Quality.INVALID)
             if not bad:
                 values[away] = NO_VALUE
         return values
@@ -251,7 +192,12 @@ class _Sleeper:
         seen[where] = self._artefact(cause, seen[where])
         self._cause[where] = cause
         if draw.random() < flagged:
-            self._quality[where] = Quality.QUESTIONABLE
+            is_off = cause is Cause.PROBE_OFF and draw.random() < of.probe_off_invalid_share
+            self._flag(where, Quality.INVALID if is_off else Quality.QUESTIONABLE)
+
+    def _flag(self, where: slice, quality: Quality) -> None:
+        """Call seconds bad, unless they are called worse already: who moves with the probe off has it off."""
+        self._quality[where] = np.maximum(self._quality[where], quality)
 
     def _artefact(self, cause: Cause, seen: Floats) -> Floats:
         of, draw = self._of, self._draw

@@ -42,12 +42,16 @@ def exactly(goal: str, wanted: float, measured: float | None) -> Goal:
     return Goal(goal=goal, asked=_number(wanted), measured=measured, met=measured == wanted)
 
 
-def verdict(goals: Sequence[Goal | TooShort]) -> dict[str, object]:
-    """Give the goals as they stand in a document, whether all are met, and what was not judged."""
+def verdict(goals: Sequence[Goal | TooShort], *, for_information: Sequence[Goal] = ()) -> dict[str, object]:
+    """Give the goals as they stand in a document, whether all are met, and what was not judged.
+
+    What is for information is said beside them and decides nothing.
+    """
     judged = [goal for goal in goals if isinstance(goal, Goal)]
     left_out = [asdict(goal) for goal in goals if isinstance(goal, TooShort)]
     said = {"goals": [asdict(goal) for goal in judged], "well": all(goal.met for goal in judged)}
-    return {**said, "too_short_to_tell": left_out} if left_out else said
+    beside = {"for_information": [asdict(goal) for goal in for_information], "too_short_to_tell": left_out}
+    return said | {name: lines for name, lines in beside.items() if lines}
 
 
 def in_words(document: Mapping[str, Any]) -> list[str]:
@@ -56,6 +60,10 @@ def in_words(document: Mapping[str, Any]) -> list[str]:
         *(
             f"{'met   ' if g['met'] else 'MISSED'} {g['goal']}: {_measured(g)} (asked {g['asked']})"
             for g in document["goals"]
+        ),
+        *(
+            f"({'met' if g['met'] else 'missed'}) {g['goal']}: {_measured(g)} (would be asked {g['asked']})"
+            for g in document.get("for_information", ())
         ),
         *(f"too short to tell {g['goal']}: {g['why']}" for g in document.get("too_short_to_tell", ())),
     ]

@@ -12,6 +12,7 @@ from alerting.desk import Desk
 from alerting.escalation import tick
 from alerting.profile.file import parse_profile, standard_adult
 from alerting.sweep import sweep
+from tests.alerting.streams import FALL_S
 from tests.alerting.ward import T0, Ward
 from vitals.quality import Quality
 
@@ -81,7 +82,7 @@ def test_stricter_rules_raise_for_whom_they_already_hold(ward: Ward) -> None:
 
 def test_a_kill_before_the_first_snapshot_forgets_no_minute(ward: Ward) -> None:
     ward.spo2(1, WELL * 20)
-    ward.spo2(1, CRITICAL * 120, judged=False)
+    ward.spo2(1, CRITICAL * FALL_S, judged=False)
     ward.restarted()
     ward.judge.catch_up(ward.desk)
     assert [e.rule for e in physiological(ward)] == ["SPO2-CRIT"]
@@ -105,7 +106,7 @@ def test_lost_while_low_clears_with_ten_well_minutes_and_a_new_fall_alarms_anew(
     for_minutes(ward, 11, WELL)
     assert [e.condition for e in physiological(ward)] == ["cleared"]
     close(ward, "stay_home")
-    ward.spo2(1, CRITICAL * 120)
+    ward.spo2(1, CRITICAL * FALL_S)
     assert [(e.state, e.condition) for e in physiological(ward)] == [("unack", "present")]
 
 
@@ -131,13 +132,13 @@ def test_closed_while_unknown_and_low_again_is_a_new_episode(ward: Ward, disposi
 def test_late_lows_of_the_past_leave_the_present_condition_alone(ward: Ward) -> None:
     ward.spo2(1, WELL * 30)
     ward.now += timedelta(seconds=3000)
-    ward.spo2(1, CRITICAL * 120 + WELL * 700)
+    ward.spo2(1, CRITICAL * FALL_S + WELL * 700)
     close(ward, "stay_home")
     ward.spo2(1, CRITICAL * 200 + WELL * 700, begin=T0 + timedelta(seconds=300))
     assert physiological(ward)[0].condition == "cleared"
     told = ward.connection.execute("SELECT detail FROM episode_event WHERE kind = 'raised_again'").fetchall()
     assert sorted(t.detail["rule"] for t in told) == ["SPO2-CRIT", "SPO2-REFER"]
-    ward.spo2(1, WELL * 60 + CRITICAL * 120)
+    ward.spo2(1, WELL * 60 + CRITICAL * FALL_S)
     assert [(e.state, e.condition) for e in physiological(ward)] == [("unack", "present")]
 
 
@@ -158,8 +159,8 @@ def test_a_sites_own_rule_has_no_words_and_still_pages(ward: Ward) -> None:
 
 
 def test_a_poisonous_episode_does_not_stop_the_deadlines_of_others(ward: Ward) -> None:
-    ward.spo2(1, CRITICAL * 90)
-    ward.spo2(2, CRITICAL * 90)
+    ward.spo2(1, CRITICAL * FALL_S)
+    ward.spo2(2, CRITICAL * FALL_S)
     ward.connection.execute("UPDATE episode SET step = 9, due_at = due_at - interval '1 hour' WHERE patient_id = 1")
     ward.now += timedelta(seconds=200)
     assert tick(ward.desk()) == 1
@@ -169,7 +170,7 @@ def test_a_poisonous_episode_does_not_stop_the_deadlines_of_others(ward: Ward) -
 def test_a_poisonous_partition_does_not_stop_the_others(ward: Ward) -> None:
     ward.connection.execute("INSERT INTO intake_log VALUES (1, 1, now(), 'x')")
     ward.connection.execute("UPDATE partition SET head = 1 WHERE partition = 1")
-    ward.spo2(2, CRITICAL * 90)
+    ward.spo2(2, CRITICAL * FALL_S)
     assert [e.patient_id for e in physiological(ward)] == [2]
 
 
@@ -193,7 +194,7 @@ def test_readings_thrice_a_day_for_days_open_no_second_episode(ward: Ward) -> No
 
 
 def test_a_lesser_raise_does_not_turn_down_what_is_still_ringing(ward: Ward) -> None:
-    ward.spo2(1, CRITICAL * 100 + WELL * 700)
+    ward.spo2(1, CRITICAL * FALL_S + WELL * 700)
     for _ in range(4):
         ward.now += timedelta(minutes=4)
         tick(ward.desk())
@@ -218,7 +219,7 @@ def test_late_good_data_end_a_building_fall(ward: Ward) -> None:
 
 
 def test_the_recheck_raises_what_holds_now_not_what_was_closed(ward: Ward) -> None:
-    ward.spo2(1, CRITICAL * 90)
+    ward.spo2(1, CRITICAL * FALL_S)
     close(ward, "false_alarm")
     for_minutes(ward, 17, [9100])
     newest = physiological(ward)[-1]
@@ -255,7 +256,7 @@ def test_an_amber_patient_reaches_the_family_doctor_and_nobody_else(ward: Ward) 
 def test_amber_that_becomes_critical_alarms_anew(ward: Ward) -> None:
     for_minutes(ward, 17, [9350])
     close_to = physiological(ward)[0].episode_id
-    ward.spo2(1, CRITICAL * 90)
+    ward.spo2(1, CRITICAL * FALL_S)
     (episode,) = physiological(ward)
     assert (episode.episode_id, episode.rule, episode.priority, episode.emergency) == (
         close_to,

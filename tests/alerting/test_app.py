@@ -15,6 +15,7 @@ import pytest
 
 from hearthwatch.migrations import migrate
 from hearthwatch.services.postgres import Postgres
+from tests.alerting.streams import FALL_S
 from tests.alerting.ward import Ward
 
 WITHIN_S = 180
@@ -79,7 +80,7 @@ def test_it_waits_for_its_database_and_says_so(
 
 def test_what_lies_in_the_log_is_judged_and_escalated_by_the_process(database: str, tmp_path: Path) -> None:
     with Ward(database) as ward:
-        ward.spo2(1, [8400] * 90, judged=False)
+        ward.spo2(1, [8400] * FALL_S, judged=False)
         with Process(database, tmp_path / "log"):
             eventually(lambda: any(not e.technical for e in ward.episodes()))
         ward.connection.execute("UPDATE episode SET due_at = now()")
@@ -138,7 +139,7 @@ def test_a_killed_workers_partitions_are_taken_over_when_its_lease_has_run_out(d
         ward.judge.leave(ward.desk())
         eventually(lambda: owned(ward) == [("a", 16), ("b", 16)])
         first.process.kill()
-        ward.spo2(1, [8400] * 90, judged=False)
-        ward.spo2(2, [8400] * 90, judged=False)
+        ward.spo2(1, [8400] * FALL_S, judged=False)
+        ward.spo2(2, [8400] * FALL_S, judged=False)
         eventually(lambda: owned(ward) == [("b", 32)])
         eventually(lambda: sorted(e.patient_id for e in ward.episodes() if not e.technical) == [1, 2])

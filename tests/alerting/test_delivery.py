@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from alerting.delivery import ATTEMPTS_MAX, LEASE_S, deliver
+from tests.alerting.streams import FALL_S
 from tests.alerting.ward import Ward
 
 
@@ -59,7 +60,7 @@ def ringing(ward: Ward, phone: Phone) -> Ward:
     url = f"json://127.0.0.1:{phone.server.server_port}/li"
     ward.connection.execute("UPDATE person SET channels = ARRAY[%s::text] WHERE key = 'li'", (url,))
     ward.connection.execute("UPDATE patient SET household_channels = '{}'")
-    ward.spo2(1, [8400] * 90)
+    ward.spo2(1, [8400] * FALL_S)
     return ward
 
 

@@ -10,7 +10,7 @@ from alerting.engine import numba_step, numpy_step
 from alerting.engine.layout import AGE_OFFSET, BUSY, COUNT_MASK, RING_OFFSETS, TIME_SHIFT
 from alerting.engine.partition import Step, event_of, rules_hash
 from alerting.engine.table import Table
-from tests.alerting.streams import MANY, SPO2, Said, Sample, columns, oracle, profile, stream
+from tests.alerting.streams import FALL_S, MANY, SHARE_S, SPO2, Said, Sample, columns, oracle, profile, stream
 from vitals.sustained import GRAINS, Kind, SustainedEvent, SustainedRule, SustainedState
 
 pytestmark = pytest.mark.long
@@ -125,7 +125,7 @@ def raised(samples: Sequence[Sample], rules: Sequence[SustainedRule] = RULES) ->
     ("spells", "expected"),
     [
         pytest.param([(9700, 900)], set(), id="a healthy night raises nothing"),
-        pytest.param([(9700, 300), (8400, 47), (9700, 300)], set(), id="a dip shorter than the window"),
+        pytest.param([(9700, 300), (8400, SHARE_S - 1), (9700, 300)], set(), id="a dip shorter than the window"),
         pytest.param([(9700, 300), (8800, 300)], {"SPO2-CRIT", "SPO2-REFER"}, id="88 is critical"),
         pytest.param([(9700, 300), (8900, 600)], {"SPO2-REFER"}, id="89 is not critical"),
         pytest.param([(9700, 300), (9299, 600)], {"SPO2-REFER"}, id="92.99 is below 93"),
@@ -134,19 +134,19 @@ def raised(samples: Sequence[Sample], rules: Sequence[SustainedRule] = RULES) ->
         pytest.param([(9700, 300), (9400, 900)], {"SPO2-AMBER"}, id="so is 94"),
         pytest.param([(9700, 300), (9401, 1800)], set(), id="94.01 is not at or below 94"),
         pytest.param([(10000, 1800)], set(), id="no value is too high on air"),
-        pytest.param([(8400, 70)], set(), id="a window that is not full yet"),
-        pytest.param([(8400, 71)], {"SPO2-CRIT"}, id="a full window from the first sample on"),
+        pytest.param([(8400, FALL_S - 1)], set(), id="a window that is not full yet"),
+        pytest.param([(8400, FALL_S)], {"SPO2-CRIT"}, id="a full window from the first sample on"),
     ],
 )
 def test_what_raises(spells: list[tuple[int, int]], expected: set[str]) -> None:
     assert raised(course(*spells)).keys() == expected
 
 
-def test_a_critical_fall_raises_within_a_minute_and_a_bucket_and_clears_after_ten_well_minutes() -> None:
-    said, _ = oracle(course((9700, 300), (8400, 120), (9700, 800)), RULES)
+def test_a_critical_fall_raises_within_its_window_and_a_bucket_and_clears_after_ten_well_minutes() -> None:
+    said, _ = oracle(course((9700, 300), (8400, 200), (9700, 800)), RULES)
     at = {(e.rule, e.kind): e.at_ms // 1000 for *_, e in said}
-    assert 300 + 48 <= at["SPO2-CRIT", Kind.RAISE] <= 300 + 70
-    assert 420 + 600 <= at["SPO2-CRIT", Kind.CLEAR] <= 420 + 620
+    assert 300 + SHARE_S <= at["SPO2-CRIT", Kind.RAISE] < 300 + FALL_S
+    assert 500 + 600 <= at["SPO2-CRIT", Kind.CLEAR] <= 500 + 620
 
 
 def test_a_sample_that_is_fine_never_raises() -> None:

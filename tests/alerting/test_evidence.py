@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from ingest.tend.retention import drop_samples, trim_log
+from tests.alerting.streams import FALL_S
 from tests.alerting.ward import T0, Ward
 
 WELL, CRITICAL = [9700], [8400]
@@ -21,7 +22,7 @@ def windows(ward: Ward) -> list[tuple[object, object]]:
 def test_the_window_is_open_while_the_condition_holds_and_ends_with_it(ward: Ward) -> None:
     ward.spo2(1, WELL * 300)
     assert windows(ward) == []
-    ward.spo2(1, CRITICAL * 90)
+    ward.spo2(1, CRITICAL * FALL_S)
     (episode,) = ward.episodes()
     assert windows(ward) == [(episode.since, None)]
     ward.spo2(1, WELL * 900)
@@ -33,7 +34,7 @@ def test_the_window_is_open_while_the_condition_holds_and_ends_with_it(ward: War
 
 
 def test_a_late_fall_before_an_open_episode_widens_its_window(ward: Ward) -> None:
-    ward.spo2(1, CRITICAL * 90)
+    ward.spo2(1, CRITICAL * FALL_S)
     early = T0 - timedelta(hours=2)
     ward.spo2(1, CRITICAL * 400 + WELL * 900, begin=early)
     assert len([e for e in ward.episodes() if not e.technical]) == 1
@@ -50,7 +51,7 @@ def test_silence_has_no_evidence(ward: Ward) -> None:
 
 def test_the_samples_about_an_episode_outlive_their_day(ward: Ward) -> None:
     ward.spo2(1, WELL * 900)
-    ward.spo2(1, CRITICAL * 90)
+    ward.spo2(1, CRITICAL * FALL_S)
     ward.spo2(1, WELL * 900)
     ward.judge.save_snapshots(ward.desk())
     ward.connection.execute("SELECT intake_read('rollups', partition, head) FROM partition")
@@ -63,7 +64,7 @@ def test_the_samples_about_an_episode_outlive_their_day(ward: Ward) -> None:
     first, last = episode.since - MARGIN, episode.cleared_at + MARGIN
     assert ward.connection.execute("SELECT count(*) AS n FROM sample WHERE patient_id = 1").fetchone() == (0,)
     assert ward.connection.execute(statement).fetchall() == [row for row in before if first <= row.measured_at <= last]
-    assert len(before) == 1890
+    assert len(before) == 900 + FALL_S + 900
 
 
 @pytest.mark.parametrize("snapshot", [True, False])
@@ -71,7 +72,7 @@ def test_an_engine_that_begins_anew_finds_the_log_it_needs(ward: Ward, snapshot:
     ward.spo2(1, WELL * 60)
     ward.judge.save_snapshots(ward.desk())
     ward.spo2(1, WELL * 240)
-    ward.spo2(1, CRITICAL * 45)
+    ward.spo2(1, CRITICAL * (FALL_S // 2 + 1))
     ward.connection.execute("SELECT intake_read('rollups', partition, head) FROM partition")
     much_later = ward.now + timedelta(days=30)
     ward.spo2(2, WELL, begin=much_later, judged=False)
@@ -79,5 +80,5 @@ def test_an_engine_that_begins_anew_finds_the_log_it_needs(ward: Ward, snapshot:
     if not snapshot:
         ward.connection.execute("UPDATE engine_snapshot SET rules_hash = 'of another profile'")
     ward.restarted()
-    ward.spo2(1, CRITICAL * 45)
+    ward.spo2(1, CRITICAL * (FALL_S // 2 + 1))
     assert [episode.rule for episode in ward.episodes()] == ["SPO2-CRIT"]

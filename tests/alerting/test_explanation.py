@@ -8,6 +8,7 @@ import pytest
 from alerting.explanation import explain, keys_named
 from alerting.profile.file import parse_profile, standard_adult
 from alerting.words import RULES
+from tests.alerting.streams import FALL_S
 from tests.alerting.ward import Ward
 from vitals.signals import SIGNALS
 
@@ -111,7 +112,7 @@ WRITTEN_WITH_SCORES = {"parts", "of_seven"}
 
 def test_every_key_that_a_sentence_names_is_one_that_alerting_writes(database: str) -> None:
     with Ward(database) as ward:
-        ward.spo2(1, [9700] * 60 + [8400] * 100)
+        ward.spo2(1, [9700] * 60 + [8400] * FALL_S)
         ward.pulse(2, [7000] * 60 + [14000] * 200)
         ward.temperatures(3, [(hours, 3950) for hours in (80, 60, 40, 20, 1)])
         ward.spo2(4, [9700] * 60)

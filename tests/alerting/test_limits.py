@@ -26,7 +26,7 @@ from alerting.orders import (
     revoke_order,
 )
 from alerting.profile.file import parse_profile, standard_adult
-from tests.alerting.streams import profile
+from tests.alerting.streams import FALL_S, profile
 from tests.alerting.ward import T0, Ward
 
 WELL, COPD, CRITICAL = [9700], [8900], [8200]
@@ -124,7 +124,7 @@ def test_a_restart_holds_patients_to_what_the_log_said(ward: Ward, snapshot: str
     ward.spo2(1, COPD * 600)
     assert raised(ward) == []
     ward.restarted()
-    ward.spo2(1, CRITICAL * 120)
+    ward.spo2(1, CRITICAL * FALL_S)
     assert raised(ward) == [(1, "SPO2-CRIT")]
     assert ward.episodes()[0].evidence["profile"] == "standard-adult+order"
 

@@ -14,7 +14,7 @@ from alerting.desk import Connection, Desk, connect
 from alerting.judging.judge import Judge
 from alerting.judging.owning import Ownership
 from alerting.judging.sharing import fair_share
-from tests.alerting.streams import profile
+from tests.alerting.streams import FALL_S, profile
 from tests.alerting.ward import Ward
 
 CRITICAL, WELL = [8400], [9700]
@@ -115,7 +115,7 @@ def test_a_dead_workers_partitions_are_left_to_it_for_its_lease_and_then_taken(
     second.turn()
     assert owners(ward) == {"first": 32}
     run_out(ward)
-    ward.spo2(1, CRITICAL * 120, judged=False)
+    ward.spo2(1, CRITICAL * FALL_S, judged=False)
     second.turn()
     assert owners(ward) == {"second": 32}
     assert physiological(ward) == [(1, "SPO2-CRIT", 1)]
@@ -169,7 +169,7 @@ def test_a_worker_that_lost_a_partition_between_turns_records_nothing_of_it(
     slow.turn()
     run_out(ward)
     quick.judge.take_over(quick.desk())
-    ward.spo2(1, CRITICAL * 120, judged=False)
+    ward.spo2(1, CRITICAL * FALL_S, judged=False)
     cursor = ward.connection.execute("SELECT batch_id FROM engine_cursor WHERE partition = 1").fetchone()
     assert slow.judge.catch_up(slow.desk) == 0
     assert physiological(ward) == []
@@ -202,7 +202,7 @@ def test_a_worker_that_freezes_amidst_a_transaction_is_cut_off_and_followed(
     frozen, quick = hire("frozen"), hire("quick")
     ward.spo2(1, WELL * 60, judged=False)
     frozen.turn()
-    ward.spo2(1, CRITICAL * 120, judged=False)
+    ward.spo2(1, CRITICAL * FALL_S, judged=False)
     (row,) = ward.connection.execute("SELECT version FROM engine_cursor WHERE partition = 1").fetchall()
     run_out(ward)
     Ownership([], "frozen", timedelta(seconds=3)).bound_idleness(frozen.desk())
@@ -249,7 +249,7 @@ def test_whenever_in_a_transaction_another_takes_over_each_event_is_recorded_onc
     statement, raised, lost = 0, 0, 0
     while True:
         statement += 1
-        ward.spo2(1, CRITICAL * 120, judged=False)
+        ward.spo2(1, CRITICAL * FALL_S, judged=False)
         Between.count, Between.at, Between.then = 0, statement, second.turn
         first.judge.catch_up(first.desk)
         took_place = Between.count >= statement

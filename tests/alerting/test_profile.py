@@ -16,7 +16,7 @@ PROFILE = parse_profile(TEXT)
     [
         (
             Channel(signal=Signal.SPO2),
-            {"SPO2-CRIT": (8801, 60), "SPO2-REFER": (9300, 300), "SPO2-AMBER": (9401, 900)}
+            {"SPO2-CRIT": (8801, 120), "SPO2-REFER": (9300, 300), "SPO2-AMBER": (9401, 900)}
             | {"SPO2-DROP": (-32768, 900), "SPO2-OVER": (32767, 900)},
         ),
         (
@@ -134,12 +134,12 @@ PREGNANT = "[variant.pregnant.rule.SPO2-AMBER]\n"
         ("at_or_below = 88.0", "at_or_below = 101.0", "at_or_below = 101.0, not within spo2's 1 to 100"),
         ("at_or_above = 39.1", "at_or_above = 102.4", "at_or_above = 102.4, not within temperature's 30 to 45"),
         ("at_or_below", "above", "clear_at = 89.0 lies inside the limit"),
-        ("window_s = 60", "window_s = 55", "window of 55000 ms is no multiple of 10000"),
+        ("window_s = 120", "window_s = 115", "window of 115000 ms is no multiple of 20000"),
         ("window_s = 300", "window_s = 1000", "window of 1000000 ms is not within 1 to 900000"),
         ("share_percent = 80", "share_percent = 101", "share_percent = 101"),
         ("clear_at = 89.0", "clear_at = 88.0", "clear_at = 88.0 lies inside the limit"),
         ("clear_at = 89.0", "clear_at = 89.5", "repeat.SPO2-CRIT: limit, clear_at, holds or reached_before differ"),
-        ('window_s = "D; home', 'windov_s = "D; home', "no source for window_s"),
+        ('window_s = "D; false', 'windov_s = "D; false', "no source for window_s"),
         ('building_s = "D"', 'building_s = " "', "building_s = ' ' names no source"),
         ("emergency = true", 'emergency = "yes"', "emergency = 'yes' is of the wrong type"),
         ('priority = "high"', 'priority = "urgent"', "priority = 'urgent', not one of high, medium, low"),

@@ -69,7 +69,7 @@ def test_a_countys_own_profile_begins_with_ours(tmp_path: Path) -> None:
     own = tmp_path / "county.toml"
     own.write_text(text.replace('name = "standard-adult"', 'name = "county"'), encoding="utf-8")
     assert json.loads(shown(str(own), "--json").output)["name"] == "county"
-    own.write_text(text.replace("window_s = 60\n", "window_s = 61\n"), encoding="utf-8")
+    own.write_text(text.replace("window_s = 120\n", "window_s = 121\n"), encoding="utf-8")
     wrong = shown(str(own))
     assert wrong.exit_code == 2
-    assert "window of 61000 ms" in wrong.stderr
+    assert "window of 121000 ms" in wrong.stderr

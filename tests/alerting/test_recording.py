@@ -7,6 +7,7 @@ import pytest
 from alerting.acts import ActError, acknowledge, add_note, decide, possible_acts
 from alerting.escalation import tick
 from alerting.sweep import sweep
+from tests.alerting.streams import FALL_S, SHARE_S
 from tests.alerting.ward import T0, Ward
 
 WELL, LOW, CRITICAL = [9700], [9100], [8400]
@@ -19,7 +20,7 @@ def test_a_healthy_stream_opens_nothing(ward: Ward) -> None:
 
 
 def test_a_critical_fall_opens_one_emergency_and_pages_doctor_and_household(ward: Ward) -> None:
-    ward.spo2(1, WELL * 120 + CRITICAL * 90)
+    ward.spo2(1, WELL * 120 + CRITICAL * FALL_S)
     (episode,) = ward.episodes()
     assert (episode.rule, episode.priority, episode.emergency, episode.tier3) == ("SPO2-CRIT", "high", True, True)
     assert episode.since == T0 + timedelta(seconds=120)
@@ -33,29 +34,29 @@ def test_a_worse_rule_alarms_anew_and_a_lesser_one_only_counts(ward: Ward) -> No
     (refer,) = ward.episodes()
     assert refer.rule == "SPO2-REFER"
     acknowledge(ward.connection, episode_id=refer.episode_id, person_id=1, channel="test", now=ward.now)
-    ward.spo2(1, CRITICAL * 120)
+    ward.spo2(1, CRITICAL * FALL_S)
     (episode,) = ward.episodes()
     assert (episode.rule, episode.state, episode.step, episode.raise_count) == ("SPO2-CRIT", "unack", 0, 2)
     assert ward.history() == ["raised", "acknowledged", "raised_anew"]
 
 
 def test_it_clears_without_closing_and_a_new_fall_alarms_anew(ward: Ward) -> None:
-    ward.spo2(1, CRITICAL * 120 + WELL * 700)
+    ward.spo2(1, CRITICAL * FALL_S + WELL * 700)
     (episode,) = ward.episodes()
     assert (episode.condition, episode.state) == ("cleared", "unack")
-    ward.spo2(1, CRITICAL * 120)
+    ward.spo2(1, CRITICAL * FALL_S)
     (episode,) = ward.episodes()
     assert (episode.condition, episode.raise_count) == ("present", 2)
     assert ward.history()[-1] == "raised_anew"
 
 
 def test_a_red_patient_reaches_tier_3_at_once(ward: Ward) -> None:
-    ward.spo2(4, CRITICAL * 90)
+    ward.spo2(4, CRITICAL * FALL_S)
     assert {tier for _, tier, _ in ward.notices()} == {0, 2, 3}
 
 
 def test_nobody_answers(ward: Ward) -> None:
-    ward.spo2(1, CRITICAL * 90)
+    ward.spo2(1, CRITICAL * FALL_S)
     began = ward.episodes()[0].alarmed_at
     for _ in range(17 * 60):
         ward.now += timedelta(seconds=1)
@@ -76,7 +77,7 @@ def test_nobody_answers(ward: Ward) -> None:
 
 
 def test_the_doctors_acknowledgement_pages_the_county_which_decides(ward: Ward) -> None:
-    ward.spo2(1, CRITICAL * 90)
+    ward.spo2(1, CRITICAL * FALL_S)
     episode_id = ward.episodes()[0].episode_id
     act = {"episode_id": episode_id, "channel": "test", "now": ward.now}
     assert possible_acts(ward.connection, episode_id=episode_id, person_id=1) == ["acknowledge", "note"]
@@ -95,7 +96,7 @@ def test_the_doctors_acknowledgement_pages_the_county_which_decides(ward: Ward) 
 
 
 def test_a_false_alarm_that_goes_on_opens_a_new_episode_a_quarter_of_an_hour_later(ward: Ward) -> None:
-    ward.spo2(1, CRITICAL * 90)
+    ward.spo2(1, CRITICAL * FALL_S)
     act = {"episode_id": ward.episodes()[0].episode_id, "person_id": 3, "channel": "test", "now": ward.now}
     acknowledge(ward.connection, **act)
     with pytest.raises(ActError, match="why"):
@@ -151,7 +152,7 @@ def test_a_device_that_never_sent_a_good_value_is_found_from_when_it_was_first_h
 
 
 def test_silence_makes_a_low_unknown_and_never_clears_it(ward: Ward) -> None:
-    ward.spo2(1, CRITICAL * 90)
+    ward.spo2(1, CRITICAL * FALL_S)
     ward.pass_time(seconds=200)
     low = next(e for e in ward.episodes() if not e.technical)
     assert low.condition == "unknown"
@@ -215,7 +216,7 @@ def test_late_lows_up_to_a_low_newest_value_page_as_live(ward: Ward) -> None:
 
 @pytest.mark.parametrize("kill_after", [1, 55, 90, 130, 200])
 def test_a_restart_forgets_nothing_and_says_nothing_twice(ward: Ward, kill_after: int) -> None:
-    course = WELL * 40 + CRITICAL * 120 + WELL * 60
+    course = WELL * 40 + CRITICAL * FALL_S + WELL * 60
     ward.spo2(1, course[:kill_after])
     if kill_after > 60:
         ward.judge.save_snapshots(ward.desk())
@@ -225,18 +226,18 @@ def test_a_restart_forgets_nothing_and_says_nothing_twice(ward: Ward, kill_after
     ward.spo2(1, course[kill_after:])
     (episode,) = ward.episodes()
     assert (episode.rule, episode.raise_count) == ("SPO2-CRIT", 1)
-    assert 40 + 48 <= (episode.raised_at - T0).total_seconds() <= 40 + 70
+    assert 40 + SHARE_S <= (episode.raised_at - T0).total_seconds() < 40 + FALL_S
 
 
 def test_two_ticks_at_once_fire_a_deadline_once(ward: Ward) -> None:
-    ward.spo2(1, CRITICAL * 90)
+    ward.spo2(1, CRITICAL * FALL_S)
     ward.now += timedelta(seconds=181)
     assert tick(ward.desk()) + tick(ward.desk()) == 1
 
 
 def test_nobody_on_duty_is_said_and_somebody_is_still_reached(ward: Ward) -> None:
     ward.connection.execute("DELETE FROM duty WHERE duty_role = 'township_duty'")
-    ward.spo2(1, CRITICAL * 90)
+    ward.spo2(1, CRITICAL * FALL_S)
     ward.now += timedelta(seconds=181)
     tick(ward.desk())
     assert ward.notices()[-1][1:] == (3, "王主任")
@@ -245,13 +246,13 @@ def test_nobody_on_duty_is_said_and_somebody_is_still_reached(ward: Ward) -> Non
 
 def test_a_household_without_a_channel_is_not_said_to_have_been_told(ward: Ward) -> None:
     ward.connection.execute("UPDATE patient SET household_channels = '{}'")
-    ward.spo2(1, CRITICAL * 90)
+    ward.spo2(1, CRITICAL * FALL_S)
     home = ward.connection.execute("SELECT * FROM notice WHERE audience = 'household'").fetchone()
     assert (home.outcome, home.sent_at, home.due_at) == ("no channel", None, None)
 
 
 def test_the_countys_decision_is_told_to_the_family_doctor(ward: Ward) -> None:
-    ward.spo2(1, CRITICAL * 90)
+    ward.spo2(1, CRITICAL * FALL_S)
     act = {"episode_id": ward.episodes()[0].episode_id, "person_id": 3, "channel": "test", "now": ward.now}
     acknowledge(ward.connection, **act)
     decide(ward.connection, disposition="stay_home", note="", **act)

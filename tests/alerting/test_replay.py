@@ -13,6 +13,7 @@ from alerting.rehearsal.layouts import MAPS, mapped
 from alerting.rehearsal.recording import Mode
 from alerting.rehearsal.table import read_table
 from alerting.rehearsal.wfdb import WfdbError, lines_of, parse_header
+from tests.alerting.streams import FALL_S, SHARE_S
 from vitals.signals import Signal
 
 HEADER = "time,spo2,pulse"
@@ -42,9 +43,9 @@ def test_each_event_is_one_line_of_json(tmp_path: Path) -> None:
     assert line.keys() >= KEYS
     assert (line["rule"], line["kind"], line["priority"], line["value"]) == ("SPO2-CRIT", "raise", "high", 84.0)
     assert line["since"] == "2026-03-01T04:02:00+00:00"
-    assert 168 <= line["at_s"] <= 180
+    assert 120 + SHARE_S <= line["at_s"] < 120 + FALL_S
     assert len(line["profile"]) == 64
-    assert line["evidence"]["samples_below"] >= 48
+    assert line["evidence"]["samples_below"] >= SHARE_S
 
 
 def test_without_json_the_course_is_drawn_and_told(tmp_path: Path) -> None:
@@ -89,9 +90,9 @@ def test_a_child_is_more_urgent(tmp_path: Path) -> None:
 
 
 def test_a_stream_too_slow_for_a_rule_is_said_so(tmp_path: Path) -> None:
-    lines = ["seconds,spo2", *(f"{60 * m},97" for m in range(20))]
+    lines = ["seconds,spo2", *(f"{90 * m},97" for m in range(20))]
     result = replay(written(tmp_path, lines))
-    assert "note: SPO2-CRIT needs a sample every 30 s; here 60 s: its repeat form judges instead" in result.stderr
+    assert "note: SPO2-CRIT needs a sample every 60 s; here 90 s: its repeat form judges instead" in result.stderr
     assert "note" not in replay(written(tmp_path, lines), "--mode", "spot").stderr
 
 

@@ -17,6 +17,7 @@ from alerting.profile.file import standard_adult
 from alerting.profile.technical import Family
 from alerting.technical.look import look
 from tests.alerting.scene import BATTERY, BEAT_S, SPO2, T0, Scene, after, heartbeat, within_10_s
+from tests.alerting.streams import FALL_S
 from tests.ingest.county import put
 
 CRITICAL = 8400
@@ -139,7 +140,7 @@ def test_a_patient_who_is_watched_alarms_beside_the_gateway_at_five_minutes(scen
 
 def test_so_does_one_with_an_open_physiological_alarm(scene: Scene) -> None:
     scene.streaming.pop(1)
-    scene.spo2(1, [CRITICAL] * 90)
+    scene.spo2(1, [CRITICAL] * FALL_S)
     scene.look()
     scene.dies("gw-1")
     silent_from = scene.now
@@ -559,7 +560,7 @@ def test_a_critical_stream_of_an_unbound_device_is_a_high_alarm_to_the_site(any_
         scene.readings(device, [(s * 1000, SPO2, CRITICAL) for s in range(5)], gateway_id="gw-2")
         scene.run(5)
     assert scene.technical("TECH-UNBOUND-LOW") == []
-    for _ in range(12):
+    for _ in range(FALL_S // 5):
         scene.readings(device, [(s * 1000, SPO2, CRITICAL) for s in range(5)], gateway_id="gw-2")
         scene.run(5)
     episode = one(scene, "TECH-UNBOUND-LOW")

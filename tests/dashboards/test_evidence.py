@@ -32,12 +32,12 @@ def said(rule: str, evidence: dict[str, Any], language: Language = Language.EN) 
 
 def test_a_sustained_low_names_limit_extremes_share_and_coverage() -> None:
     evidence = {
-        "signal": "spo2", "unit": "%", "value": 85.0, "lowest": 84.5, "below": 89.0, "window_s": 60,
-        "valid_samples": 58, "samples_below": 54, "share_percent": 93, "coverage_percent": 86,
+        "signal": "spo2", "unit": "%", "value": 85.0, "lowest": 84.5, "below": 89.0, "window_s": 120,
+        "valid_samples": 118, "samples_below": 110, "share_percent": 93, "coverage_percent": 86,
     }  # fmt: skip
     assert said("SPO2-CRIT", evidence) == (
-        "≤ 88 % in at least 80 % of samples over 60 sec · lowest 84.5 % · at the alarm 85 %"
-        " · 54 of 58 good samples beyond the limit · coverage 86 %"
+        "≤ 88 % in at least 80 % of samples over 2 min · lowest 84.5 % · at the alarm 85 %"
+        " · 110 of 118 good samples beyond the limit · coverage 86 %"
     )
 
 

@@ -132,3 +132,15 @@ def test_the_page_lists_and_explains_every_bench() -> None:
 def test_the_page_asks_what_the_benches_of_ingest_ask(goal: str, asked: str) -> None:
     [row] = [line for line in PAGE.splitlines() if line.startswith(f"| {goal}")]
     assert row.split("|")[2].strip() == asked
+
+
+def test_what_is_for_information_is_said_and_decides_nothing() -> None:
+    document = verdict(
+        [exactly("lost", 0, 0)], for_information=[at_most("strict, for information: alarms", 0.02, 0.03)]
+    )
+    assert document["well"] is True
+    assert in_words(document) == [
+        "met    lost: 0 (asked 0)",
+        "(missed) strict, for information: alarms: 0.03 (would be asked <= 0.02)",
+    ]
+    assert "for_information" not in verdict([exactly("lost", 0, 0)])

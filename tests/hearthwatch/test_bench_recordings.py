@@ -8,6 +8,9 @@ from typer.testing import CliRunner
 
 from hearthwatch.bench.commands import app
 from hearthwatch.bench.recordings import in_table
+from tests.alerting.streams import SPO2
+from tests.alerting.streams import profile as standard
+from tests.falls import fall_s
 
 
 def test_each_recording_raises_what_it_must(recordings: Path) -> None:
@@ -20,7 +23,10 @@ def test_each_recording_raises_what_it_must(recordings: Path) -> None:
     below = {row["name"]: row["minutes_below_93"] for row in by_name.values() if row["kind"] == "uw_hypoxia"}
     reference = _reference(recordings / "REFERENCE_spo2.csv")
     assert below == {name: pytest.approx(reference[name], abs=0.1) for name in below}
-    assert all(0 <= by_name["uw_hypoxia", name]["first_delay_s"] <= 70 for name in below)
+    windows_s = {rule.rule: fall_s(rule) for rule in standard().sustained[SPO2]}
+    for name in below:
+        row = by_name["uw_hypoxia", name]
+        assert 0 <= row["first_delay_s"] <= windows_s[next(iter(row["raises"]))]
     assert any("SPO2-CRIT x1" in line for line in in_table(document))
 
 

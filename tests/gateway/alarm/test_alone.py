@@ -153,7 +153,7 @@ def _alarms(centre: StandIn, which: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("course", "goes_on_s"),
     [
-        (dip(begins_s=FALL_S, lasts_s=25), 180),
+        (dip(begins_s=FALL_S, lasts_s=80), 240),
         (probe_off(out_at_s=FALL_S, back_at_s=FALL_S + 160), 180),
         (probe_off(out_at_s=FALL_S, back_at_s=FALL_S + 160, is_zero=True), 180),
     ],

@@ -19,6 +19,7 @@ from gateway.alarm.settings import LocalAlarmSettings, When
 from gateway.box.machine import Clocks, Timekeeper
 from gateway.clocks.placing import Stamped
 from gateway.outbox.outbox import OutboxFull
+from tests.falls import fall_s
 from tests.gateway.waiting import eventually
 from vitals.clock import ClinicalClock
 from vitals.quality import Quality
@@ -28,6 +29,8 @@ from vitals.signals import Signal
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 SPEED = 100.0  # the bell looks at what time decides every 50 ms
 LOW, WELL = 8400, 9700
+NUMBERS = LocalAlarmSettings()
+FALL_S = fall_s(NUMBERS.rules().sustained)
 GONE = Facts(connected=False, stored=0, waiting=1)
 THERE = Facts(connected=True, stored=0, waiting=0)
 
@@ -150,12 +153,12 @@ async def test_a_home_on_its_own_is_woken_and_the_centre_takes_over(home: Home) 
     async with home.ringing():
         await home.alone()
         assert home.report["armed"] is True
-        home.reads(LOW, 70)
+        home.reads(LOW, FALL_S)
         await eventually(lambda: home.lines() == ["danger"])
         (sounding,) = home.report["sounding"]
         assert (sounding["device"], sounding["value"], sounding["why"]) == ("AA", 84.0, "sustained_low")
         await home.says(replace(THERE, stored=1, waiting=1))
-        home.reads(LOW, 119)
+        home.reads(LOW, round(NUMBERS.handover_s) - 1)
         assert home.report["sounding"]  # the centre is back, and has its time to act
         home.reads(LOW, 2)
         assert home.report["sounding"] == []
@@ -167,7 +170,7 @@ async def test_a_home_on_its_own_is_woken_and_the_centre_takes_over(home: Home) 
 
 async def test_while_the_centre_is_there_nothing_rings_and_in_an_outage_it_rings_at_once(home: Home) -> None:
     async with home.ringing():
-        home.reads(LOW, 70)
+        home.reads(LOW, FALL_S)
         await home.passes(1)
         assert (home.report["sounding"], home.lines()) == ([], [])
         await home.alone()
@@ -177,7 +180,7 @@ async def test_while_the_centre_is_there_nothing_rings_and_in_an_outage_it_rings
 
 async def test_always_rings_with_the_centre_there_until_values_are_well(home: Home) -> None:
     async with home.ringing(when=When.ALWAYS):
-        home.reads(LOW, 70)
+        home.reads(LOW, FALL_S)
         await eventually(lambda: home.lines() == ["danger"])
         home.reads(WELL, 622)
         assert home.report["ended"][0]["ended_by"] == "well"
@@ -196,7 +199,7 @@ async def test_bad_values_and_records_ring_nothing(home: Home, how: dict[str, An
 async def test_a_pause_takes_the_sound_away_until_it_ends_or_another_is_in_danger(home: Home) -> None:
     async with home.ringing():
         await home.alone()
-        home.reads(LOW, 70)
+        home.reads(LOW, FALL_S)
         await eventually(lambda: home.lines() == ["danger"])
         home.files.ask_for_quiet(Quiet(minutes=2))
         await home.seen()
@@ -207,7 +210,7 @@ async def test_a_pause_takes_the_sound_away_until_it_ends_or_another_is_in_dange
         home.files.ask_for_quiet(Quiet(minutes=600, reason=Reason.IN_HOSPITAL))
         await home.seen()
         assert home.report["quiet_for_s"] > 3600
-        home.reads(LOW, 70, device="BB")
+        home.reads(LOW, FALL_S, device="BB")
         assert home.report["quiet_for_s"] is None
         assert [alarm["device"] for alarm in home.report["sounding"]] == ["AA", "BB"]
 
@@ -239,7 +242,7 @@ async def test_one_low_measurement_asks_for_another_and_silence_rings(home: Home
 async def test_what_rang_before_a_kill_rings_after_it_though_the_finger_is_out(home: Home) -> None:
     async with home.ringing():
         await home.alone()
-        home.reads(LOW, 70)
+        home.reads(LOW, FALL_S)
         since = home.report["sounding"][0]["since"]
         await eventually(lambda: bool(home.files.read().sounding))
     home.machine.clinical_s += 30
@@ -267,7 +270,7 @@ async def test_no_news_from_a_full_disk_is_not_the_centres_absence(home: Home) -
         await home.says(OutboxFull("database or disk is full"))
         await home.passes(600)
         assert home.bell.centre.is_reachable
-        home.reads(LOW, 70)
+        home.reads(LOW, FALL_S)
         await home.says(GONE)
         await home.passes(180)
         await eventually(lambda: home.lines() == ["danger"])
@@ -281,7 +284,7 @@ async def test_a_disk_that_hangs_arms_the_alarm_and_the_house_is_woken(home: Hom
         assert home.report["armed"] is False
         home.machine.clinical_s += 180
         await eventually(lambda: home.report["armed"] is True)
-        home.reads(LOW, 70)
+        home.reads(LOW, FALL_S)
         await eventually(lambda: home.lines() == ["danger"])
         home.disk.set()
         home.facts = replace(THERE, stored=1)
@@ -313,7 +316,7 @@ async def test_files_that_hang_keep_no_house_asleep(home: Home, monkeypatch: pyt
 async def test_a_device_that_people_take_away_rings_no_more(home: Home) -> None:
     async with home.ringing():
         await home.alone()
-        home.reads(LOW, 70)
+        home.reads(LOW, FALL_S)
         home.bell.released("AA")
         assert home.report["sounding"] == []
         assert home.report["ended"][0]["ended_by"] == "released"
@@ -328,9 +331,9 @@ async def test_a_jump_of_the_clock_neither_rings_nor_hides(home: Home, jump: tim
         await home.seen()
         assert home.bell.centre.is_reachable
         await home.alone()
-        home.reads(LOW, 35)
+        home.reads(LOW, FALL_S // 2 + 1)
         home.machine.wall_off = timedelta(0)
-        home.reads(LOW, 35)
+        home.reads(LOW, FALL_S // 2 + 1)
         assert len(home.report["sounding"]) == 1
 
 
@@ -345,7 +348,7 @@ async def test_an_account_that_can_not_be_kept_is_said_and_rings_all_the_same(
     async with home.ringing():
         monkeypatch.setattr(home.files, "keep", full)
         await home.alone()
-        home.reads(LOW, 70)
+        home.reads(LOW, FALL_S)
         await eventually(lambda: home.lines() == ["danger"])
         await eventually(lambda: home.report["failures"] >= 2)
         monkeypatch.setattr(home.files, "keep", keep)

@@ -13,6 +13,7 @@ from alerting.spot.repeat import repeat_spells
 from alerting.spot.spells import Measurement
 from gateway.alarm.local_alarm import Condition, LocalAlarm, Why
 from gateway.alarm.settings import RULE, LocalAlarmSettings
+from tests.falls import fall_s, share_s
 from vitals.quality import Quality
 from vitals.reading import Acquisition, Reading
 from vitals.signals import Signal
@@ -22,6 +23,8 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 RULES = LocalAlarmSettings().rules()
 LOW, LIMIT, WELL = 8400, 8800, 9700
 SECOND_MS = 1_000
+FALL_S = fall_s(RULES.sustained)
+SHARE_S = share_s(RULES.sustained)
 
 
 def reading(
@@ -89,13 +92,13 @@ def test_no_other_rule_of_the_profile_is_an_emergency() -> None:
 def test_a_sustained_fall_is_a_danger_and_says_since_when() -> None:
     bed = Bedside().stream(WELL, 120)
     fell_ms = bed.now_ms
-    bed.stream(LOW, 70)
+    bed.stream(LOW, FALL_S)
     (condition,) = bed.alarm.conditions
     assert (condition.device, condition.value, condition.why) == ("AA", LOW, Why.SUSTAINED)
-    assert abs(condition.since_ms - fell_ms) <= 10 * SECOND_MS
+    assert abs(condition.since_ms - fell_ms) <= RULES.sustained.grain.bucket_ms
 
 
-@pytest.mark.parametrize("seconds", [1, 20, 40])
+@pytest.mark.parametrize("seconds", [1, 20, 40, SHARE_S - 1])
 def test_a_short_dip_is_none(seconds: int) -> None:
     assert Bedside().stream(WELL, 120).stream(LOW, seconds).stream(WELL, 300).why == []
 
@@ -126,7 +129,7 @@ def test_a_stream_lost_while_it_is_low_is_a_danger_two_minutes_later() -> None:
 
 
 def test_silence_ends_nothing_and_ten_good_minutes_do() -> None:
-    bed = Bedside().stream(LOW, 70).silence(7 * 86_400)
+    bed = Bedside().stream(LOW, FALL_S).silence(7 * 86_400)
     assert bed.why == [Why.SUSTAINED]
     assert bed.stream(WELL, 600).why == [Why.SUSTAINED]
     assert bed.stream(WELL, 20).why == []  # whole 10 s buckets are counted
@@ -154,7 +157,7 @@ def test_a_repeat_that_never_comes_is_a_danger() -> None:
 
 def test_devices_are_judged_apart() -> None:
     bed = Bedside()
-    for _ in range(90):
+    for _ in range(FALL_S):
         bed.stream(LOW, 1, device="AA")
         bed.now_ms -= SECOND_MS
         bed.stream(WELL, 1, device="BB")
@@ -175,7 +178,7 @@ def test_what_held_before_a_restart_holds_until_good_values_end_it(why: Why) -> 
 
 
 def test_a_device_that_people_take_away_is_watched_no_more() -> None:
-    bed = Bedside().stream(LOW, 70, device="AA").spot(LOW, device="BB")
+    bed = Bedside().stream(LOW, FALL_S, device="AA").spot(LOW, device="BB")
     for device in ("AA", "BB", "CC"):
         bed.alarm.forget(device)
     assert (bed.silence(600).why, bed.alarm.awaiting_repeat) == ([], ())
@@ -183,7 +186,7 @@ def test_a_device_that_people_take_away_is_watched_no_more() -> None:
 
 def test_at_the_bound_a_calm_device_is_forgotten_and_never_one_in_danger() -> None:
     alarm = LocalAlarm(RULES, devices_max=2)
-    bed = Bedside(alarm).stream(LOW, 70, device="AA").stream(WELL, 1, device="BB").stream(WELL, 1, device="CC")
+    bed = Bedside(alarm).stream(LOW, FALL_S, device="AA").stream(WELL, 1, device="BB").stream(WELL, 1, device="CC")
     assert [condition.device for condition in alarm.conditions] == ["AA"]
     bed.spot(LOW, device="CC").spot(WELL, device="DD")  # CC waits for its repeat: no room
     assert (alarm.unwatched, alarm.awaiting_repeat) == (1, ("CC",))

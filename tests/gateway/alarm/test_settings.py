@@ -37,6 +37,7 @@ def test_a_table_is_read(tmp_path: Path) -> None:
         ("comand = []", "did you mean command"),
         ("window_s = 65", "local_alarm.window_s"),
         ("window_s = 320", "window of 320000 ms is no multiple of 60000"),
+        ("building_s = 30", "building time of 30000 ms is no multiple of 20000"),
         ("share_percent = 0", "local_alarm.share_percent"),
         ("clear_at = 88", "clear_at = 88 is not above spo2_at_or_below = 88"),
         ("spo2_at_or_below = 1e9", "spo2"),
@@ -51,3 +52,15 @@ def test_a_wrong_line_is_named(tmp_path: Path, line: str, named: str) -> None:
 
 def test_every_setting_is_documented() -> None:
     assert [name for name, field in LocalAlarmSettings.model_fields.items() if not field.description] == []
+
+
+def test_a_county_that_sets_its_profile_back_to_a_minute_sets_the_box_so(tmp_path: Path) -> None:
+    rule = loaded(tmp_path, "[local_alarm]\nwindow_s = 60\nbuilding_s = 30").rules().sustained
+    assert (rule.window_ms, rule.building_ms) == (60_000, 30_000)
+
+
+def test_both_alarms_go_on_until_the_centre_can_have_raised() -> None:
+    alarm = LocalAlarmSettings()
+    rule = alarm.rules().sustained
+    late_s = 60  # what arrives late is judged within this (ARCHITECTURE section 9)
+    assert alarm.handover_s >= (rule.window_ms + rule.grain.bucket_ms) / 1000 + late_s
