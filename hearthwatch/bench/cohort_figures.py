@@ -58,7 +58,7 @@ def _of_way(way: str, figures: Mapping[str, Any]) -> Iterator[str]:
         rates = figures[name]
         yield (
             f"  {name.replace('_', ' ')} a patient-day: {rates['a_patient_day']:.4f},"
-            f" real but short {rates['real_but_short']:.4f}, strict {rates['strict']:.4f}"
+            f" right by rule {rates['right_by_rule']:.4f}, strict {rates['strict']:.4f}"
         )
     for row in figures["untrue_by_cause"]:
         kind = f"{row['truth']} {row['priority']}"
@@ -79,8 +79,8 @@ def _critical(found: Findings) -> dict[str, Any]:
 
 
 def _rates(found: Findings, priorities: Sequence[Priority], hours: float) -> dict[str, float]:
-    false, short = (found.a_night((truth,), priorities) for truth in (Truth.FALSE, Truth.REAL_BUT_SHORT))
-    return {"a_patient_day": false, "per_24_h": false * 24 / hours, "real_but_short": short, "strict": false + short}
+    false, short = (found.a_night((truth,), priorities) for truth in (Truth.FALSE, Truth.RIGHT_BY_RULE))
+    return {"a_patient_day": false, "per_24_h": false * 24 / hours, "right_by_rule": short, "strict": false + short}
 
 
 def _rate(count: int, nights: int) -> dict[str, float]:

@@ -1,9 +1,11 @@
 """The truth of a simulated night, by its noise-free blood: falls that must be found, and whether an alert was right.
 
 A true fall is a stretch in which the noise-free saturation lies below 93 for at least 600 s. An alert is true when what
-decided it, from `since` to `at`, has a second in common with one, seen or not. It is real but short when the rule was
+decided it, from `since` to `at`, has a second in common with one, seen or not. It is right by rule when the rule was
 right all the same by its own limit: of the seconds of its window at `at`, as the engine cuts it, at least the rule's
-share lay beyond the limit in the blood, measured or not. Every other one is false. What a fall that lost its signal is
+share lay beyond the limit in the blood, measured or not, or in the blood as an oximeter without any error would show
+it: in whole per cent, as limits are stated. (A real fall that is soon over; somebody who sleeps at 94.) Every other one
+is false. What a fall that lost its signal is
 raised by is held against the window at the moment of raising, like any other.
 """
 
@@ -31,7 +33,7 @@ class Truth(StrEnum):
     """What an alert was."""
 
     TRUE = "true"
-    REAL_BUT_SHORT = "real_but_short"
+    RIGHT_BY_RULE = "right_by_rule"
     FALSE = "false"
 
 
@@ -75,7 +77,9 @@ def truth_of(raised: Raised, night: Night, falls: list[Fall]) -> Truth:
     """Say what an alert was, by its patient's true falls and his blood."""
     if any(fall.meets(raised.since_s, raised.at_s) for fall in falls):
         return Truth.TRUE
-    return Truth.REAL_BUT_SHORT if was_right(raised.by, night.blood[raised.row], raised.at_s) else Truth.FALSE
+    blood = night.blood[raised.row]
+    shown = (blood, np.round(blood))
+    return Truth.RIGHT_BY_RULE if any(was_right(raised.by, each, raised.at_s) for each in shown) else Truth.FALSE
 
 
 def was_right(rule: SustainedRule, blood: Floats, at_s: float) -> bool:

@@ -43,6 +43,8 @@ BEHIND_SHARE = 0.15
 LEASE = timedelta(microseconds=1)
 """Run out at once: a process of another name need not wait."""
 
+ENDS_WITHIN_S = 60.0
+
 PARTITIONS = sorted({patient % 32 for patient in PATIENTS})
 
 
@@ -120,9 +122,19 @@ class Engine:
             self._names += way is Way.DIES_FOR_ANOTHER
             self._judge = self._new_judge()
         if self.connection.closed:
-            self.connection = self._connect()
+            left_behind, self.connection = self._pid, self._connect()
+            self._await_end_of(left_behind)
         self.turn(now)
         return behind
+
+    def _await_end_of(self, pid: int) -> None:
+        """Wait until the server has rolled back what a closed connection left: it holds partitions until then."""
+        limit_s = time.monotonic() + ENDS_WITHIN_S
+        with connect(self._course.dsn, "crash-look") as looking:
+            while looking.execute("SELECT FROM pg_stat_activity WHERE pid = %s", [pid]).fetchone() is not None:
+                if time.monotonic() > limit_s:
+                    raise TimeoutError(f"backend {pid} of a closed connection goes on after {ENDS_WITHIN_S} s")
+                time.sleep(0.002)
 
     def snapshot(self, now: datetime) -> None:
         """Write the arrays."""
@@ -141,6 +153,7 @@ class Engine:
                 return super().execute(*arguments, **named)
 
         connection.cursor_factory = Counting
+        self._pid = connection.info.backend_pid
         return connection
 
     def count(self) -> None:

@@ -171,7 +171,7 @@ def test_the_cause_is_that_of_the_seconds_that_read_low_and_were_looked_at(rules
     assert cause_of(alert, night, night.quality) == "nothing"
 
 
-# ---- true, real but short, false ---------------------------------------------------------------------------------
+# ---- true, right by rule, false ---------------------------------------------------------------------------------
 
 
 def what(rule: str, spells: list[tuple[float, int]], *, since_s: float, at_s: float, rules: Profile) -> Truth:
@@ -192,10 +192,10 @@ def test_an_alert_is_true_when_it_was_decided_within_a_true_fall(rules: Profile)
 
 def test_a_real_fall_of_three_minutes_is_short_and_not_false(rules: Profile) -> None:
     spells = [(97.0, 1200), (85.0, 180), (97.0, 1200)]
-    assert what("SPO2-CRIT", spells, since_s=1200, at_s=1320, rules=rules) is Truth.REAL_BUT_SHORT
+    assert what("SPO2-CRIT", spells, since_s=1200, at_s=1320, rules=rules) is Truth.RIGHT_BY_RULE
     assert what("SPO2-REFER", spells, since_s=1200, at_s=1379, rules=rules) is Truth.FALSE  # 180 of its 320 s
     assert what("SPO2-CRIT", [(97.0, 1200), (85.0, 599), (97.0, 600)], since_s=1200, at_s=1320, rules=rules) is (
-        Truth.REAL_BUT_SHORT
+        Truth.RIGHT_BY_RULE
     )
     assert (
         what("SPO2-CRIT", [(97.0, 1200), (85.0, 600), (97.0, 600)], since_s=1200, at_s=1320, rules=rules) is Truth.TRUE
@@ -216,15 +216,16 @@ def test_a_rule_was_right_by_the_blood_and_its_own_limit_share_and_window(
     assert was_right(critical, blood, at_s) is right
 
 
-def test_who_reads_low_without_being_low_is_false_also_where_the_device_rounds(rules: Profile) -> None:
+def test_a_rule_is_right_of_what_an_oximeter_without_error_would_show_and_of_no_more(rules: Profile) -> None:
     night = night_of([(94.3, 2000)])
     night.values[0] = 9400  # in whole per cent
     amber = raised("SPO2-AMBER", since_s=300, at_s=1200, rules=rules)
-    assert truth_of(amber, night, falls_of(night, 0)) is Truth.FALSE
+    assert truth_of(amber, night, falls_of(night, 0)) is Truth.RIGHT_BY_RULE
+    assert what("SPO2-AMBER", [(94.6, 2000)], since_s=300, at_s=1200, rules=rules) is Truth.FALSE
     assert cause_of(amber, night, night.quality) == "plain, by rounding"
     assert cause_of(amber, night_of([(93.9, 2000)]), night.quality) == "plain"
     assert cause_of(amber, night_of([(94.6, 2000)]), night.quality) == "plain"
-    assert what("SPO2-AMBER", [(93.9, 2000)], since_s=300, at_s=1200, rules=rules) is Truth.REAL_BUT_SHORT
+    assert what("SPO2-AMBER", [(93.9, 2000)], since_s=300, at_s=1200, rules=rules) is Truth.RIGHT_BY_RULE
 
 
 def test_each_kind_is_counted_apart(rules: Profile) -> None:
@@ -239,13 +240,13 @@ def test_each_kind_is_counted_apart(rules: Profile) -> None:
     found.take(night, Judged(quality=night.quality, raises=alerts, silences={}, played_again=0))
     assert {(truth, rule): n for (truth, _, rule, _), n in found.untrue.items()} == {
         (Truth.FALSE, "SPO2-CRIT"): 1,
-        (Truth.REAL_BUT_SHORT, "SPO2-CRIT"): 1,
+        (Truth.RIGHT_BY_RULE, "SPO2-CRIT"): 1,
         (Truth.FALSE, "QUESTIONABLE-LOW"): 1,
     }
     assert found.alerts.total() == 4
     figures = figures_of(found, hours=8)
-    assert figures["false_high"] == {"a_patient_day": 1.0, "per_24_h": 3.0, "real_but_short": 1.0, "strict": 2.0}
-    assert figures["false_manual"] == {"a_patient_day": 2.0, "per_24_h": 6.0, "real_but_short": 1.0, "strict": 3.0}
+    assert figures["false_high"] == {"a_patient_day": 1.0, "per_24_h": 3.0, "right_by_rule": 1.0, "strict": 2.0}
+    assert figures["false_manual"] == {"a_patient_day": 2.0, "per_24_h": 6.0, "right_by_rule": 1.0, "strict": 3.0}
     assert (figures["sensitivity_percent"], figures["delay_s"]["median"]) == (100.0, 260.0)
 
 
