@@ -48,7 +48,7 @@ def gateway(
     (p95); 1,000 readings a second and more with nothing lost between devices and database; a backlog drained at 5,000
     a second and more, live readings delayed by at most 1 s meanwhile.
     """
-    from hearthwatch.bench import gateway as bench
+    from hearthwatch.bench.gateway import measure as bench
 
     plan = bench.Plan(devices=devices, seconds=seconds, rates=_rates(rates), backlog=backlog)
     conclude(lambda folder: asyncio.run(bench.measure(folder, plan, _say)), as_json=as_json)
@@ -65,7 +65,7 @@ def gateway_faults(
     Bluetooth is a stand-in for bluetoothd. Ends with 1 where data did not flow again, a row is lost or doubled, the
     gateway died of it, or an answer took longer than a minute.
     """
-    from hearthwatch.bench import gateway_faults as bench
+    from hearthwatch.bench.gateway import faults as bench
 
     names = [name for name in only.split(",") if name]
     try:
@@ -87,7 +87,7 @@ def gateway_outbox(
 
     The drain is measured twice: to a peer that only acknowledges, and to ingest with its database, which is judged.
     """
-    from hearthwatch.bench import gateway_outbox as bench
+    from hearthwatch.bench.gateway import outbox as bench
 
     plan = bench.Plan(rates=_rates(rates), seconds=seconds, backlog=backlog)
     conclude(lambda folder: bench.measure(folder, plan, _say), as_json=as_json)
@@ -109,7 +109,7 @@ def gateway_kill(
     Goals, at each rate: nothing lost, nothing doubled, the books agree, and no reading older than 50 ms that was
     offered and not yet accepted at the kill.
     """
-    from hearthwatch.bench import gateway_kill as bench
+    from hearthwatch.bench.gateway import kill as bench
 
     plan = bench.Plan(kills=kills, rates=_rates(rates), seed=seed)
     conclude(lambda folder: bench.measure(folder, plan, _say), as_json=as_json)
@@ -131,7 +131,7 @@ def ingest(
     the word that it is stored. The disk is measured as it was written and with the index of each day packed as
     time-driven work packs closed days; the goal is judged on the latter. About three minutes.
     """
-    from hearthwatch.bench import ingest as bench
+    from hearthwatch.bench.ingest import measure as bench
 
     plan = bench.Plan(packed=packed, json=twin, json_single=single, packed_four_signals=four)
     conclude(lambda folder: bench.measure(folder, plan, _say), as_json=as_json)
@@ -150,7 +150,7 @@ def ingest_chaos(
     is held against the one that was made, by device, instant and signal; nothing of ingest decodes it for that. The
     first three kills are one of each. About five minutes.
     """
-    from hearthwatch.bench import ingest_chaos as bench
+    from hearthwatch.bench.ingest import chaos as bench
 
     plan = bench.Plan(rounds=rounds, seed=seed)
     conclude(lambda folder: bench.measure(folder, plan, _say), as_json=as_json)
@@ -164,7 +164,7 @@ def ingest_fuzz(
     as_json: AsJson = False,
 ) -> None:
     """A flood of malformed messages beside good ones: each counted under its reason, memory flat. Three minutes."""
-    from hearthwatch.bench import ingest_fuzz as bench
+    from hearthwatch.bench.ingest import fuzz as bench
 
     plan = bench.Plan(malformed=malformed, seed=seed)
     conclude(lambda folder: bench.measure(folder, plan, _say), as_json=as_json)
@@ -181,7 +181,7 @@ def ingest_day(
 
     The whole day is 346 million readings: it takes an hour and 40 GB.
     """
-    from hearthwatch.bench import ingest_day as bench
+    from hearthwatch.bench.ingest import day as bench
 
     plan = bench.Plan(patients=patients, hours=hours)
     conclude(lambda folder: bench.measure(folder, plan, _say), as_json=as_json)
@@ -208,7 +208,7 @@ def latency(
 
     Goals: at most 1,000 ms (p99) for a fall that the gateway sends at once; an episode for everybody who fell.
     """
-    from hearthwatch.bench import alert_latency as bench
+    from hearthwatch.bench.latency import measure as bench
 
     plan = bench.Plan(gateways=gateways, devices=devices, rounds=rounds, refer=refer)
     conclude(lambda folder: asyncio.run(bench.measure(folder, plan, _say)), as_json=as_json)
@@ -225,7 +225,7 @@ def rollups(
     as_json: AsJson = False,
 ) -> None:
     """Roll-ups on a real database: what a county's minute costs, how fast a time away is caught up. About a minute."""
-    from hearthwatch.bench import rollups as bench
+    from hearthwatch.bench.ingest import rollups as bench
 
     plan = bench.Plan(patients=patients, live_minutes=live_minutes, away_minutes=away_minutes)
     conclude(lambda folder: bench.measure(folder, plan, _say), as_json=as_json)
@@ -282,7 +282,7 @@ def cohort(
     high alarms a patient-day, and at most 0.10 high and medium ones together. False is what is of no true fall and not
     right by the rule's own limit and window either; the strict count, of no true fall alone, is told beside.
     """
-    from hearthwatch.bench import cohort as bench
+    from hearthwatch.bench.cohort import measure as bench
 
     def measure(_: Path) -> dict[str, Any]:
         document = bench.measure(plan, _say)
@@ -328,7 +328,7 @@ def engine(
     measured. The whole proof is `--gate-streams 10000 --gate-crashes 1000`. Windows are full, and buckets of every
     length begin anew in what is measured. Numba is of the extra `fast`; the peers, but Node, are of the extra `peers`.
     """
-    from hearthwatch.bench import engine as bench
+    from hearthwatch.bench.engine import measure as bench
 
     plan = bench.Plan(
         gate_streams=gate_streams,

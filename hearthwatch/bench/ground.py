@@ -20,7 +20,7 @@ from care.registry_file import parse_registry
 from firmware_stubs.bluez.bus import private_bus
 from firmware_stubs.bluez.process import bluez_process
 from firmware_stubs.hub_process import HubProcess, hub_process
-from hearthwatch.bench.installation import Installation
+from hearthwatch.bench.gateway.installation import Installation
 from hearthwatch.migrations import migrate
 from hearthwatch.services.databases import best_database
 from hearthwatch.services.mosquitto import Mosquitto

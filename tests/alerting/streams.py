@@ -2,7 +2,7 @@
 
 from alerting.profile.file import parse_profile, standard_adult
 from alerting.profile.profile import Channel, Profile
-from hearthwatch.bench.engine_streams import MANY, Said, Sample, columns, oracle, stream
+from hearthwatch.bench.engine.streams import MANY, Said, Sample, columns, oracle, stream
 from tests.falls import fall_s, share_s
 from vitals.signals import Signal
 

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from hearthwatch.bench.engine_course import Course
-from hearthwatch.bench.engine_crash import Engine, Found, run
-from hearthwatch.bench.engine_script import T0, Doing, Step, script
+from hearthwatch.bench.engine.course import Course
+from hearthwatch.bench.engine.crash import Engine, Found, run
+from hearthwatch.bench.engine.script import T0, Doing, Step, script
 
 pytestmark = pytest.mark.long
 SEEDS_A_TEST = 5

@@ -15,13 +15,13 @@ from alerting.profile.profile import Profile, Trust
 from alerting.rehearsal.course import rehearse
 from alerting.rehearsal.recording import Mode, Recording, Series
 from alerting.rehearsal.telling import Kind
-from hearthwatch.bench.cohort_figures import figures_of
-from hearthwatch.bench.cohort_findings import Critical, Findings, alerts_of
-from hearthwatch.bench.cohort_hardness import TABLE, Hardness, WindowRule, alarms, false_alarms, met_by
-from hearthwatch.bench.cohort_judging import ADULT, BEGIN_MS, Judged, Raised, judge, rules_for
-from hearthwatch.bench.cohort_physiology import Cause, Night, People, people, sleep
-from hearthwatch.bench.cohort_scenarios import SCENARIOS, Physiology
-from hearthwatch.bench.cohort_truth import Truth, cause_of, falls_of, truth_of, was_right
+from hearthwatch.bench.cohort.figures import figures_of
+from hearthwatch.bench.cohort.findings import Critical, Findings, alerts_of
+from hearthwatch.bench.cohort.hardness import TABLE, Hardness, WindowRule, alarms, false_alarms, met_by
+from hearthwatch.bench.cohort.judging import ADULT, BEGIN_MS, Judged, Raised, judge, rules_for
+from hearthwatch.bench.cohort.physiology import Cause, Night, People, people, sleep
+from hearthwatch.bench.cohort.scenarios import SCENARIOS, Physiology
+from hearthwatch.bench.cohort.truth import Truth, cause_of, falls_of, truth_of, was_right
 from hearthwatch.bench.commands import app
 from tests.alerting.streams import profile as standard
 from vitals.quality import Quality

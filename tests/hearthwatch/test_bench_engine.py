@@ -16,15 +16,17 @@ from alerting.engine import numpy_step
 from alerting.engine.layout import Events, Flags, Ints
 from alerting.engine.table import Table
 from alerting.profile.profile import Channel
-from hearthwatch.bench import engine, engine_gate, engine_peer_node
 from hearthwatch.bench.commands import app
-from hearthwatch.bench.engine_gate import Found, crash, equal
-from hearthwatch.bench.engine_goals import goals
-from hearthwatch.bench.engine_plain import BandedWard, PlainWard
-from hearthwatch.bench.engine_runs import Case, measure_case, warmed
-from hearthwatch.bench.engine_streams import MANY, Sample, columns, oracle, stream
-from hearthwatch.bench.engine_traffic import BEGIN_MS, CALM, SICK, Samples, Ward
-from hearthwatch.bench.engine_windows import Said, is_by_windows
+from hearthwatch.bench.engine import gate as engine_gate
+from hearthwatch.bench.engine import measure as engine
+from hearthwatch.bench.engine import peer_node
+from hearthwatch.bench.engine.gate import Found, crash, equal
+from hearthwatch.bench.engine.goals import goals
+from hearthwatch.bench.engine.plain import BandedWard, PlainWard
+from hearthwatch.bench.engine.runs import Case, measure_case, warmed
+from hearthwatch.bench.engine.streams import MANY, Sample, columns, oracle, stream
+from hearthwatch.bench.engine.traffic import BEGIN_MS, CALM, SICK, Samples, Ward
+from hearthwatch.bench.engine.windows import Said, is_by_windows
 from hearthwatch.bench.goals import TooShort
 from vitals.signals import Signal
 from vitals.sustained import BUCKET_MS, COUNT_MAX, GRAINS, Kind, SustainedRule
@@ -147,9 +149,9 @@ def in_order(said: Said) -> Said:
 
 def judged_by(peer: str, rules: Sequence[SustainedRule], samples: Samples) -> Said:
     if peer == "node":
-        return engine_peer_node.run(rules, 5, samples, 1)[1]
+        return peer_node.run(rules, 5, samples, 1)[1]
     pytest.importorskip(peer, reason="it is of the extra `peers`")
-    found: Any = import_module(f"hearthwatch.bench.engine_peer_{peer}").Peer(rules, 5)
+    found: Any = import_module(f"hearthwatch.bench.engine.peer_{peer}").Peer(rules, 5)
     found.prepare(samples)
     return list(found.judge())
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hearthwatch.bench.gateway import Plan, measure
-from hearthwatch.bench.installation import STRANGERS, gateway_alone
+from hearthwatch.bench.gateway.installation import STRANGERS, gateway_alone
+from hearthwatch.bench.gateway.measure import Plan, measure
 
 
 def test_an_installation_of_the_gateways_extra_has_all_it_needs_and_nothing_of_another(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from hearthwatch.bench.fault_findings import Answer, Heard, Outcome, duplicates, longest_gap_s, repeated
-from hearthwatch.bench.gateway_faults import FAULTS, measure, play
+from hearthwatch.bench.gateway.fault_findings import Answer, Heard, Outcome, duplicates, longest_gap_s, repeated
+from hearthwatch.bench.gateway.faults import FAULTS, measure, play
 
 pytestmark = pytest.mark.long
 

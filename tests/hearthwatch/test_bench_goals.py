@@ -9,9 +9,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from hearthwatch.bench import ingest, ingest_day, ingest_fuzz
 from hearthwatch.bench.commands import app, conclude
 from hearthwatch.bench.goals import Goal, TooShort, at_least, at_most, exactly, in_words, verdict
+from hearthwatch.bench.ingest import day as ingest_day
+from hearthwatch.bench.ingest import fuzz as ingest_fuzz
+from hearthwatch.bench.ingest import measure as ingest
 
 
 @pytest.mark.parametrize(

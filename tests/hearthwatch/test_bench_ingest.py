@@ -10,10 +10,13 @@ import pytest
 
 from care.loading import load
 from care.registry_file import parse_registry
-from hearthwatch.bench import ingest, ingest_chaos, ingest_day, ingest_fuzz
-from hearthwatch.bench.county_traffic import County, Form
-from hearthwatch.bench.ingest_oracle import FEED_ROW_BYTES, compare, made
-from hearthwatch.bench.publisher import Plan
+from hearthwatch.bench.ingest import chaos as ingest_chaos
+from hearthwatch.bench.ingest import day as ingest_day
+from hearthwatch.bench.ingest import fuzz as ingest_fuzz
+from hearthwatch.bench.ingest import measure as ingest
+from hearthwatch.bench.ingest.county_traffic import County, Form
+from hearthwatch.bench.ingest.oracle import FEED_ROW_BYTES, compare, made
+from hearthwatch.bench.ingest.publisher import Plan
 
 pytestmark = pytest.mark.long
 

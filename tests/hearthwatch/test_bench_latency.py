@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hearthwatch.bench.alert_homes import homes_of, registry_text
-from hearthwatch.bench.alert_latency import CRIT, Plan, goals, measure, slowest, summary
-from hearthwatch.bench.alert_stages import STAGES, Raise, Stamp, Value, deciding, figures
+from hearthwatch.bench.latency.homes import homes_of, registry_text
+from hearthwatch.bench.latency.measure import CRIT, Plan, goals, measure, slowest, summary
+from hearthwatch.bench.latency.stages import STAGES, Raise, Stamp, Value, deciding, figures
 
 pytestmark = pytest.mark.long
 

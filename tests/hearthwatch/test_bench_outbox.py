@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from gateway.outbox.outbox import read_account
-from hearthwatch.bench.gateway_outbox import Plan, acknowledging_peer, drained, job
+from hearthwatch.bench.gateway.outbox import Plan, acknowledging_peer, drained, job
 
 
 def test_a_paced_run_accepts_what_it_offers_and_takes_the_time(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hearthwatch.bench.gateway_kill import LIFE_S, OPENING_SHARE, Plan, at_rate, lifetimes_s
+from hearthwatch.bench.gateway.kill import LIFE_S, OPENING_SHARE, Plan, at_rate, lifetimes_s
+from hearthwatch.bench.gateway.kill_victim import DEVICES
 from hearthwatch.bench.ground import Centre, centre
-from hearthwatch.bench.kill_victim import DEVICES
 
 PLAN = Plan(kills=10, life_s=(0.2, 1.0))
 

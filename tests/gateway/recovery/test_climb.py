@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.recovery.ladder import LADDERS, Cause, Rung
-from hearthwatch.bench.gateway_faults import FAULTS, play
+from hearthwatch.bench.gateway.faults import FAULTS, play
 
 STATED = [rung.value for _, rung in LADDERS[Cause.SILENT_AIR] if rung is not Rung.REBOOT]
 

@@ -1,0 +1,1 @@
+"""The bench of the alert engine, beside a plain loop and others."""

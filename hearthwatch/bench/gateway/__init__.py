@@ -1,0 +1,1 @@
+"""The benches of the gateway: whole, its outbox, kills and faults."""

@@ -1,0 +1,1 @@
+"""The bench of how soon an alarm is there."""
