@@ -42,7 +42,7 @@ class Patient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blind:
-    """A sustained rule that a stream is too slow for, and whether its repeat form judges it instead (ADR 20)."""
+    """A sustained rule that a stream is too slow for, and whether its repeat form judges it instead (ADR 18)."""
 
     rule: str
     every_ms: int

@@ -17,7 +17,7 @@ def slowest_ms(rule: SustainedRule) -> int:
     """Give the longest interval at which a steady stream always covers the rule's window, and lets it clear.
 
     A sample at every interval fills one bucket each, the present one among them. A stream that is slower never raises,
-    however low it is: ADR 20 says what judges it instead.
+    however low it is: ADR 18 says what judges it instead.
     """
     bucket_ms, window_ms = rule.grain.bucket_ms, rule.window_ms
     asked = -(-rule.coverage_percent * rule.window_buckets // 100)

@@ -149,7 +149,7 @@ def test_a_spot_recording_is_not_expected_to_go_on() -> None:
     assert replayed((97, 10), (None, 7200), (97, 10), mode=Mode.SPOT) == []
 
 
-# ---- streams that speak seldom (ADR 20) ------------------------------------------------------------------------
+# ---- streams that speak seldom (ADR 18) ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("rule", MANY, ids=lambda rule: rule.rule)
