@@ -53,7 +53,10 @@ TENS = tuple(grain.bucket_ms // BUCKET_MS for grain in GRAINS)
 
 
 class Plan:
-    """Where each rule's bytes lie in `tail`, and its numbers as arrays of shape (rules,)."""
+    """Where each rule's bytes lie in `tail`, and its numbers as arrays of shape (rules,).
+
+    `grains` are those of any rule; of the others nothing is kept, and their part of `ring` stays empty.
+    """
 
     def __init__(self, rules: Sequence[SustainedRule]) -> None:
         self.rules = tuple(rules)
@@ -65,6 +68,7 @@ class Plan:
         self.well_columns = slice(self.well_offset, self.well_offset + len(slots))
         self.tail_bytes = -(-(below + 2 * len(slots)) // 8) * 8
         self.grain = _ints(rule.grain_index for rule in rules)
+        self.grains = tuple(sorted({rule.grain_index for rule in rules}))
         self.low = np.array([rule.low for rule in rules], np.bool_)
         self.window = _ints(rule.window_buckets for rule in rules)
         self.building = _ints(rule.building_buckets for rule in rules)

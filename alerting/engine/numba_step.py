@@ -75,6 +75,7 @@ def step(table: Table, rows: Ints, t_ms: Ints, values: Ints) -> tuple[Events, Fl
             table.ring.view(np.int32),
             table.limits,
             rules,
+            tuple(grain in table.plan.grains for grain in range(len(GRAINS))),
             room,
         )
         if spoken:
@@ -96,7 +97,7 @@ def _rules(plan: Plan) -> npt.NDArray[np.void]:
 
 
 @_compiled(cache=True, nogil=True)
-def _run(begin, samples, state, held_to, limits, rules, room):
+def _run(begin, samples, state, held_to, limits, rules, kept, room):
     rows, t_ms, values, late = samples
     word, band, ring, tail, words = state
     stride = _U(words.shape[1] * 8)
@@ -136,7 +137,7 @@ def _run(begin, samples, state, held_to, limits, rules, room):
             ten = _U(t) // _TEN_MS
             if not same and last >= 0:
                 was = _U(last) // _TEN_MS
-                _turn_ring(ring, ring_at, np.uint8(count), was, ten)
+                _turn_ring(ring, ring_at, np.uint8(count), was, ten, kept)
                 count = 0
                 if held & BUSY:
                     _turn_tail(tail, tail_at, was, ten, rules)
@@ -305,10 +306,13 @@ def _wipe(ring, begin, passed, now, mask, age):
 
 
 @_compiled(inline="always")
-def _turn_ring(ring, at, count, was, now):
-    _turn_grain(ring, at + _R0, count, was, now, _M0, at + _AGE)
-    _turn_grain(ring, at + _R1, count, was // _T1, now // _T1, _M1, at + _AGE + _1)
-    _turn_grain(ring, at + _R2, count, was // _T2, now // _T2, _M2, at + _AGE + _1 + _1)
+def _turn_ring(ring, at, count, was, now, kept):
+    if kept[0]:
+        _turn_grain(ring, at + _R0, count, was, now, _M0, at + _AGE)
+    if kept[1]:
+        _turn_grain(ring, at + _R1, count, was // _T1, now // _T1, _M1, at + _AGE + _1)
+    if kept[2]:
+        _turn_grain(ring, at + _R2, count, was // _T2, now // _T2, _M2, at + _AGE + _1 + _1)
 
 
 @_compiled()

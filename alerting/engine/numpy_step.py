@@ -31,7 +31,6 @@ _IDLE, _PENDING, _ACTIVE = (int(phase) for phase in Phase)
 _PHASE_AFTER = np.zeros(len(Kind) + 1, np.uint8)
 _PHASE_AFTER[_RAISE], _PHASE_AFTER[_PENDS] = _ACTIVE, _PENDING
 
-_GROWN = int(np.array([AGE_MAX] * 3 + [0], np.uint8).view(np.int32)[0])
 """The ages of data that has flowed for longer than any window: they grow no more."""
 
 
@@ -120,7 +119,8 @@ def _turn_ring(table: Table, now: _Samples) -> None:
     flat = table.ring.reshape(-1)
     base, count = now.rows * np.int64(RING_BYTES), now.count.astype(np.uint8)
     follows = bool((now.ten - now.was_ten == 1).all())
-    for index, grain in enumerate(GRAINS):
+    for index in table.plan.grains:
+        grain = GRAINS[index]
         was, present = (now.was_ten, now.ten) if index == 0 else (now.was_ten // TENS[index], now.ten // TENS[index])
         offset, mask = base + RING_OFFSETS[index], grain.slots - 1
         flat[offset + (was & mask)] += count
@@ -130,12 +130,13 @@ def _turn_ring(table: Table, now: _Samples) -> None:
         else:
             _wipe(flat, offset, present, np.minimum(present - was, grain.slots), mask)
     ages = table.ring.view(np.int32).reshape(-1).take(now.rows * np.int64(RING_BYTES // 4) + AGE_OFFSET // 4)
-    growing = np.flatnonzero(ages != _GROWN) if follows else np.arange(len(base))
-    for index, grain in enumerate(GRAINS):
+    grown = sum(AGE_MAX << 8 * index for index in table.plan.grains)
+    growing = np.flatnonzero(ages != grown) if follows else np.arange(len(base))
+    for index in table.plan.grains:
         passed = now.ten[growing] // TENS[index] - now.was_ten[growing] // TENS[index]
         place = base[growing] + (AGE_OFFSET + index)
         older = np.minimum(flat.take(place) + passed, AGE_MAX)
-        flat[place] = np.where(passed < grain.slots, older, 0)
+        flat[place] = np.where(passed < GRAINS[index].slots, older, 0)
 
 
 def _wipe(flat: Bytes, offset: Ints, present: Ints, passed: Ints, mask: int) -> None:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from alerting.engine.layout import BUSY, HOT_BAND, RING_BYTES, TIME_SHIFT, Plan
 from vitals.sustained import NEVER_MS, Limit, Phase, SustainedRule
 
-LAYOUT = "sustained-2"
+LAYOUT = "sustained-3"
 """Names how the arrays lie and what they mean; a snapshot of another layout is not read."""
 
 _NEVER_HEARD = NEVER_MS << TIME_SHIFT

@@ -49,10 +49,14 @@ def held(table: Table, row: int) -> dict[str, object]:
     }
 
 
-def held_by(oracle_state: SustainedState) -> dict[str, object]:
-    names = ("last_ms", "count", "valid", "age", "below", "phase", "well")
+def held_by(oracle_state: SustainedState, rules: Sequence[SustainedRule]) -> dict[str, object]:
+    """Say what a table holds of it: of grains that no rule has nothing."""
+    names = ("last_ms", "count", "below", "phase", "well")
     busy = any(map(any, oracle_state.below)) or any(oracle_state.phase) or any(oracle_state.well)
-    return {name: getattr(oracle_state, name) for name in names} | {"busy": busy}
+    kept = [grain in {rule.grain_index for rule in rules} for grain in range(len(GRAINS))]
+    valid = [counts if keep else [0] * len(counts) for counts, keep in zip(oracle_state.valid, kept, strict=True)]
+    age = [of_grain if keep else 0 for of_grain, keep in zip(oracle_state.age, kept, strict=True)]
+    return {name: getattr(oracle_state, name) for name in names} | {"busy": busy, "valid": valid, "age": age}
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -66,7 +70,7 @@ def test_equals_the_oracle_on_any_batching(seed: int, step: Step) -> None:
     expected, states = oracle(samples, rules)
     table = Table(rules, rows)
     assert run(step, table, samples, cuts) == expected
-    assert {row: held(table, row) for row in states} == {row: held_by(state) for row, state in states.items()}
+    assert {row: held(table, row) for row in states} == {row: held_by(state, rules) for row, state in states.items()}
 
 
 def test_the_streams_show_every_kind_of_event_for_every_rule() -> None:
