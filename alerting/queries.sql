@@ -400,13 +400,16 @@ SELECT rule FROM pending WHERE patient_id = %(patient_id)s AND basis = 'recheck'
 DELETE FROM pending WHERE patient_id = %(patient_id)s AND rule = ANY(%(rules)s) AND basis = 'recheck';
 
 -- name: overdue_pending
--- Conditions whose wait is over. One that builds up from a stream waits from the newest good value on; a re-check
--- waits until the patient has been measured again since.
+-- Conditions whose wait is over. One that builds up from a stream waits from the newest good value on that its rule looks
+-- at: of its signal, and no wearable's where it is a medical device's. A re-check waits until the patient has been measured
+-- again since.
 SELECT p.patient_id, p.rule, p.basis
   FROM pending p
  WHERE p.due_at <= %(now)s
    AND (p.basis <> 'sustained' OR NOT EXISTS (
-        SELECT FROM latest l WHERE l.patient_id = p.patient_id AND l.signal = 1
+        SELECT FROM latest l LEFT JOIN care_device d USING (device_id)
+          JOIN unnest(%(rules)s::text[], %(codes)s::smallint[], %(worn)s::boolean[]) AS r (rule, code, worn) ON r.rule = p.rule
+         WHERE l.patient_id = p.patient_id AND l.signal = r.code AND COALESCE(d.wellness, false) = r.worn
            AND l.good_received_at > %(now)s - %(lost_after)s))
    AND (p.basis <> 'recheck' OR EXISTS (
         SELECT FROM latest l WHERE l.patient_id = p.patient_id AND l.signal <> 13 AND l.good_received_at > p.since))

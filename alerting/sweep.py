@@ -10,15 +10,25 @@ from typing import Any
 from alerting.desk import Desk
 from alerting.isolation import one_by_one
 from alerting.judging.stored import raise_key
+from alerting.profile.profile import Trust
 from alerting.raising import Basis, Raise
 from alerting.recording import record_raise
 from alerting.technical.look import look
+from vitals.signals import SIGNALS
 
 
 def sweep(desk: Desk) -> int:
     """Judge overdue conditions and what is technical at `desk.now`; gives how many alarms were raised."""
     lost_after = timedelta(seconds=desk.profile.silence.lost_while_low_s)
-    overdue = desk.all("overdue_pending", now=desk.now, lost_after=lost_after)
+    judged = [(rule.rule, channel) for channel, rules in desk.profile.sustained.items() for rule in rules]
+    overdue = desk.all(
+        "overdue_pending",
+        now=desk.now,
+        lost_after=lost_after,
+        rules=[rule for rule, _ in judged],
+        codes=[SIGNALS[channel.signal].code for _, channel in judged],
+        worn=[channel.trust is Trust.WELLNESS for _, channel in judged],
+    )
     raised = one_by_one(overdue, lambda row: _raise_overdue(desk, row), what="overdue")
     return raised + look(desk)
 

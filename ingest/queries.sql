@@ -209,7 +209,9 @@ VALUES (%(process)s, %(now)s, %(every_s)s, %(hears)s, %(now)s)
                     THEN w.since ELSE excluded.since END;
 
 -- name: append_to_log
--- The last statement before the commit: number the batch in each partition it touches, append it, tell alerting.
+-- The last statement before the commit: number the batch in each partition it touches, append it, tell alerting. Within a
+-- partition received_at never falls, whatever the clocks of several writers say: what was stored by a batch's received_at
+-- is all that stands before it.
 WITH locked AS (
     SELECT partition FROM partition WHERE partition = ANY (%(partitions)b::smallint[]) ORDER BY partition FOR UPDATE
 ), bumped AS (
@@ -217,9 +219,10 @@ WITH locked AS (
     RETURNING p.partition, p.head
 ), appended AS (
     INSERT INTO intake_log (partition, batch_id, received_at, payload, kind)
-    SELECT b.partition, b.head, %(received_at)s, t.payload, %(kind)s
+    SELECT b.partition, b.head, GREATEST(%(received_at)s, before.received_at), t.payload, %(kind)s
       FROM bumped b
       JOIN unnest(%(partitions)b::smallint[], %(payloads)b::bytea[]) AS t (partition, payload) USING (partition)
+      LEFT JOIN intake_log before ON before.partition = b.partition AND before.batch_id = b.head - 1
     RETURNING partition, batch_id
 )
 SELECT count(*), pg_notify('intake', string_agg(partition::text, ',' ORDER BY partition)) FROM appended;

@@ -26,7 +26,7 @@ def record_event(desk: Desk, said: PatientEvent, *, received_at: datetime) -> No
             "save_pending",
             **waiting,
             since=instant(event.since_ms),
-            due_at=received_at + timedelta(seconds=desk.profile.silence.lost_while_low_s),
+            due_at=min(received_at, desk.now) + timedelta(seconds=desk.profile.silence.lost_while_low_s),
             evidence=json(_evidence(desk, said)),
         )
     elif event.kind is Kind.DISCARD:

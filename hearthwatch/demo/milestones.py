@@ -27,7 +27,8 @@ _EVENTS = """
 _NOTICE = """
     SELECT n.episode_id, n.recipient AS person, n.service_tier, n.step, n.created_at AS at, n.attempts,
            e.rule, p.key AS patient
-      FROM notice n JOIN episode e USING (episode_id) JOIN patient p USING (patient_id) WHERE n.key = %s
+      FROM notice n LEFT JOIN episode e USING (episode_id)
+      JOIN patient p ON p.patient_id = COALESCE(e.patient_id, n.patient_id) WHERE n.key = %s
 """
 _KINDS = {
     "raised": "episode_raised",
@@ -114,6 +115,9 @@ class Watch:
             self.unmatched.remove(key)
             self.keys[key] = self.keys.get(key, 0) + 1
             if self.keys[key] > 1:
+                continue
+            if row["episode_id"] is None:
+                yield self._tell(row["at"], "asked", {"patient": row["patient"], "person": row["person"]})
                 continue
             said = {"episode": row["episode_id"], "rule": row["rule"], "patient": row["patient"]}
             to = {"service_tier": row["service_tier"], "person": row["person"], "step": row["step"]}

@@ -8,6 +8,7 @@ _FORMS = {
     "reading_stored": "{patient}: first reading stored",
     "episode_raised": "{patient}: {rule} raised (episode {episode})",
     "notified": "{patient}: {rule} → tier {service_tier}, {person}",
+    "asked": "{patient}: the household ({person}) is asked to measure",
     "escalated": "{patient}: {rule} not answered, step {step}",
     "acknowledged": "{patient}: {rule} acknowledged by {person} (tier {service_tier})",
     "decided": "{patient}: {rule} decided by {person}: {decision}",

@@ -74,7 +74,7 @@ def test_it_waits_for_its_database_and_says_so(
         with psycopg.connect(timescale_server.dsn(), autocommit=True) as db:
             db.execute(f"CREATE DATABASE {missing_database} TEMPLATE template0")
         migrate(timescale_server.dsn(missing_database))
-        eventually(lambda: alerting.events().count("duty_begins") == 5)
+        eventually(lambda: alerting.events().count("duty_begins") == 6)
         assert alerting.stop() == 0
 
 

@@ -45,7 +45,7 @@ TRUNCATE limit_order RESTART IDENTITY;
 DELETE FROM episode_event; DELETE FROM notice; DELETE FROM episode; DELETE FROM pending; DELETE FROM active_rule;
 DELETE FROM engine_snapshot; DELETE FROM engine_limits; DELETE FROM engine_worker; DELETE FROM limits_said;
 DELETE FROM baseline; DELETE FROM limits_dirty; DELETE FROM intake_log; DELETE FROM sample; DELETE FROM latest;
-DELETE FROM evidence_window;
+DELETE FROM evidence_window; DELETE FROM prompt;
 DELETE FROM outbox_account; DELETE FROM outbox_owner; DELETE FROM rejected;
 UPDATE partition SET head = 0 WHERE head > 0;
 UPDATE engine_cursor SET batch_id = 0, owner = '', leased_until = NULL;
@@ -60,6 +60,8 @@ RECORD = {
     "notices": """SELECT e.patient_id, e.family, n.recipient, n.audience, n.step, n.created_at, n.title,
                         regexp_replace(n.body, '[0-9]+$', '') AS body  -- its link has the episode's number
                     FROM notice n JOIN episode e USING (episode_id) ORDER BY e.patient_id, n.notice_id""",
+    "asked": "SELECT patient_id, key, body, created_at FROM notice WHERE patient_id IS NOT NULL ORDER BY key",
+    "prompts": "SELECT * FROM prompt ORDER BY patient_id, reason, rule, at",
     "pending": "SELECT * FROM pending ORDER BY patient_id, rule, basis",
     "active": "SELECT * FROM active_rule ORDER BY patient_id, rule, basis",
     "cursors": "SELECT partition, batch_id, head FROM engine_cursor JOIN partition USING (partition) ORDER BY 1",

@@ -10,7 +10,9 @@ from alerting.desk import QUERIES
 from alerting.explanation import explain
 from alerting.judging.limits import Limits
 from alerting.judging.resting import look_at_baselines, recompute_baseline
+from alerting.sweep import sweep
 from tests.alerting.spot.home import CLIP, CUFF, METER, PATCH, PATIENT, THERMOMETER, WELLNESS, SpotHome, clip
+from tests.alerting.ward import T0
 from vitals.quality import Quality, Reason
 from vitals.signals import SIGNALS, Signal
 
@@ -250,6 +252,34 @@ def test_a_measurement_is_held_to_the_personal_baseline(home: SpotHome) -> None:
     home.say(CLIP, [(1200, Signal.SPO2, 9450), (1500, Signal.SPO2, 9450)])
     (episode,) = home.episodes()
     assert (episode.rule, episode.evidence["baseline"]) == ("SPO2-DROP", 98.5)
+
+
+@pytest.mark.parametrize("ring", [False, True])
+def test_a_fall_that_loses_its_signal_is_not_hidden_by_a_ring_that_reads_well(home: SpotHome, ring: bool) -> None:
+    home.connection.execute("UPDATE device SET expected_every_s = 1 WHERE device_id = 21")
+    for second in range(0, 400, 20):
+        if second < 140:
+            level = 9600 if second < 60 else 8500
+            home.say(CLIP, [(second + n, Signal.SPO2, level) for n in range(20)], acquisition=0)
+        if ring:
+            home.say(WELLNESS, [(second + n, Signal.SPO2, 9600) for n in range(20)], acquisition=0)
+        home.now = T0 + timedelta(seconds=second + 20)
+        home.judge.catch_up(home.desk)
+        sweep(home.desk())
+    raised = [episode for episode in home.episodes() if episode.family == "spo2_low"]
+    assert [(episode.rule, episode.evidence["why"]) for episode in raised] == [("SPO2-CRIT", "lost_while_low")]
+
+
+def test_a_batch_that_was_received_before_the_one_it_follows_hides_nothing(home: SpotHome) -> None:
+    home.say(CLIP, [(100, Signal.SPO2, 8600)], judged=False)
+    home.now = T0 + timedelta(seconds=98)  # another writer's clock, or one that was set back
+    home.say(CUFF, [(98, Signal.SYSTOLIC, 12000)], judged=False)
+    stamps = home.connection.execute("SELECT received_at FROM intake_log ORDER BY batch_id").fetchall()
+    assert [row.received_at for row in stamps] == [T0 + timedelta(seconds=100)] * 2
+    home.judge.catch_up(home.desk)
+    assert "SPO2-CRIT" in home.waits()
+    home.say(CLIP, [(-3600, Signal.SPO2, 9700)], acquisition=2)
+    assert "SPO2-CRIT" in home.waits()
 
 
 @pytest.mark.parametrize("query", ["single_history", "steps_history"])
