@@ -94,7 +94,7 @@ def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
     children = children_of(demo.pid)
     assert len(children) >= 9
     demo.send_signal(signal.SIGINT)
-    _, said = demo.communicate(timeout=60)
+    _, said = demo.communicate(timeout=180)
     assert demo.returncode == 0, said
     assert said.rstrip().endswith("demo: stopped")
     assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
@@ -157,7 +157,7 @@ def test_an_interrupted_proof_is_no_proof(tmp_path: Path) -> None:
     assert demo.stderr is not None
     assert any("starting" in line for line in demo.stderr)
     demo.send_signal(signal.SIGINT)
-    demo.communicate(timeout=60)
+    demo.communicate(timeout=180)
     assert demo.returncode == 130
 
 
