@@ -3,16 +3,19 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from alerting.engine import numba_step, numpy_step
 from alerting.engine.partition import Step, event_of
 from alerting.engine.table import Table
+from alerting.judging.channels import NOTHING_TO_QUESTION, as_judged
 from alerting.profile.file import parse_profile, standard_adult
 from alerting.profile.profile import Channel, Priority, Trust
 from firmware_stubs.courses import ARTEFACT, Course, noise
 from firmware_stubs.physiology import State
 from tests.alerting.streams import Sample, columns, oracle
+from vitals.quality import Quality
 from vitals.signals import Signal
 from vitals.sustained import Kind
 
@@ -60,26 +63,25 @@ def test_a_row_of_another_kind_is_read_as_easily() -> None:
 QUESTIONABLE = PROFILE.sustained[Channel(signal=Signal.SPO2, trust=Trust.QUESTIONABLE)]
 
 
-def flagged(course: Course, seconds: int) -> list[Sample]:
-    """The values that a device itself doubts, once a second."""
-    states = [(second, course(float(second))) for second in range(seconds)]
-    return [
-        Sample(1_700_000_000_000 + second * 1000, 0, round((state.spo2_percent or 0) * 100))
-        for second, state in states
-        if state.measurement_status == ARTEFACT
-    ]
+def doubted(course: Course, seconds: int) -> list[Sample]:
+    """What the rules on doubtful values are given, once a second: the good ones too, as of nothing to question."""
+    states = [course(float(second)) for second in range(seconds)]
+    scaled = np.array([round((state.spo2_percent or 0) * 100) for state in states])
+    quality = np.where([state.measurement_status == ARTEFACT for state in states], Quality.QUESTIONABLE, Quality.GOOD)
+    values = as_judged(Trust.QUESTIONABLE, scaled, quality)
+    return [Sample(1_700_000_000_000 + second * 1000, 0, int(value)) for second, value in enumerate(values)]
 
 
 @pytest.mark.parametrize("seed", range(1, 5))
 def test_a_well_person_who_moves_is_not_taken_for_one_on_a_bad_probe(seed: int) -> None:
-    samples = flagged(noise(seed=seed), 3 * 3600)
-    assert len(samples) > 100
+    samples = doubted(noise(seed=seed), 3 * 3600)
+    assert sum(sample.value != NOTHING_TO_QUESTION for sample in samples) > 100
     assert oracle(samples, QUESTIONABLE)[0] == []
 
 
 def test_a_fall_on_a_bad_probe_is_never_dropped() -> None:
     low = State(spo2_percent=84.0, pulse_per_min=80.0, measurement_status=ARTEFACT)
-    said = [event for *_, event in oracle(flagged(lambda _: low, 340), QUESTIONABLE)[0]]
+    said = [event for *_, event in oracle(doubted(lambda _: low, 340), QUESTIONABLE)[0]]
     assert [(event.rule, event.kind) for event in said] == [("QUESTIONABLE-LOW", Kind.RAISE)]
 
 
