@@ -270,3 +270,6 @@ def test_a_sample_of_the_same_instant_is_not_late() -> None:
     state = SustainedState([RULE])
     assert [[e.kind for e in step(state, t_ms, WELL)] for t_ms in (10_000, 10_000, 9_999)] == [[], [], [Kind.LATE]]
     assert (state.count, state.last_ms) == (2, 10_000)
+    assert step(state, 9_000, LOW) == [
+        SustainedEvent(rule="", kind=Kind.LATE, at_ms=9_000, since_ms=9_000, value=LOW, valid=0, below=0, buckets=0)
+    ]
