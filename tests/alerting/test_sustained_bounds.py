@@ -15,6 +15,7 @@ from vitals.sustained import (
     NEVER_LOW,
     Kind,
     Limit,
+    Phase,
     RuleError,
     SustainedEvent,
     SustainedRule,
@@ -264,6 +265,7 @@ def test_what_something_else_decided_is_cleared_by_samples_alone() -> None:
         each for s in _samples([*tens(LOW, 3), *tens(WELL, *range(4, 20))]) for each in step(state, s.t_ms, s.value)
     ]
     assert kinds(said) == [(Kind.CLEAR, 105)]
+    assert (state.phase, state.well) == ([Phase.IDLE], [0])
 
 
 def test_a_sample_of_the_same_instant_is_not_late() -> None:
