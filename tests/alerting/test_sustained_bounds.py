@@ -133,6 +133,21 @@ def test_four_of_five_samples_must_break_the_limit(judge: Judge, well: int, rais
         assert events[-1].since_ms == (T0_S + 120) * 1000
 
 
+@pytest.mark.parametrize(("low", "raises"), [(23, False), (24, True)])
+def test_a_share_just_under_four_of_five_is_not_enough(judge: Judge, low: int, raises: bool) -> None:
+    course = [*tens(WELL, *range(9)), *seconds(110, 116, WELL), *[(116 + i * 2, LOW) for i in range(low)]]
+    assert bool(raised_s(judge(RAISES_ONLY, course))) is raises
+    assert kinds(judge(RULE, [*seconds(0, 6, WELL), *seconds(6, 6 + low, LOW)])) == ([(Kind.PENDING, 29)] * raises)
+
+
+@pytest.mark.parametrize(("buckets", "raises"), [((11, 12), False), ((10, 11, 12), True)])
+def test_a_coverage_that_no_whole_buckets_make_is_rounded_up(
+    judge: Judge, buckets: tuple[int, ...], raises: bool
+) -> None:
+    rule = replace(RAISES_ONLY, window_ms=30_000, coverage_percent=67)
+    assert bool(raised_s(judge(rule, [*tens(WELL, *range(9)), *tens(LOW, *buckets)]))) is raises
+
+
 def test_of_ten_seconds_forty_samples_count(judge: Judge) -> None:
     """Forty low ones at first hide the well ones after them; one less does not."""
     assert COUNT_MAX == 40
