@@ -1,13 +1,13 @@
 """What a raise does beside what is open, and for whom it is urgent: each way, without a database."""
 
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
 from alerting.episodes import State
 from alerting.profile.profile import Consequence, Priority
-from alerting.raising import Effect, effect_of, facts_of, for_patient, is_special, reaches_tier3_at_once
+from alerting.raising import Basis, Effect, Raise, effect_of, facts_of, for_patient, is_special, reaches_tier3_at_once
 from care.registry import SpecialGroup
 
 HIGH = Consequence(rule="R", family="spo2_low", priority=Priority.HIGH, emergency=False, tier3=True)
@@ -101,6 +101,11 @@ def test_what_is_past_pages_nobody_however_urgent_or_special() -> None:
     past = for_patient(urgent, Patient(risk_colour="red"), past=True)
     assert (past.priority, past.emergency, past.tier3) == (Priority.LOW, False, False)
     assert for_patient(urgent, Patient(), past=False) == urgent
+
+
+def test_a_raise_is_of_now_unless_it_is_said_to_be_past() -> None:
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    assert Raise(patient_id=1, rule="R", basis=Basis.REPEAT, since=now, raised_at=now, key="k").past is False
 
 
 def test_oxygen_at_home_is_read_off_the_registry() -> None:

@@ -103,6 +103,12 @@ def test_what_absence_does_not_raise_waits_for_nothing(rule: str, history: list[
     assert repeat_spells(history, RULES[rule]) == []
 
 
+def test_what_a_person_has_measured_too_early_to_confirm_waits_for_its_repeat() -> None:
+    (spell,) = repeat_spells(derived((0, 3400)) + at((0.5, 3400)), RULES["RR-SEVERE"])
+    assert (spell.since_ms, spell.due_ms, spell.raised_ms) == (0, 10 * MINUTE, None)
+    assert (spell.begun, spell.how, spell.data_gap) == (How.DERIVED, How.SINGLE, False)
+
+
 def test_derived_values_end_only_what_they_began() -> None:
     well = derived((3, 2000), (4.5, 2000))
     (begun,) = repeat_spells(derived((0, 3400), (1.5, 3400)) + well, RULES["RR-SEVERE"])
@@ -204,6 +210,10 @@ def test_exertion_begins_only_after_activity_and_is_repeated_at_rest() -> None:
 
 def test_of_values_at_one_instant_the_worse_counts_and_a_repeat_is_another_instant() -> None:
     assert [s.raised_ms for s in repeat_spells(at((0, 9700), (0, 8700)), RULES["SPO2-CRIT"])] == [None]
+    assert repeat_spells(at((0, 8000), trusted=False) + at((0, 9700)), QUESTIONABLE) == []
+    tired = Measurement(t_ms=0, value=9399, exerted=True)
+    for same in ([tired, *at((0, 9399))], [*at((0, 9399)), tired]):
+        assert [s.due_ms for s in repeat_spells(same, RULES["SPO2-EXERT"])] == [10 * MINUTE]
 
 
 def course(draw: random.Random, rule: RepeatRule) -> list[Measurement]:
