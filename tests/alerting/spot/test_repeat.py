@@ -104,7 +104,8 @@ def test_what_absence_does_not_raise_waits_for_nothing(rule: str, history: list[
 
 
 def test_what_a_person_has_measured_too_early_to_confirm_waits_for_its_repeat() -> None:
-    (spell,) = repeat_spells(derived((0, 3400)) + at((0.5, 3400)), RULES["RR-SEVERE"])
+    later = replace(RULES["RR-SEVERE"], repeat_from_ms=MINUTE)
+    (spell,) = repeat_spells(derived((0, 3400)) + at((0.5, 3400)), later)
     assert (spell.since_ms, spell.due_ms, spell.raised_ms) == (0, 10 * MINUTE, None)
     assert (spell.begun, spell.how, spell.data_gap) == (How.DERIVED, How.SINGLE, False)
 
