@@ -113,6 +113,21 @@ def test_the_newest_sample_of_each_is_known_and_of_others_that_there_is_none() -
     assert partition.phases(PULSE, NUMBER + 500 * PARTITION_COUNT) == [IDLE]
 
 
+def test_when_the_table_grows_everybody_keeps_what_he_has() -> None:
+    partition = Partition(RULES, NUMBER)
+    own = Limit(breach=8700, clear_at=8800)
+    partition.set_limits(OTHER, {"REFER": own}, HELD)
+    judge(partition, course(8500, 0, 65, 2, 3))
+    held = len(partition.tables[SPO2])
+    judge(partition, [Sample(T0_MS + 65_000, held, 9600)])
+    assert len(partition.tables[SPO2]) > held
+    assert partition.phases(SPO2, ONE) == [PENDING, PENDING, IDLE, IDLE, IDLE]
+    assert partition.tables[SPO2].limits_of(3)[1] == own
+    said, _ = judge(partition, course(8500, 65, 71, 2, 3))
+    raised = {(e.patient_id, e.rule.rule) for e in said if e.event.kind is Kind.RAISE}
+    assert raised == {(ONE, "CRIT"), (OTHER, "CRIT")}
+
+
 def test_what_is_let_stand_stands_beside_what_did() -> None:
     partition = Partition(RULES, NUMBER)
     judge(partition, course(8500, 0, 35, 2))
