@@ -54,6 +54,11 @@ def test_a_total_raises_at_once_also_where_an_item_is_repeated() -> None:
     assert (spell.raised_ms, spell.why, spell.worst) == (MINUTE, Why.AT_ONCE, 7)
 
 
+def test_a_total_that_takes_over_from_an_item_that_waited_began_with_it() -> None:
+    spell = spell_of(scored(0, FAST), scored(1, CALM | SLOW | {Item.TEMPERATURE: 2}))
+    assert (spell.since_ms, spell.raised_ms, spell.why) == (0, MINUTE, Why.AT_ONCE)
+
+
 def test_a_spell_has_its_worst_total_its_first_and_its_newest() -> None:
     under = scored(3, CALM)
     (found,) = score_spells(dict([scored(0, FIVE), scored(1, SEVEN), scored(2, FIVE), under]), MEDIUM)

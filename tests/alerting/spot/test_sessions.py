@@ -99,6 +99,8 @@ def test_the_pulse_of_a_session_is_its_median() -> None:
 
 def test_a_finger_that_leaves_after_one_number_asks_for_a_repeat() -> None:
     assert only(form_sessions(clip([9700, None]), RULE)).status is Status.UNSTABLE
+    later = clip([9700] * 5, begin_s=20)
+    assert [s.status for s in form_sessions([*clip([9700]), *later], RULE)] == [Status.UNSTABLE, Status.OPEN]
 
 
 def test_what_is_left_after_an_unstable_session_asks_for_a_repeat_too() -> None:
@@ -116,7 +118,9 @@ def test_a_remainder_is_shorter_than_a_session_would_be(restless_s: int, status:
 
 
 def test_a_stable_value_is_of_its_good_numbers_alone() -> None:
-    samples = clip([9700] * 61) + [ClipSample(t_ms=T0 + s * 1000 + 500, value=8000, good=False) for s in range(60)]
+    samples = clip([9700] * 61) + [
+        ClipSample(t_ms=T0 + s * 1000 + ms, value=8000, good=False) for s in range(60) for ms in (300, 600)
+    ]
     session = only(form_sessions(samples, RULE))
     assert (session.value, session.status) == (9700, Status.STABLE)
 
