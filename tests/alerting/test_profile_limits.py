@@ -89,7 +89,7 @@ def test_the_limit_of_a_rule_that_does_not_hold_is_one_that_nothing_breaks(
         (9699, False, "spo2 >= 97 %"),
         (9700, False, "spo2 > 97 %"),
         (9701, False, "spo2 > 97.01 %"),
-        (9711, True, "spo2 <= 97.1 %"),
+        (8811, True, "spo2 <= 88.1 %"),
     ],
 )
 def test_a_limit_is_said_as_people_write_it(limit: int, low: bool, said: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 from alerting.engine import numba_step, numpy_step
 from alerting.engine.partition import Step, event_of
 from alerting.engine.table import Table
+from alerting.judging.channels import NOTHING_TO_QUESTION
 from tests.alerting.streams import Sample, columns, oracle
 from vitals.sustained import (
     COUNT_MAX,
@@ -173,6 +174,13 @@ def test_what_builds_up_is_discarded_by_a_fine_sample_that_brings_the_share_down
     assert kinds(judge(RULE, [*four_low, (27, BETWEEN)])) == [(Kind.PENDING, 25)]
     assert kinds(judge(RULE, [*four_low, (27, BETWEEN), (28, BETWEEN)])) == [(Kind.PENDING, 25), (Kind.DISCARD, 28)]
     assert kinds(judge(RULE, [*four_low, (27, BETWEEN), (28, BETWEEN), (28.5, BETWEEN)]))[1:] == [(Kind.DISCARD, 28)]
+
+
+def test_a_good_value_beside_doubtful_ones_discards_what_builds_up_at_once(judge: Judge) -> None:
+    assert kinds(judge(RULE, [*tens(LOW, 0, 1, 2), (26, NOTHING_TO_QUESTION), (31, NOTHING_TO_QUESTION)])) == [
+        (Kind.PENDING, 25),
+        (Kind.DISCARD, 26),
+    ]
 
 
 def test_absence_discards_nothing_and_what_was_pending_raises(judge: Judge) -> None:
