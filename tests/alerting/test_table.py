@@ -87,6 +87,18 @@ def test_two_limits_of_one_direction_are_both_looked_at() -> None:
             assert run(step, Table(order, 1), samples) == oracle(samples, order)[0]
 
 
+def test_who_is_new_is_judged_by_everybodys_limits_whatever_others_are_held_to() -> None:
+    table = Table(MANY, 1)
+    far = tuple(Limit(breach=7000, clear_at=7100) if r.low else Limit(breach=30000, clear_at=29000) for r in MANY)
+    table.set_limits(0, far)
+    table.grow(2)
+    assert len(table.bands) == len(table.limits) == 2
+    samples = [Sample(i * 1000, 1, 8500) for i in range(400)]
+    said = run(step, table, samples)
+    assert said == oracle(samples, MANY)[0]
+    assert said
+
+
 def test_a_snapshot_runs_no_code() -> None:
     forged = io.BytesIO()
     np.savez(forged, allow_pickle=True, limits=np.array([{}], dtype=object))
