@@ -1,4 +1,4 @@
-"""Each kind of rule is read strictly: a key that it does not have, and a number it can not have, are refused by name."""
+"""Each kind of rule is read strictly: a key that it does not have, a number it can not have, are refused by name."""
 
 from collections.abc import Callable
 from typing import Any
