@@ -1,5 +1,6 @@
 """What stands around the engine's step: whose row is where, who is held to what, and which rules are let stand."""
 
+import io
 import random
 from collections.abc import Sequence
 from itertools import pairwise
@@ -58,6 +59,27 @@ def test_each_patient_of_a_shuffled_batch_is_judged_in_order_of_time() -> None:
         assert said_of(found, row * PARTITION_COUNT + NUMBER) == [e for _, r, e in expected if r == row]
     times = [each.event.at_ms for each in found]
     assert times == sorted(times)
+
+
+def test_what_is_out_of_order_only_behind_the_first_is_put_in_order_too() -> None:
+    samples = [Sample(T0_MS + at_s * 1000, 2, 9600) for at_s in (10, 30, 20)]
+    assert judge(Partition(RULES, NUMBER), samples)[1] == [False] * 3
+
+
+@pytest.mark.parametrize("row", [63, 64, 65, 200])
+def test_each_way_in_makes_room_for_the_furthest_row(row: int) -> None:
+    """Tables begin with 64 rows."""
+    patient_id = NUMBER + row * PARTITION_COUNT
+    by_samples, by_phases, asked, anew = (Partition(RULES, NUMBER) for _ in range(4))
+    assert judge(by_samples, [Sample(T0_MS, row, 9600), Sample(T0_MS, 0, 9600)])[1] == [False, False]
+    judge(asked, [Sample(T0_MS, 0, 9600)])
+    assert asked.last_ms(SPO2, np.array([patient_id], np.int32)).tolist() == [NEVER_MS]
+    assert asked.phases(SPO2, patient_id) == [IDLE] * 5
+    standing = {(SPO2, patient_id, 1): ACTIVE, (SPO2, NUMBER, 0): ACTIVE}
+    assert by_phases.set_phases(standing) == set()
+    assert by_phases.phases(SPO2, patient_id)[1] is ACTIVE
+    anew.replace(SPO2, patient_id, anew.again(SPO2, patient_id))
+    assert anew.phases(SPO2, patient_id) == [IDLE] * 5
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2)])
@@ -226,6 +248,13 @@ def test_a_partition_put_down_and_taken_up_says_the_same() -> None:
     assert said == expected
     assert second.tables[SPO2].limits_of(2)[0] == own["CRIT"]
     assert second.tables[SPO2].limits_of(0) == tuple(rule.limit for rule in MANY)
+
+
+def test_a_snapshot_of_a_partition_runs_no_code() -> None:
+    forged = io.BytesIO()
+    np.savez(forged, allow_pickle=True, **{"spo2-good": np.array([{}], dtype=object)})
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        Partition({SPO2: MANY}, NUMBER).load(forged.getvalue())
 
 
 def test_the_hash_names_rules_and_channels_and_not_their_order_of_reading() -> None:
