@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from alerting.engine.numpy_step import step
+from alerting.engine.numpy_step import CHUNK, step
 from alerting.engine.table import Table
 from tests.alerting.streams import MANY, Sample, columns, oracle, stream
 from tests.alerting.test_engine import held, held_by, run
@@ -104,3 +104,11 @@ def test_a_snapshot_runs_no_code() -> None:
     np.savez(forged, allow_pickle=True, limits=np.array([{}], dtype=object))
     with pytest.raises(ValueError, match="allow_pickle=False"):
         Table(MANY).load(forged.getvalue())
+
+
+def test_a_batch_longer_than_a_chunk_says_which_sample_decided() -> None:
+    rows = 2000
+    samples = [Sample(at_s * 1000, row, 8500 if row == 7 else 9600) for at_s in range(0, 80, 4) for row in range(rows)]
+    assert len(samples) > CHUNK
+    samples.insert(CHUNK + 5000, Sample(0, 9, 9600))  # late
+    assert run(step, Table(MANY, rows), samples) == oracle(samples, MANY)[0]
