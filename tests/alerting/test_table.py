@@ -7,7 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from alerting.engine import numba_step
 from alerting.engine.numpy_step import CHUNK, step
+from alerting.engine.partition import Step
 from alerting.engine.table import Table
 from tests.alerting.streams import MANY, Sample, columns, oracle, stream
 from tests.alerting.test_engine import held, held_by, run
@@ -85,6 +87,18 @@ def test_two_limits_of_one_direction_are_both_looked_at() -> None:
         samples += [Sample(i * 1000, 0, value) for i in range(60, 500)]
         for order in (rules, rules[::-1]):
             assert run(step, Table(order, 1), samples) == oracle(samples, order)[0]
+
+
+@pytest.mark.parametrize("engine", [step, numba_step.step], ids=["numpy", "numba"])
+@pytest.mark.parametrize("value", [9600, 8500])
+def test_two_of_one_instant_both_count_also_where_a_bucket_begins(value: int, engine: Step) -> None:
+    samples = [Sample(at_s * 1000, 0, value) for at_s in range(125) for _ in range(1 + (at_s % 5 == 0))]
+    said, states = oracle(samples, MANY)
+    for cuts in ([], list(range(1, len(samples)))):
+        table = Table(MANY, 1)
+        assert run(engine, table, samples, cuts) == said
+        assert held(table, 0) == held_by(states[0])
+    assert states[0].valid[0][0] == 12
 
 
 def test_who_is_new_is_judged_by_everybodys_limits_whatever_others_are_held_to() -> None:
