@@ -27,7 +27,10 @@ RING_BYTES = 48
 """40 of counts, three of ages, one free, four that name the set of limits: four patients share three cache lines."""
 
 HOT_BAND = -(1 << 31) + 32767
-"""The band from 32767 to -32768, in which nothing lies: each sample is of interest."""
+"""The band from 32767 to -32768, in which nothing lies: each sample is of interest.
+
+The two ends are no values: -32768 is NO_VALUE, and above 32766 no signal's plausible range goes.
+"""
 
 EVENT_DTYPE = np.dtype(
     [

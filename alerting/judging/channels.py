@@ -28,8 +28,12 @@ EVIDENT = QUALITIES | {Trust.QUESTIONABLE: tuple(quality for quality in Quality 
 NOBODYS = (Reason.FINGER_OUT, Reason.SENSOR_FAULT, Reason.DEMO, Reason.TESTING, Reason.CALIBRATING)
 """Reasons by which a value is no doubtful one of the patient, but none of his at all: silence, another rule's."""
 
-NOTHING_TO_QUESTION = 32767
-"""As what a good value counts beside questionable ones: such rules look for low values only."""
+NOTHING_TO_QUESTION = 32766
+"""As what a good value counts beside questionable ones: such rules look for low values only.
+
+One less than what an int16 holds: that is the edge of the engine's band (`alerting/engine/layout.py`), on which a value
+would be passed over while a rule is pending.
+"""
 
 
 def samples_of(rows: Rows, channel: Channel, wellness: npt.NDArray[np.int32]) -> Rows:

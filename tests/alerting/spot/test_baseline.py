@@ -1,6 +1,7 @@
 """The personal baseline, and what counts as after activity: on both sides of each number of the profile."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -19,6 +20,17 @@ def sessions(*values: int, at_rest: bool = True) -> list[Resting]:
 def test_six_sessions_make_a_baseline_and_five_do_not() -> None:
     assert baseline(sessions(9700, 9600, 9650, 9800, 9500, 9700), RULE, now_ms=NOW) == 9650
     assert baseline(sessions(9700, 9600, 9650, 9800, 9500), RULE, now_ms=NOW) is None
+
+
+def test_as_few_sessions_as_asked_make_one_and_none_never_does() -> None:
+    assert baseline(sessions(9700), replace(RULE, sessions_min=1), now_ms=NOW) == 9700
+    assert baseline([], replace(RULE, sessions_min=0), now_ms=NOW) is None
+
+
+@pytest.mark.parametrize(("covered_ms", "counts"), [(3_600_000, True), (3_599_999, False)])
+def test_a_whole_hour_is_an_hour(covered_ms: int, counts: bool) -> None:
+    hour = Hour(t_ms=NOW, value=9700, covered_ms=covered_ms, steps=None)
+    assert (resting_hour(hour, replace(RULE, coverage_percent=100)) is not None) is counts
 
 
 @pytest.mark.parametrize(("age_ms", "counts"), [(RULE.span_ms, True), (RULE.span_ms + 1, False), (-1, False)])
@@ -66,9 +78,10 @@ def test_an_hour_of_a_wearer_is_one_session(covered_ms: int, steps: int | None, 
         pytest.param([(-179, 20), (0, 20)], 0, True, id="together within 3 min"),
         pytest.param([(-180, 20), (0, 20)], 0, False, id="3 min apart"),
         pytest.param([(0, 40), (100, 0)], 121, False, id="standing is no activity"),
+        pytest.param([(0, 20), (0.001, 20)], 0, False, id="half of them later"),
         pytest.param([], 0, False, id="nobody knows"),
     ],
 )
-def test_what_is_after_activity(steps: list[tuple[int, int]], after_s: float, exerted: bool) -> None:
-    counted = [Steps(t_ms=t_s * 1000, count=count) for t_s, count in steps]
-    assert is_after_activity(round(after_s * 1000), counted, ACTIVITY) is exerted
+def test_what_is_after_activity(steps: list[tuple[float, int]], after_s: float, exerted: bool) -> None:
+    counted = [Steps(t_ms=NOW + round(t_s * 1000), count=count) for t_s, count in steps]
+    assert is_after_activity(NOW + round(after_s * 1000), counted, ACTIVITY) is exerted

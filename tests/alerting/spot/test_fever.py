@@ -52,6 +52,20 @@ def test_a_day_at_38_ends_it(cool_h: float, warmest: int, cleared: bool) -> None
     assert (spell.cleared_ms is not None) is cleared
 
 
+def test_what_has_raised_goes_on_whatever_is_measured_until_it_is_over() -> None:
+    raised = [(float(h), 3900) for h in range(0, 50, 7)]  # at 49 h
+    warm_days = [(60.0, 3840), (80.0, 3840), (100.0, 3990), (101.0, 3880)]
+    (spell,) = fever_spells(at(*raised, *warm_days), RULES["FEVER-48H"])
+    assert (spell.raised_ms, spell.cleared_ms, spell.data_gap) == (49 * HOUR, None, False)
+    assert (spell.worst, spell.count, spell.newest_ms) == (3990, 10, 101 * HOUR)
+
+
+def test_of_temperatures_at_one_instant_the_highest_counts() -> None:
+    both = [(float(h), value) for h in range(0, 50, 7) for value in (3600, 3900)]
+    (spell,) = fever_spells(at(*both), RULES["FEVER-48H"])
+    assert (spell.raised_ms, spell.worst) == (49 * HOUR, 3900)
+
+
 def test_a_value_of_bad_quality_is_no_fever() -> None:
     bad = [Measurement(t_ms=h * HOUR, value=3950, trusted=False) for h in range(0, 100, 4)]
     assert fever_spells(bad, RULES["FEVER-48H"]) == []

@@ -85,6 +85,19 @@ def test_both_sides_of_every_band(item: Item, scale: int, on_oxygen: bool, value
     assert found.total == points + sum(others.values())
 
 
+@pytest.mark.parametrize(
+    ("value", "points"), [(83, 3), (84, 2), (85, 2), (86, 1), (87, 1), (88, 0), (92, 0), (92.99, 0)]
+)
+def test_under_his_target_oxygen_changes_nothing_for_a_hypercapnic_patient(value: float, points: int) -> None:
+    for oxygen in (0, 1):
+        assert scored(WELL | {Item.OXYGEN: oxygen, Item.SPO2: value}, spo2_scale=2).parts[Item.SPO2] == points
+
+
+def test_of_nothing_known_there_is_no_score() -> None:
+    nothing = scored({})
+    assert (nothing.total, nothing.highest, nothing.of_seven, nothing.missing) == (None, 0, 0, tuple(Item))
+
+
 def test_the_ends_of_the_chart() -> None:
     worst = {
         Item.RESPIRATORY_RATE: 30.0,

@@ -71,7 +71,7 @@ def derived(*points: tuple[float, int]) -> list[Measurement]:
     ("history", "expected"),
     [
         pytest.param(derived((0, 3400), (1.5, 3400)), [(1.5, Why.REPEATED)], id="two derived"),
-        pytest.param(derived((0, 3400)), [], id="one derived: nobody waits for another"),
+        pytest.param(derived((0, 2000), (1.5, 2000)), [], id="slow ones begin nothing"),
         pytest.param(derived((0, 3400), (11, 3400)), [], id="another too late begins anew"),
         pytest.param(derived((0, 3400), (1.5, 2000), (3, 3400)), [], id="a slow one between answers it"),
         pytest.param(derived((0, 3400)) + at((1, 2000)), [], id="so does a person's"),
@@ -92,6 +92,24 @@ def test_a_derived_value_confirms_and_is_no_measurement(
     assert [(s.raised_ms / MINUTE, s.why) for s in spells if s.raised_ms is not None] == expected
 
 
+@pytest.mark.parametrize(
+    ("rule", "history"),
+    [
+        pytest.param("RR-SEVERE", derived((0, 3400)), id="nobody waits for another derived value"),
+        pytest.param("HYPOTHERM-CONFIRMED", at((0, 3500)), id="absence would confirm nothing"),
+    ],
+)
+def test_what_absence_does_not_raise_waits_for_nothing(rule: str, history: list[Measurement]) -> None:
+    assert repeat_spells(history, RULES[rule]) == []
+
+
+def test_what_a_person_has_measured_too_early_to_confirm_waits_for_its_repeat() -> None:
+    later = replace(RULES["RR-SEVERE"], repeat_from_ms=MINUTE)
+    (spell,) = repeat_spells(derived((0, 3400)) + at((0.5, 3400)), later)
+    assert (spell.since_ms, spell.due_ms, spell.raised_ms) == (0, 10 * MINUTE, None)
+    assert (spell.begun, spell.how, spell.data_gap) == (How.DERIVED, How.SINGLE, False)
+
+
 def test_derived_values_end_only_what_they_began() -> None:
     well = derived((3, 2000), (4.5, 2000))
     (begun,) = repeat_spells(derived((0, 3400), (1.5, 3400)) + well, RULES["RR-SEVERE"])
@@ -104,6 +122,24 @@ def test_only_repeat_forgets_the_first_value_and_not_those_after_it() -> None:
     late = replace(RULES["FEVER-HIGH"], confirm=Confirm.ONLY_REPEAT)  # a repeat from 15 to 60 min later
     (spell,) = repeat_spells(at((0, 3950), (10, 3920), (61, 3910)), late)
     assert (spell.since_ms, spell.raised_ms, spell.worst) == (10 * MINUTE, 61 * MINUTE, 3920)
+    (at_the_last_moment,) = repeat_spells(at((0, 3950), (10, 3920), (70, 3910)), late)
+    assert (at_the_last_moment.since_ms, at_the_last_moment.raised_ms) == (10 * MINUTE, 70 * MINUTE)
+    assert repeat_spells(at((0, 3950), (10, 3920), (70.1, 3910)), late) == []
+
+
+def test_what_comes_after_nobody_repeated_is_evidence_and_may_end_it() -> None:
+    (worse,) = repeat_spells(at((0, 8700), (3, 8600)), RULES["SPO2-CRIT"])
+    assert (worse.raised_ms, worse.why, worse.worst, worse.count) == (2 * MINUTE, Why.NO_REPEAT, 8600, 2)
+    (well,) = repeat_spells(at((0, 8700), (3, 8900), (4, 8900)), RULES["SPO2-CRIT"])
+    assert (well.raised_ms, well.cleared_ms) == (2 * MINUTE, 4 * MINUTE)
+
+
+def test_what_raised_at_once_ends_with_as_many_well_values_as_any_other() -> None:
+    rule = replace(RULES["GLU-LOW"], clear_repeats=2)
+    (after_one,) = repeat_spells(at((0, 390), (15, rule.clear_at)), rule)
+    assert after_one.cleared_ms is None
+    (after_two,) = repeat_spells(at((0, 390), (15, rule.clear_at), (30, rule.clear_at)), rule)
+    assert after_two.cleared_ms == 30 * MINUTE
 
 
 def test_too_early_a_repeat_decides_nothing_and_is_evidence() -> None:
@@ -139,7 +175,7 @@ def test_a_clip_that_goes_on_waits_and_confirms_nothing() -> None:
     (open_only,) = repeat_spells(at((0, 8000), trusted=False, how=How.OPEN), QUESTIONABLE)
     assert open_only.due_ms == 10 * MINUTE
     (both,) = repeat_spells([*first, *at((5, 8000), trusted=False, how=How.OPEN)], QUESTIONABLE)
-    assert (both.raised_ms, both.due_ms) == (None, 10 * MINUTE)
+    assert (both.raised_ms, both.due_ms, both.count, both.how) == (None, 10 * MINUTE, 1, How.UNSTABLE)
 
 
 def test_bad_values_are_nothing_to_the_rules_on_good_ones() -> None:
@@ -147,6 +183,19 @@ def test_bad_values_are_nothing_to_the_rules_on_good_ones() -> None:
     for rule in RULES.values():
         if rule is not QUESTIONABLE:
             assert repeat_spells(bad, rule) == []
+
+
+@pytest.mark.parametrize("bad", [8700, 9700], ids=["low", "well"])
+def test_a_bad_value_neither_answers_a_low_good_one_nor_confirms_it(bad: int) -> None:
+    (spell,) = repeat_spells(at((0, 8700)) + at((1, bad), trusted=False), RULES["SPO2-CRIT"])
+    assert (spell.raised_ms, spell.due_ms, spell.count) == (None, 2 * MINUTE, 1)
+    (answered,) = repeat_spells(at((0, 8700), (1.5, 8700)) + at((1, bad), trusted=False), RULES["SPO2-CRIT"])
+    assert (answered.raised_ms, answered.count) == (1.5 * MINUTE, 2)
+
+
+def test_a_bad_value_that_is_well_does_not_answer_a_bad_low_one() -> None:
+    (spell,) = repeat_spells(at((0, 8000), (5, 9700), trusted=False), QUESTIONABLE)
+    assert (spell.raised_ms, spell.due_ms) == (None, 10 * MINUTE)
 
 
 def test_exertion_begins_only_after_activity_and_is_repeated_at_rest() -> None:
@@ -162,6 +211,10 @@ def test_exertion_begins_only_after_activity_and_is_repeated_at_rest() -> None:
 
 def test_of_values_at_one_instant_the_worse_counts_and_a_repeat_is_another_instant() -> None:
     assert [s.raised_ms for s in repeat_spells(at((0, 9700), (0, 8700)), RULES["SPO2-CRIT"])] == [None]
+    assert repeat_spells(at((0, 8000), trusted=False) + at((0, 9700)), QUESTIONABLE) == []
+    tired = Measurement(t_ms=0, value=9399, exerted=True)
+    for same in ([tired, *at((0, 9399))], [*at((0, 9399)), tired]):
+        assert [s.due_ms for s in repeat_spells(same, RULES["SPO2-EXERT"])] == [10 * MINUTE]
 
 
 def course(draw: random.Random, rule: RepeatRule) -> list[Measurement]:

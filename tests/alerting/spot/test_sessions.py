@@ -1,6 +1,7 @@
 """Spot sessions from a clip that streams: on both sides of every duration, and the same in whatever order it came."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -92,7 +93,69 @@ def test_a_hole_in_the_good_samples_begins_the_minute_anew() -> None:
 
 def test_the_pulse_of_a_session_is_its_median() -> None:
     samples = [ClipSample(t_ms=s.t_ms, value=s.value, pulse=7000 + n) for n, s in enumerate(clip([9700] * 61))]
-    assert only(form_sessions(samples, RULE)).pulse == 7045
+    session = only(form_sessions(samples, RULE))
+    assert (session.pulse, session.status) == (7045, Status.STABLE)
+
+
+def test_a_finger_that_leaves_after_one_number_asks_for_a_repeat() -> None:
+    assert only(form_sessions(clip([9700, None]), RULE)).status is Status.UNSTABLE
+    later = clip([9700] * 5, begin_s=20)
+    assert [s.status for s in form_sessions([*clip([9700]), *later], RULE)] == [Status.UNSTABLE, Status.OPEN]
+
+
+def test_what_is_left_after_an_unstable_session_asks_for_a_repeat_too() -> None:
+    found = form_sessions(clip([*[9000, 9700] * 95, None]), RULE)
+    assert [(s.status, s.at_ms - s.start_ms) for s in found] == [(Status.UNSTABLE, 180_000), (Status.UNSTABLE, 8000)]
+
+
+@pytest.mark.parametrize(
+    ("restless_s", "status"), [(58, Status.REMAINDER), (60, Status.UNSTABLE), (90, Status.UNSTABLE)]
+)
+def test_a_remainder_is_shorter_than_a_session_would_be(restless_s: int, status: Status) -> None:
+    restless = [9000, 9700] * 45
+    found = form_sessions(clip([*[9700] * 61, *restless[: restless_s + 1], None]), RULE)
+    assert [s.status for s in found] == [Status.STABLE, status]
+
+
+def test_a_stable_value_is_of_its_good_numbers_alone() -> None:
+    samples = clip([9700] * 61) + [
+        ClipSample(t_ms=T0 + s * 1000 + ms, value=8000, good=False) for s in range(60) for ms in (300, 600)
+    ]
+    session = only(form_sessions(samples, RULE))
+    assert (session.value, session.status) == (9700, Status.STABLE)
+
+
+def test_the_last_half_minute_begins_with_the_number_half_a_minute_ago() -> None:
+    session = only(form_sessions(clip([*[9700] * 30, 8000, *[9700] * 31]), RULE))
+    assert (session.at_ms, session.status) == (T0 + 61_000, Status.STABLE)
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["first", "last"])
+@pytest.mark.parametrize(
+    ("same", "expected"),
+    [
+        pytest.param([{"value": 9700}, {"value": 9400}], (9400, None, True), id="the lowest number"),
+        pytest.param([{"value": 9700}, {"value": None}], (9700, None, True), id="a number before none"),
+        pytest.param([{"value": 9700}, {"value": 9700, "good": False}], (9700, None, False), id="the doubtful one"),
+        pytest.param([{"value": 9700, "pulse": 7000}, {"value": 9700}], (9700, None, True), id="without a pulse"),
+        pytest.param(
+            [{"value": 9700, "pulse": 7000}, {"value": 9700, "pulse": 6000}], (9700, 6000, True), id="the lowest pulse"
+        ),
+        pytest.param([{"value": 9700}, {"value": 9700, "finger_out": True}], None, id="finger out before a number"),
+    ],
+)
+def test_of_several_at_one_instant_the_worst_counts(
+    same: list[dict[str, Any]], expected: tuple[int, int | None, bool] | None, turned: bool
+) -> None:
+    at_once = [ClipSample(**({"t_ms": T0} | each)) for each in (same[::-1] if turned else same)]
+    sessions = form_sessions([*at_once, *clip([9700] * 60, begin_s=1)], RULE)
+    if expected is None:
+        assert [(s.start_ms, s.status) for s in sessions] == [(T0 + 1000, Status.OPEN)]
+        return
+    value, pulse, good = expected
+    alone = form_sessions(at_once, RULE)
+    assert [(s.value, s.pulse, s.status) for s in alone] == [(value, pulse, Status.OPEN)]
+    assert (sessions[0].status is Status.STABLE) is good
 
 
 SPELLS = st.lists(
