@@ -276,7 +276,7 @@ def _said(state: SustainedState, index: int, value: int) -> Kind | None:
             state.well[index] = 0
         return Kind.CLEAR if state.well[index] > rule.clear_buckets else None
     recent = _Window(state, index, rule.building_buckets)
-    low = recent.below * 100 >= rule.share_percent * recent.valid
+    low = rule.building_buckets > 0 and recent.below * 100 >= rule.share_percent * recent.valid
     if not rule.is_breach(value, limit):
         return Kind.DISCARD if phase is Phase.PENDING and not low else None
     window = _Window(state, index, rule.window_buckets + 1)
@@ -286,7 +286,7 @@ def _said(state: SustainedState, index: int, value: int) -> Kind | None:
         and window.below * 100 >= rule.share_percent * window.valid
     ):
         return Kind.RAISE
-    if phase is Phase.IDLE and rule.building_buckets and low and recent.buckets == rule.building_buckets:
+    if phase is Phase.IDLE and low and recent.buckets == rule.building_buckets:
         return Kind.PENDING
     return None
 
