@@ -1,9 +1,9 @@
-"""How a patient's state lies in memory: 12 hot bytes, 48 of bucket counts, and some for the rules of each signal.
+"""How a patient's state lies in memory: 12 hot bytes, up to 48 of bucket counts, and some for the rules of each signal.
 
 Hot (`word`, `band`) proves that a sample is of no interest: it is newer than the last one, in the same 10 s, and
 inside the band of values that change nothing for any rule, as each stands now. `ring` holds how many samples each
-bucket of each grain had; `tail` holds for each rule how many of them broke its limit, where it stands, and how long it
-has been well.
+bucket of each grain in use had; `tail` holds for each rule how many of them broke its limit, where it stands, and how
+long it has been well.
 All numbers are unsigned bytes: COUNT_MAX samples in 10 s fill a bucket of 60 s with 240.
 """
 
@@ -21,10 +21,8 @@ Flags = npt.NDArray[np.bool_]
 COUNT_MASK, BUSY, TIME_SHIFT = 63, 64, 7
 """`word` is the last sample's Unix ms, one bit that says whether `tail` holds anything, and the count of its 10 s."""
 
-RING_OFFSETS = tuple(sum(grain.slots for grain in GRAINS[:i]) for i in range(len(GRAINS)))
-AGE_OFFSET = sum(grain.slots for grain in GRAINS)
-RING_BYTES = 48
-"""40 of counts, three of ages, one free, four that name the set of limits: four patients share three cache lines."""
+RING_END_BYTES = 8
+"""Behind a row's counts: three of ages, one free, four that name the set of limits."""
 
 HOT_BAND = -(1 << 31) + 32767
 """The band from 32767 to -32768, in which nothing lies: each sample is of interest.
@@ -58,7 +56,8 @@ TENS = tuple(grain.bucket_ms // BUCKET_MS for grain in GRAINS)
 class Plan:
     """Where each rule's bytes lie in `tail`, and its numbers as arrays of shape (rules,).
 
-    `grains` are those of any rule; of the others nothing is kept, and their part of `ring` stays empty.
+    `grains` are those of any rule: only these are in `ring`, one after the other (`ring_offsets`, by grain), and behind
+    them the ages.
     """
 
     def __init__(self, rules: Sequence[SustainedRule]) -> None:
@@ -72,6 +71,10 @@ class Plan:
         self.tail_bytes = -(-(below + 2 * len(slots)) // 8) * 8
         self.grain = _ints(rule.grain_index for rule in rules)
         self.grains = tuple(sorted({rule.grain_index for rule in rules}))
+        kept = [grain.slots if index in self.grains else 0 for index, grain in enumerate(GRAINS)]
+        self.ring_offsets = tuple(sum(kept[:index]) for index in range(len(GRAINS)))
+        self.age_offset = sum(kept)
+        self.ring_bytes = self.age_offset + RING_END_BYTES
         self.low = np.array([rule.low for rule in rules], np.bool_)
         self.window = _ints(rule.window_buckets for rule in rules)
         self.building = _ints(rule.building_buckets for rule in rules)
@@ -81,7 +84,7 @@ class Plan:
         self.clear_gap_buckets = _ints(rule.clear_gap_buckets for rule in rules)
         self.tens = _ints(TENS[rule.grain_index] for rule in rules)
         self.slot_mask = _ints(slot - 1 for slot in slots)
-        self.ring_word = _ints(RING_OFFSETS[rule.grain_index] // 8 for rule in rules)
+        self.ring_word = _ints(self.ring_offsets[rule.grain_index] // 8 for rule in rules)
         self.nothing = np.where(self.low, -32768, 32767).astype(np.int16)
         self.everything = np.where(self.low, 32767, -32768).astype(np.int16)
         self.inside = _masks([(rule.grain, rule.window_buckets + 1) for rule in rules])

@@ -15,12 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from alerting.engine.layout import (
-    AGE_OFFSET,
     BUSY,
     COUNT_MASK,
     EVENT_DTYPE,
-    RING_BYTES,
-    RING_OFFSETS,
     TENS,
     TIME_SHIFT,
     Events,
@@ -43,16 +40,17 @@ compiled so must not make an array."""
 
 _U = np.uint64
 _0, _1, _TEN_MS = _U(0), _U(1), _U(BUCKET_MS)
-_RING, _AGE = _U(RING_BYTES), _U(AGE_OFFSET)
 _M0, _M1, _M2 = (_U(grain.slots - 1) for grain in GRAINS)
 _T0, _T1, _T2 = (_U(tens) for tens in TENS)
-_R0, _R1, _R2 = (_U(offset) for offset in RING_OFFSETS)
 _OLDEST, _WELLEST = np.uint8(AGE_MAX), _U(WELL_MAX)
 _RAISE, _CLEAR, _PENDS, _DISCARD = (int(k) for k in (Kind.RAISE, Kind.CLEAR, Kind.PENDING, Kind.DISCARD))
 _IDLE, _PENDING, _ACTIVE = (int(phase) for phase in Phase)
 
 RULE_DTYPE = np.dtype(
-    [(name, "<u8") for name in ("grain", "below", "phase", "well", "window", "building", "share", "coverage")]
+    [
+        (name, "<u8")
+        for name in ("grain", "ring", "age", "below", "phase", "well", "window", "building", "share", "coverage")
+    ]
     + [(name, "<u8") for name in ("clear_buckets", "clear_gap_buckets")]
     + [("low", "?")]
 )
@@ -75,7 +73,7 @@ def step(table: Table, rows: Ints, t_ms: Ints, values: Ints) -> tuple[Events, Fl
             table.ring.view(np.int32),
             table.limits,
             rules,
-            tuple(grain in table.plan.grains for grain in range(len(GRAINS))),
+            _rings(table.plan),
             room,
         )
         if spoken:
@@ -86,9 +84,17 @@ def step(table: Table, rows: Ints, t_ms: Ints, values: Ints) -> tuple[Events, Fl
     return (np.concatenate(said) if said else np.empty(0, EVENT_DTYPE)), late
 
 
+def _rings(plan: Plan) -> tuple[Any, ...]:
+    """Say which grains are kept, where each lies in a row of `ring`, where the ages do, and a row's length."""
+    lengths = (*plan.ring_offsets, plan.age_offset, plan.ring_bytes)
+    return (*(grain in plan.grains for grain in range(len(GRAINS))), *map(_U, lengths))
+
+
 def _rules(plan: Plan) -> npt.NDArray[np.void]:
     rules = np.zeros(len(plan.rules), RULE_DTYPE)
     rules["below"] = plan.below_offset
+    rules["ring"] = [plan.ring_offsets[grain] for grain in plan.grain]
+    rules["age"] = plan.age_offset + plan.grain
     rules["phase"] = plan.phase_offset + np.arange(len(rules))
     rules["well"] = plan.well_offset + np.arange(len(rules))
     for name in ("grain", "window", "building", "share", "coverage", "clear_buckets", "clear_gap_buckets", "low"):
@@ -97,10 +103,10 @@ def _rules(plan: Plan) -> npt.NDArray[np.void]:
 
 
 @_compiled(cache=True, nogil=True)
-def _run(begin, samples, state, held_to, limits, rules, kept, room):
+def _run(begin, samples, state, held_to, limits, rules, rings, room):
     rows, t_ms, values, late = samples
     word, band, ring, tail, words = state
-    stride = _U(words.shape[1] * 8)
+    stride, ring_bytes = _U(words.shape[1] * 8), rings[7]
     spoken = touched = 0
     n = len(rows)
     block = begin
@@ -113,7 +119,7 @@ def _run(begin, samples, state, held_to, limits, rules, kept, room):
             if held & BUSY:
                 touched += tail[row * stride]
             if held >> TIME_SHIFT < t_ms[i] - t_ms[i] % BUCKET_MS:
-                touched += ring[row * _RING] + ring[row * _RING + _RING - _1]
+                touched += ring[row * ring_bytes] + ring[row * ring_bytes + ring_bytes - _1]
         for i in range(block, end):
             row = _U(rows[i])
             t = np.int64(t_ms[i])
@@ -133,11 +139,11 @@ def _run(begin, samples, state, held_to, limits, rules, kept, room):
             if spoken + len(rules) > EVENTS_MAX:
                 return i, spoken, touched
             count = held & COUNT_MASK
-            ring_at, tail_at = row * _RING, row * stride
+            ring_at, tail_at = row * ring_bytes, row * stride
             ten = _U(t) // _TEN_MS
             if not same and last >= 0:
                 was = _U(last) // _TEN_MS
-                _turn_ring(ring, ring_at, np.uint8(count), was, ten, kept)
+                _turn_ring(ring, ring_at, np.uint8(count), was, ten, rings)
                 count = 0
                 if held & BUSY:
                     _turn_tail(tail, tail_at, was, ten, rules)
@@ -163,7 +169,7 @@ def _run(begin, samples, state, held_to, limits, rules, kept, room):
                 elif broken:
                     slot = _bucket(rule.grain, ten) & _mask(rule.grain)
                     tail[tail_at + rule.below + slot] += np.uint8(counted)
-                    old = ring[ring_at + _AGE + rule.grain] > rule.window
+                    old = ring[ring_at + rule.age] > rule.window
                     if old or (phase == _IDLE and rule.building > 0):
                         kind = _judge_low(ring, ring_at, tail, tail_at, _U(count), old, phase == _IDLE, slot, rule)
                 elif phase == _PENDING:
@@ -223,17 +229,12 @@ def _bucket(grain, ten):
     return ten if grain == 0 else (ten // _T1 if grain == 1 else ten // _T2)
 
 
-@_compiled(inline="always")
-def _ring_of(grain):
-    return _R0 if grain == 0 else (_R1 if grain == 1 else _R2)
-
-
 @_compiled()
 def _judge_low(ring, ring_at, tail, tail_at, count, old, idle, slot, rule):
     """Say RAISE or PENDING for a sample that breaks its limit, or 0."""
     valid, below, buckets = count, _0, _0
     recent_valid, recent_below, recent_buckets = count, _0, _0
-    ring_begin, tail_begin, mask = ring_at + _ring_of(rule.grain), tail_at + rule.below, _mask(rule.grain)
+    ring_begin, tail_begin, mask = ring_at + rule.ring, tail_at + rule.below, _mask(rule.grain)
     for back in range(rule.window + _1 if old else rule.building):
         place = (slot - back) & mask
         samples = _U(ring[ring_begin + place])
@@ -256,7 +257,7 @@ def _judge_low(ring, ring_at, tail, tail_at, count, old, idle, slot, rule):
 def _is_low(ring, ring_at, tail, tail_at, count, slot, rule):
     """Say whether the last buckets still hold the share of breaches that makes a condition build up."""
     valid, below = count, _0
-    ring_begin, tail_begin, mask = ring_at + _ring_of(rule.grain), tail_at + rule.below, _mask(rule.grain)
+    ring_begin, tail_begin, mask = ring_at + rule.ring, tail_at + rule.below, _mask(rule.grain)
     for back in range(rule.building):
         place = (slot - back) & mask
         valid += _U(ring[ring_begin + place])
@@ -270,7 +271,7 @@ def _evidence(ring, ring_at, tail, tail_at, count, t, ten, rule, said):
     valid, below, buckets = count, _0, _0
     since = t
     present, mask = _bucket(rule.grain, ten), _mask(rule.grain)
-    ring_begin, tail_begin = ring_at + _ring_of(rule.grain), tail_at + rule.below
+    ring_begin, tail_begin = ring_at + rule.ring, tail_at + rule.below
     tens = _T0 if rule.grain == 0 else (_T1 if rule.grain == 1 else _T2)
     for back in range(rule.window + _1):
         place = (present - back) & mask
@@ -306,13 +307,14 @@ def _wipe(ring, begin, passed, now, mask, age):
 
 
 @_compiled(inline="always")
-def _turn_ring(ring, at, count, was, now, kept):
-    if kept[0]:
-        _turn_grain(ring, at + _R0, count, was, now, _M0, at + _AGE)
-    if kept[1]:
-        _turn_grain(ring, at + _R1, count, was // _T1, now // _T1, _M1, at + _AGE + _1)
-    if kept[2]:
-        _turn_grain(ring, at + _R2, count, was // _T2, now // _T2, _M2, at + _AGE + _1 + _1)
+def _turn_ring(ring, at, count, was, now, rings):
+    keeps0, keeps1, keeps2, offset0, offset1, offset2, age, _ = rings
+    if keeps0:
+        _turn_grain(ring, at + offset0, count, was, now, _M0, at + age)
+    if keeps1:
+        _turn_grain(ring, at + offset1, count, was // _T1, now // _T1, _M1, at + age + _1)
+    if keeps2:
+        _turn_grain(ring, at + offset2, count, was // _T2, now // _T2, _M2, at + age + _1 + _1)
 
 
 @_compiled()

@@ -4,12 +4,9 @@ import numpy as np
 import numpy.typing as npt
 
 from alerting.engine.layout import (
-    AGE_OFFSET,
     BUSY,
     COUNT_MASK,
     EVENT_DTYPE,
-    RING_BYTES,
-    RING_OFFSETS,
     TENS,
     TIME_SHIFT,
     Events,
@@ -30,8 +27,6 @@ _RAISE, _CLEAR, _PENDS, _DISCARD = (int(k) for k in (Kind.RAISE, Kind.CLEAR, Kin
 _IDLE, _PENDING, _ACTIVE = (int(phase) for phase in Phase)
 _PHASE_AFTER = np.zeros(len(Kind) + 1, np.uint8)
 _PHASE_AFTER[_RAISE], _PHASE_AFTER[_PENDS] = _ACTIVE, _PENDING
-
-"""The ages of data that has flowed for longer than any window: they grow no more."""
 
 
 def step(table: Table, rows: Ints, t_ms: Ints, values: Ints) -> tuple[Events, Flags]:
@@ -117,26 +112,34 @@ class _Samples:
 def _turn_ring(table: Table, now: _Samples) -> None:
     """Begin a new bucket: put the last one's count where it belongs, empty what time has passed by, grow older."""
     flat = table.ring.reshape(-1)
-    base, count = now.rows * np.int64(RING_BYTES), now.count.astype(np.uint8)
+    plan = table.plan
+    base, count = now.rows * np.int64(plan.ring_bytes), now.count.astype(np.uint8)
     follows = bool((now.ten - now.was_ten == 1).all())
-    for index in table.plan.grains:
+    for index in plan.grains:
         grain = GRAINS[index]
         was, present = (now.was_ten, now.ten) if index == 0 else (now.was_ten // TENS[index], now.ten // TENS[index])
-        offset, mask = base + RING_OFFSETS[index], grain.slots - 1
+        offset, mask = base + plan.ring_offsets[index], grain.slots - 1
         flat[offset + (was & mask)] += count
         if follows:
             empty = offset + (present & mask) if index == 0 else (offset + (present & mask))[present != was]
             flat[empty] = 0
         else:
             _wipe(flat, offset, present, np.minimum(present - was, grain.slots), mask)
-    ages = table.ring.view(np.int32).reshape(-1).take(now.rows * np.int64(RING_BYTES // 4) + AGE_OFFSET // 4)
-    grown = sum(AGE_MAX << 8 * index for index in table.plan.grains)
+    ages = _ages(table, now)
+    grown = sum(AGE_MAX << 8 * index for index in plan.grains)
     growing = np.flatnonzero(ages != grown) if follows else np.arange(len(base))
-    for index in table.plan.grains:
+    for index in plan.grains:
         passed = now.ten[growing] // TENS[index] - now.was_ten[growing] // TENS[index]
-        place = base[growing] + (AGE_OFFSET + index)
+        place = base[growing] + (plan.age_offset + index)
         older = np.minimum(flat.take(place) + passed, AGE_MAX)
         flat[place] = np.where(passed < GRAINS[index].slots, older, 0)
+
+
+def _ages(table: Table, now: _Samples) -> npt.NDArray[np.int32]:
+    """Give the rows' ages, a byte for each grain in an int32; data that has flowed for long grows no older."""
+    plan = table.plan
+    place = now.rows * np.int64(plan.ring_bytes // 4) + plan.age_offset // 4
+    return table.ring.view(np.int32).reshape(-1).take(place)
 
 
 def _wipe(flat: Bytes, offset: Ints, present: Ints, passed: Ints, mask: int) -> None:
@@ -171,7 +174,7 @@ def _judge(table: Table, now: _Samples) -> Events:
     breaks = broken & ~active
     row, rule = (breaks & counted[:, None]).nonzero()
     tail[row, plan.below_offset[rule] + slots[row, plan.grain[rule]]] += 1
-    ages = table.ring.view(np.int32).reshape(-1).take(now.rows * np.int64(RING_BYTES // 4) + AGE_OFFSET // 4)
+    ages = _ages(table, now)
     may_raise = breaks & (ages.view(np.uint8).reshape(-1, 4)[:, plan.grain] > plan.window.astype(np.uint8))
     may_pend = breaks & (phase == _IDLE) & (plan.building > 0)
     may_discard = (phase == _PENDING) & ~broken

@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from alerting.engine.layout import BUSY, HOT_BAND, RING_BYTES, TIME_SHIFT, Plan
+from alerting.engine.layout import BUSY, HOT_BAND, TIME_SHIFT, Plan
 from vitals.sustained import NEVER_MS, Limit, Phase, SustainedRule
 
-LAYOUT = "sustained-3"
+LAYOUT = "sustained-4"
 """Names how the arrays lie and what they mean; a snapshot of another layout is not read."""
 
 _NEVER_HEARD = NEVER_MS << TIME_SHIFT
 
 
 class Table:
-    """The arrays. Shapes: word, band, mark (rows,); ring (rows, 48); tail (rows, tail_bytes)."""
+    """The arrays. Shapes: word, band, mark (rows,); ring (rows, ring_bytes); tail (rows, tail_bytes)."""
 
     ARRAYS = ("word", "band", "ring", "tail")
 
@@ -41,7 +41,7 @@ class Table:
         self.word = np.full(rows, _NEVER_HEARD, np.int64)
         self.mark = np.zeros(rows, np.uint16)  # scratch: which sample of a chunk is a row's last
         self.band = np.full(rows, self.bands[0], np.int32)
-        self.ring = np.zeros((rows, RING_BYTES), np.uint8)
+        self.ring = np.zeros((rows, self.plan.ring_bytes), np.uint8)
         self.tail = np.zeros((rows, self.plan.tail_bytes), np.uint8)
 
     @property

@@ -47,13 +47,9 @@ def goals(document: Document) -> list[Goal | TooShort]:
         ),
         at_most(_SECOND, SECOND_P99_MS_MAX, max(second)) if second else TooShort(goal=_SECOND, why=_NOT_RUN),
         at_most(
-            "bytes a patient and rule family, a channel's shared by its families",
+            "bytes a patient and rule family",
             BYTES_PER_PATIENT_MAX,
-            max(
-                held / document["families"][channel]
-                for run in document["runs"]
-                for channel, held in zip(run["channels"], run["bytes_by_channel"], strict=False)
-            ),
+            max(document["family_bytes"].values()),
         ),
         *(_peer_goals(document) if document["peers"] else ()),
     ]

@@ -6,6 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from alerting.engine.table import Table
 from alerting.profile.file import parse_profile, standard_adult
 from alerting.profile.profile import Channel
 from hearthwatch.bench.engine.gate import gate
@@ -21,6 +22,7 @@ from hearthwatch.bench.engine.traffic import CALM, SICK, Mood, Ward
 from hearthwatch.bench.goals import verdict
 from hearthwatch.bench.process_figures import load_average, machine
 from vitals.signals import Signal
+from vitals.sustained import SustainedRule
 
 BATCHES_PER_PATIENT_MAX = 100
 """A batch holds no more than so many seconds of every patient."""
@@ -87,7 +89,7 @@ def measure(folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
         "limit_how": how,
         "counted": "good readings, as the step gets them; 3 % are not good, filtered before and not counted",
         "slow_percent": {mood.name: _slow_percent(mood) for mood in (CALM, SICK)},
-        "families": _families(),
+        "family_bytes": family_bytes(),
         "runs": runs,
         "snapshots": snapshots,
         **compared,
@@ -124,14 +126,14 @@ def _adult() -> Rules:
     return parse_profile(standard_adult()).sustained
 
 
-def _families() -> dict[str, int]:
-    """Count the families of rules of each channel."""
+def family_bytes() -> dict[str, float]:
+    """Say what a patient takes for the shipped rules of each family that judges a stream, in a table of their own."""
     profile = parse_profile(standard_adult())
-    return {
-        str(channel.signal): len({profile.consequences[rule.rule].family for rule in profile.sustained[channel]})
-        for channel in TOGETHER
-        if channel in profile.sustained
-    }
+    families: dict[str, list[SustainedRule]] = {}
+    for channel, rules in profile.sustained.items():
+        for rule in rules:
+            families.setdefault(f"{profile.consequences[rule.rule].family}, {channel.trust}", []).append(rule)
+    return {name: round(Table(rules, 10_000).bytes_per_patient, 1) for name, rules in families.items()}
 
 
 def _slow_percent(mood: Mood) -> float:

@@ -279,7 +279,6 @@ def _document(run: Run, case: Case, bytes_per_patient: Sequence[float]) -> dict[
         **{f"p{percent}_ms_wall": round(percentile(wall_ms, percent), 4) for percent in (50, 99)},
         "worst_ms": round(cpu_ms[-1], 4),
         "bytes_per_patient": sum(bytes_per_patient) if run.engine != ORACLE else None,
-        "bytes_by_channel": list(bytes_per_patient) if run.engine != ORACLE else [],
     }
 
 
