@@ -275,7 +275,7 @@ def cohort(
     """A simulated cohort's nights, once a second, through the engine: falls found, how soon, false alarms by cause.
 
     The physiology knows nothing of the rules; its numbers are in the document and in docs/bench.md, and the document
-    begins with how hard the nights are, by plain rules without the engine. A patient-day is one night. Four minutes
+    begins with how hard the nights are, by plain rules without the engine. A patient-day is one night. Two minutes
     with the extra `fast`; `--patients 100 --nights 1` takes seconds.
 
     Goals: no true fall missed (noise-free saturation below 93 for 600 s, at least half of it seen), at most 0.02 false
