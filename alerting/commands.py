@@ -60,17 +60,17 @@ def profile(
     try:
         found = parse_profile(path.read_text(encoding="utf-8") if path else standard_adult())
         found = found if altitude_m is None else at_site(found, altitude_m)
-        asked = patient_age or group or on_oxygen or baseline is not None
-        held = _held(found, patient_age or ADULT, group or [], on_oxygen, baseline) if asked else None
+        asked = bool(patient_age or group or on_oxygen or baseline is not None)
+        held = _held(found, patient_age or ADULT, group or [], on_oxygen, baseline)
     except (ProfileError, LimitRefused, ScaleError, OSError) as exc:
         typer.echo(f"profile: {exc}", err=True)
         raise typer.Exit(2) from exc
     if as_toml:
         typer.echo(found.body, nl=False)
     elif as_json:
-        typer.echo(json.dumps(as_document(found, held), ensure_ascii=False, indent=1))
+        typer.echo(json.dumps(as_document(found, held, asked=asked), ensure_ascii=False, indent=1))
     else:
-        print_profile(found, held)
+        print_profile(found, held, asked=asked)
 
 
 AGE = re.compile(r"(\d{1,5})\s*(d|mo|y)")

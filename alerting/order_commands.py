@@ -83,10 +83,12 @@ def limits(*, patient: PatientKey, as_json: Annotated[bool, typer.Option("--json
         said = {"held_since_why": why, "waits_for_the_engine": waits, "orders_refused": refused}
         listed = [each._asdict() for each in orders]
         typer.echo(
-            json.dumps(as_document(desk.profile, held) | said | {"orders": listed}, default=str, ensure_ascii=False)
+            json.dumps(
+                as_document(desk.profile, held, asked=True) | said | {"orders": listed}, default=str, ensure_ascii=False
+            )
         )
         return
-    print_profile(desk.profile, held)
+    print_profile(desk.profile, held, asked=True)
     console = Console()
     console.print("the engine holds him to it: " + ("not yet" if waits else "yes"))
     for each in why:

@@ -123,7 +123,7 @@ def _say_blind(blind: Blind) -> None:
 
 def _lines(recording: Recording, events: list[Event], held: Held) -> Iterator[str]:
     for event in events:
-        yield json.dumps(as_line(event, origin_ms=recording.begin_ms, profile=held.hash), ensure_ascii=False)
+        yield json.dumps(as_line(event, origin_ms=recording.begin_ms, held=held), ensure_ascii=False)
 
 
 def _pages(recording: Recording, events: list[Event], profile: Profile, held: Held) -> Iterator[str]:

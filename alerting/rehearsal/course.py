@@ -138,5 +138,12 @@ def _silent(recording: Recording, profile: Profile, watched_from_ms: int | None)
             raised_ms=quiet.raised_ms,
             cleared_ms=quiet.gap.until_ms,
             value=None,
-            evidence={"why": "unusable" if heard_ms > since_ms else "nothing_received"},
+            evidence={
+                "why": "unusable" if heard_ms > since_ms else "nothing_received",
+                **({"last_good_at": _instant(since_ms)} if since_ms in good else {}),
+            },
         )
+
+
+def _instant(unix_ms: int) -> str:
+    return datetime.fromtimestamp(unix_ms / 1000, UTC).isoformat()

@@ -1,7 +1,7 @@
 """A recording is judged as the service would have judged it: the same rules, silences and losses, by event time."""
 
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -77,7 +77,8 @@ def test_a_fall_is_raised_with_what_decided_it_and_clears() -> None:
     assert SHARE_S * 1000 <= first.at_ms - first.since_ms <= CRIT.window_ms
     assert first.evidence["lowest"] == 84.0
     assert first.evidence["below"] == 88.01
-    assert (events[2].value, events[2].evidence) == (97.0, {})
+    assert (events[2].value, events[2].evidence["value"]) == (97.0, 97.0)
+    assert events[2].evidence["lasted_s"] == (events[2].at_ms - first.since_ms) / 1000
 
 
 def test_zeros_and_junk_are_neither_evidence_nor_clock() -> None:
@@ -93,7 +94,8 @@ def test_zeros_and_junk_are_neither_evidence_nor_clock() -> None:
 
 def test_a_stream_that_stops_says_that_nothing_came() -> None:
     (event,) = replayed((97, 300), (None, 200))
-    assert (event.rule, event.evidence) == ("TECH-NODATA", {"why": "nothing_received"})
+    last_good = datetime.fromtimestamp(T0_MS / 1000 + 299, UTC).isoformat()
+    assert (event.rule, event.evidence) == ("TECH-NODATA", {"why": "nothing_received", "last_good_at": last_good})
 
 
 def test_a_recording_claims_nothing_of_the_time_after_it() -> None:

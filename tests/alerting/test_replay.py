@@ -40,12 +40,55 @@ def test_each_event_is_one_line_of_json(tmp_path: Path) -> None:
     result = replay(written(tmp_path, falling()), "--json")
     assert result.exit_code == 0, result.output
     (line,) = [json.loads(line) for line in result.stdout.splitlines()]
-    assert line.keys() >= KEYS
+    assert line.keys() == KEYS
     assert (line["rule"], line["kind"], line["priority"], line["value"]) == ("SPO2-CRIT", "raise", "high", 84.0)
     assert line["since"] == "2026-03-01T04:02:00+00:00"
-    assert 120 + SHARE_S <= line["at_s"] < 120 + FALL_S
+    evidence = line["evidence"]
+    assert 120 + SHARE_S <= evidence["at_s"] < 120 + FALL_S
+    assert (evidence["emergency"], evidence["technical"], evidence["basis"]) == (True, False, "sustained")
     assert len(line["profile"]) == 64
-    assert line["evidence"]["samples_below"] >= SHARE_S
+    assert evidence["samples_below"] >= SHARE_S
+    assert evidence["said"]["zh"].startswith("血氧 ≤ 88%，最低84%，2分钟内占")
+    assert evidence["said"]["en"].startswith("SpO2 ≤ 88 %, lowest 84 %, ")
+    assert evidence["said"]["en"].endswith(f"limits standard-adult {line['profile'][:12]}")
+
+
+def test_an_end_says_since_when_how_long_and_what_cleared(tmp_path: Path) -> None:
+    rows = [f"{s},{84 if 120 <= s < 300 else 97}" for s in range(1200)]
+    lines = replay(written(tmp_path, ["seconds,spo2", *rows]), "--json").stdout.splitlines()
+    said = {(line["rule"], line["kind"]): line for line in map(json.loads, lines)}
+    over, raised = said["SPO2-CRIT", "clear"], said["SPO2-CRIT", "raise"]
+    assert over.keys() == KEYS
+    assert over["value"] == over["evidence"]["value"] == 97.0
+    assert (over["evidence"]["since"], over["evidence"]["until"]) == (raised["since"], over["at"])
+    assert over["evidence"]["lasted_s"] == over["evidence"]["at_s"] - 120
+    assert over["evidence"]["said"]["en"].endswith("at 97 %")
+
+
+@pytest.mark.parametrize(
+    ("of_replay", "of_profile"),
+    [
+        ([], []),
+        (["--patient-age", "4"], ["--patient-age", "4y"]),
+        (["--group", "pregnant"], ["--group", "pregnant"]),
+    ],
+)
+def test_an_events_profile_is_what_the_profile_command_prints(
+    tmp_path: Path, of_replay: list[str], of_profile: list[str]
+) -> None:
+    lines = ["seconds,spo2", *(f"{s},{84 if s >= 120 else 97}" for s in range(240))]
+    events = replay(written(tmp_path, lines), "--json", *of_replay).stdout.splitlines()
+    (held,) = {json.loads(event)["profile"] for event in events}
+    printed = CliRunner().invoke(app, ["profile", *of_profile])
+    assert held in printed.stdout
+    document = json.loads(CliRunner().invoke(app, ["profile", "--json", *of_profile]).stdout)
+    assert document["held_sha256"] == held
+
+
+def test_a_line_of_text_says_it_as_a_doctor_reads_it(tmp_path: Path) -> None:
+    said = replay(written(tmp_path, falling())).stdout
+    assert "since 04:02:00  SpO2 ≤ 88 %, lowest 84 %, " in said
+    assert "88.01" not in said
 
 
 def test_without_json_the_course_is_drawn_and_told(tmp_path: Path) -> None:
