@@ -16,13 +16,14 @@ from alerting.rehearsal.course import Blind, Patient, held_of, rehearse, too_slo
 from alerting.rehearsal.layouts import Layout, LayoutError, mapped
 from alerting.rehearsal.picture import picture
 from alerting.rehearsal.recording import Mode, Recording
+from alerting.rehearsal.singles import TooMany
 from alerting.rehearsal.table import RecordingError, read_table
 from alerting.rehearsal.telling import Event, as_line, in_words
 from alerting.rehearsal.wfdb import WfdbError, lines_of, parse_header
 from care.registry import RiskColour, SpecialGroup
 
 AUTO = "auto"
-UNREADABLE = (ProfileError, LimitRefused, RecordingError, LayoutError, WfdbError, OSError, UnicodeDecodeError)
+UNREADABLE = (ProfileError, LimitRefused, RecordingError, LayoutError, WfdbError, OSError, UnicodeDecodeError, TooMany)
 
 AGES = {
     SpecialGroup.INFANT: (0, 1),
@@ -71,10 +72,10 @@ def replay(
         )
         patient = Patient(facts=facts, risk_colour=_colour(risk_colour), service_tier=service_tier)
         held = held_of(recording, found, patient)
+        events = rehearse(recording, found, patient, step=fastest())
     except UNREADABLE as exc:
         typer.echo(f"replay: {file}: {exc}", err=True)
         raise typer.Exit(2) from exc
-    events = rehearse(recording, found, patient, step=fastest())
     for blind in too_slow(recording, found, held):
         _say_blind(blind)
     for line in _lines(recording, events, held) if as_json else _pages(recording, events, found, held):
