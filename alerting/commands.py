@@ -21,6 +21,7 @@ from alerting.profile_page import as_document, print_profile
 from alerting.rehearsal.command import replay
 from alerting.rehearsal.rehearse_command import rehearse
 from alerting.settings import AlertingSettings
+from alerting.text_file import UnreadableFile, read_text
 from care.registry import SpecialGroup
 from vitals.reading import ScaleError, scaled
 from vitals.signals import Signal
@@ -58,11 +59,11 @@ def profile(
 ) -> None:
     """Check a clinical profile and print its hash, rules and variants; exit 2 names what is wrong with it."""
     try:
-        found = parse_profile(path.read_text(encoding="utf-8") if path else standard_adult())
+        found = parse_profile(read_text(path) if path else standard_adult())
         found = found if altitude_m is None else at_site(found, altitude_m)
         asked = bool(patient_age or group or on_oxygen or baseline is not None)
         held = _held(found, patient_age or ADULT, group or [], on_oxygen, baseline)
-    except (ProfileError, LimitRefused, ScaleError, OSError) as exc:
+    except (ProfileError, LimitRefused, ScaleError, UnreadableFile) as exc:
         typer.echo(f"profile: {exc}", err=True)
         raise typer.Exit(2) from exc
     if as_toml:

@@ -15,15 +15,18 @@ from alerting.profile.profile import Profile
 from alerting.rehearsal.course import Blind, Patient, held_of, rehearse, too_slow
 from alerting.rehearsal.layouts import Layout, LayoutError, mapped
 from alerting.rehearsal.picture import picture
-from alerting.rehearsal.recording import Mode, Recording
+from alerting.rehearsal.recording import Mode, Recording, Series
 from alerting.rehearsal.singles import TooMany
 from alerting.rehearsal.table import RecordingError, read_table
 from alerting.rehearsal.telling import Event, as_line, in_words
 from alerting.rehearsal.wfdb import WfdbError, lines_of, parse_header
+from alerting.text_file import UnreadableFile, read_text, why_unreadable
 from care.registry import RiskColour, SpecialGroup
+from vitals.reading import NO_VALUE
+from vitals.signals import SIGNALS, Signal
 
 AUTO = "auto"
-UNREADABLE = (ProfileError, LimitRefused, RecordingError, LayoutError, WfdbError, OSError, UnicodeDecodeError, TooMany)
+UNREADABLE = (LimitRefused, RecordingError, LayoutError, WfdbError, TooMany)
 
 AGES = {
     SpecialGroup.INFANT: (0, 1),
@@ -63,19 +66,33 @@ def replay(
     `<signal>_quality` (good, provisional, questionable, invalid) where there is one. Exit 2 names what can not be read.
     """
     try:
-        found = parse_profile(profile.read_text(encoding="utf-8") if profile else standard_adult())
-        recording = read(file, mapped(columns) if columns else None, found, mode=_mode(mode))
+        found = parse_profile(read_text(profile) if profile else standard_adult())
+    except ProfileError as exc:
+        raise _refused(f"{profile or 'the profile that ships'}: {exc}") from exc
+    except UnreadableFile as exc:
+        raise _refused(str(exc)) from exc
+    try:
+        layout, chosen = mapped(columns) if columns else None, _mode(mode)
+        colour, groups = _colour(risk_colour), _groups(group or [], patient_age)
+    except LayoutError as exc:
+        raise _refused(str(exc)) from exc
+    try:
+        recording = read(file, layout, found, mode=chosen)
         facts = PatientFacts(
             born_on=_born_on(recording, patient_age),
-            special_groups=_groups(group or [], patient_age),
+            special_groups=groups,
             on_oxygen=on_oxygen,
         )
-        patient = Patient(facts=facts, risk_colour=_colour(risk_colour), service_tier=service_tier)
+        patient = Patient(facts=facts, risk_colour=colour, service_tier=service_tier)
         held = held_of(recording, found, patient)
         events = rehearse(recording, found, patient, step=fastest())
+    except (OSError, UnicodeDecodeError) as exc:
+        named = getattr(exc, "filename", None) or file
+        raise _refused(f"{named}: {why_unreadable(exc)}") from exc
     except UNREADABLE as exc:
-        typer.echo(f"replay: {file}: {exc}", err=True)
-        raise typer.Exit(2) from exc
+        raise _refused(f"{file}: {exc}") from exc
+    for signal, series in recording.series.items():
+        _say_impossible(signal, series, layout)
     for blind in too_slow(recording, found, held):
         _say_blind(blind)
     for line in _lines(recording, events, held) if as_json else _pages(recording, events, found, held):
@@ -114,6 +131,24 @@ def _colour(word: str) -> str:
     if word not in ["", *RiskColour]:
         raise LayoutError(f"--risk-colour {word}: not one of {', '.join(RiskColour)}")
     return word
+
+
+def _refused(why: str) -> typer.Exit:
+    typer.echo(f"replay: {why}", err=True)
+    return typer.Exit(2)
+
+
+def _say_impossible(signal: Signal, series: Series, layout: Layout | None) -> None:
+    """Say how many numbers of a column were no measurement: an empty cell is not one of them."""
+    count = int((series.values == NO_VALUE).sum())
+    if count:
+        name = layout.columns[signal].name if layout else signal
+        low, high = SIGNALS[signal].plausible
+        typer.echo(
+            f'note: column "{name}": {count} of {len(series.values)} values can not be a {signal} ({low:g} to'
+            f" {high:g}); they count as no value",
+            err=True,
+        )
 
 
 def _say_blind(blind: Blind) -> None:

@@ -45,7 +45,8 @@ def as_stored(recording: Recording, *, gap_ms: int, singly: bool = False) -> Sam
     )
 
 
-_SAME_INSTANT_MAX = 1 << 20
+_SAME_INSTANT_MAX = 1 << 19
+"""Samples of one instant; with it the latest instant of a table (2300) still fits 64 bits."""
 
 
 def _keys(series: Series) -> Ints:

@@ -20,6 +20,7 @@ from alerting.rehearsal.progress import Progress
 from alerting.rehearsal.reading import NobodyToRehearse, connect_to_read, newest_profile, patient_ids
 from alerting.rehearsal.report_text import report_lines
 from alerting.settings import AlertingSettings
+from alerting.text_file import read_text
 
 STDIN = "-"
 DAYS_MAX = 400
@@ -90,7 +91,7 @@ def rehearse(
 
 def _read(path: str, altitude_m: int) -> Profile:
     """Read a profile; an error names the file and the line."""
-    body = sys.stdin.read() if path == STDIN else Path(path).read_text(encoding="utf-8")
+    body = sys.stdin.read() if path == STDIN else read_text(Path(path))
     try:
         return at_site(parse_profile(body), altitude_m)
     except ProfileError as exc:

@@ -150,6 +150,11 @@ FAULTS = [
     ([HEADER, "2026-03-01T12:00:00Z,,"], "no line has a value of a signal"),
     (["seconds,spo2,spo2_quality", "1,97,fine"], "line 2, column \"spo2_quality\": 'fine' is none of good"),
     (["seconds,spo2", '1,"97'], "line 2: unexpected end of data"),
+    (["seconds,spo2", "1e18,97"], "line 2, column \"seconds\": '1e18' lies outside the years 1900 to 2300"),
+    (["seconds,spo2", "inf,97"], "line 2, column \"seconds\": 'inf' lies outside the years 1900 to 2300"),
+    (["seconds,spo2", "nan,97"], "line 2, column \"seconds\": 'nan' lies outside the years 1900 to 2300"),
+    (["seconds,spo2,SpO2", "1,97,80"], 'line 1: column "spo2" stands 2 times; leave one, or say which: --map'),
+    (["seconds,spo2,spo2_quality,spo2_quality", "1,97,good,bad"], 'line 1: column "spo2_quality" stands 2 times'),
 ]
 
 
@@ -173,7 +178,8 @@ def test_what_can_not_be_read_is_named_with_a_way_out(tmp_path: Path, lines: lis
         (["--map", "bidmc"], 'line 1: no column "Time [s]" in the header (time, spo2, pulse)'),
         (["--mode", "streaming"], "--mode streaming: not one of auto, continuous, spot"),
         (["--risk-colour", "blue"], "--risk-colour blue: not one of green"),
-        (["--profile", "/nowhere/own.toml"], "own.toml"),
+        (["--profile", "/nowhere/own.toml"], "replay: /nowhere/own.toml: no such file or directory\n"),
+        (["--map", "spo2=spo2,spo2=pulse,time=time"], "replay: --map spo2=pulse: spo2 is given twice\n"),
     ],
 )
 def test_an_option_that_can_not_be_meant_is_named(tmp_path: Path, arguments: list[str], said: str) -> None:
@@ -183,10 +189,38 @@ def test_an_option_that_can_not_be_meant_is_named(tmp_path: Path, arguments: lis
 
 
 def test_a_file_that_is_not_there_or_no_text_is_named(tmp_path: Path) -> None:
-    assert "No such file" in replay(str(tmp_path / "away.csv")).stderr
+    away = tmp_path / "away.csv"
+    assert replay(str(away)).stderr == f"replay: {away}: no such file or directory\n"
     (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00")
     result = replay(str(tmp_path / "bytes.csv"))
-    assert (result.exit_code, "codec" in result.stderr) == (2, True)
+    assert (result.exit_code, "is no UTF-8 text (byte 0xff at 0)" in result.stderr) == (2, True)
+
+
+def test_a_profile_that_is_wrong_is_blamed_and_not_the_recording(tmp_path: Path) -> None:
+    profile = tmp_path / "own.toml"
+    for text, said in (
+        ("name = [", "not TOML"),
+        (standard_adult().replace("window_s = 120\n", "window_s = 7\n"), "7000"),
+    ):
+        profile.write_text(text, encoding="utf-8")
+        result = replay(written(tmp_path, falling()), "--profile", str(profile))
+        assert result.exit_code == 2
+        assert result.stderr.startswith(f"replay: {profile}: ")
+        assert said in result.stderr
+    profile.write_bytes(b"\x80\x00")
+    result = replay(written(tmp_path, falling()), "--profile", str(profile))
+    assert result.stderr.startswith(f"replay: {profile}: is no UTF-8 text (byte 0x80 at 0)")
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_values_that_can_not_be_one_are_counted_by_column(tmp_path: Path, more: list[str]) -> None:
+    lines = ["seconds,spo2,temperature", "0,97,36.9", "1,inf,101.2", "2,,-17.8", "3,nan,36.8"]
+    said = replay(written(tmp_path, lines), "--mode", "spot", *more).stderr
+    assert 'note: column "spo2": 1 of 2 values can not be a spo2 (1 to 100); they count as no value' in said
+    assert 'note: column "temperature": 2 of 4 values can not be a temperature' in said
+    mapped_too = ["s,T", "0,36.9", "1,101.2"]
+    said = replay(written(tmp_path, mapped_too), "--map", "seconds=s,temperature=T", *more).stderr
+    assert 'note: column "T": 1 of 2 values' in said
 
 
 def test_a_wall_clock_passes_midnight() -> None:
