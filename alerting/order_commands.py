@@ -39,7 +39,7 @@ def order(
     until: Annotated[datetime, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M"], help="UTC; a year at most")],
     by: By,
 ) -> None:
-    """Hold a patient to a limit of his own until a day; he is within a minute."""
+    """Hold a patient to a limit of his own until a day; he is at once."""
     with _desk() as desk:
         number = order_limit(
             desk.connection,
