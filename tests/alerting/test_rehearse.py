@@ -418,7 +418,7 @@ def test_a_rules_numbers_are_changed_in_all_its_forms_and_nothing_else() -> None
     assert len(old) == len(new)
     differing = [(a, b) for a, b in zip(old, new, strict=True) if a != b]
     limits = [("at_or_below = 88.0", "at_or_below = 87.0"), ("clear_at = 89.0", "clear_at = 88.0")]
-    assert sorted(differing) == sorted([*limits, *limits, ("window_s = 60", "window_s = 70")])
+    assert sorted(differing) == sorted([*limits, *limits, ("window_s = 120", "window_s = 70")])
     crit = next(each for each in changeable(text) if each.rule == "SPO2-CRIT")
     assert (crit.form, crit.numbers["limit"], crit.numbers["window_s"]) == ("at_or_below", 87.0, 70.0)
     with pytest.raises(ProfileError, match="SPO2-CRIT: has no longer_than_s to change"):
