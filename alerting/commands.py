@@ -18,8 +18,8 @@ from alerting.profile.patient import Held, LimitRefused, PatientFacts, held_to
 from alerting.profile.profile import Profile
 from alerting.profile.site import at_site
 from alerting.profile_page import as_document, print_profile
-from alerting.rehearsal.command import replay
-from alerting.rehearsal.rehearse_command import rehearse
+from alerting.rehearsal.command import rehearse
+from alerting.replay.command import replay
 from alerting.settings import AlertingSettings
 from alerting.text_file import UnreadableFile, read_text
 from care.registry import SpecialGroup

@@ -6,16 +6,17 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import pytest
 
+from alerting.course.silence import gaps_of, silences
+from alerting.course.stream import Stream
+from alerting.course.telling import Event, Kind
+from alerting.course.whose import Patient
 from alerting.engine import numba_step, numpy_step
 from alerting.engine.partition import Step
 from alerting.profile.patient import PatientFacts
 from alerting.profile.profile import Priority, Silence
-from alerting.rehearsal.course import Patient, held_of, rehearse, too_slow
-from alerting.rehearsal.rates import interval_ms, slowest_ms
-from alerting.rehearsal.recording import Mode, Recording, series_of, usual_mode
-from alerting.rehearsal.silence import gaps_of, silences
-from alerting.rehearsal.stream import Stream
-from alerting.rehearsal.telling import Event, Kind
+from alerting.replay.rates import interval_ms, slowest_ms
+from alerting.replay.recording import Mode, Recording, series_of, usual_mode
+from alerting.replay.replaying import held_of, rehearse, too_slow
 from tests.alerting.courses import T0_MS, Spell, recording, series
 from tests.alerting.spot.home import CLIP, CUFF, THERMOMETER, Said, SpotHome, clip
 from tests.alerting.streams import CRIT, FALL_S, MANY, SHARE_S, SPO2, Sample, oracle, profile, stream

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from alerting.acts import acknowledge, decide
 from alerting.commands import app
+from alerting.course.sessions import Clips
 from alerting.desk import unix_ms
 from alerting.engine.partition import fastest
 from alerting.episodes import State
@@ -28,7 +29,6 @@ from alerting.rehearsal.paged import Page, Raising, pages_of
 from alerting.rehearsal.panel import Asked, rehearse_panel
 from alerting.rehearsal.progress import Progress, progress_of
 from alerting.rehearsal.reading import connect_to_read, read_devices, read_samples, read_subject
-from alerting.rehearsal.sessions import Clips
 from alerting.rehearsal.spans import spans_of
 from alerting.spot.sessions import ClipSample, form_sessions
 from tests.alerting.courses import T0_MS

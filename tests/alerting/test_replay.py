@@ -9,10 +9,10 @@ from typer.testing import CliRunner, Result
 
 from alerting.commands import app
 from alerting.profile.file import standard_adult
-from alerting.rehearsal.layouts import MAPS, mapped
-from alerting.rehearsal.recording import Mode
-from alerting.rehearsal.table import read_table
-from alerting.rehearsal.wfdb import WfdbError, lines_of, parse_header
+from alerting.replay.layouts import MAPS, mapped
+from alerting.replay.recording import Mode
+from alerting.replay.table import read_table
+from alerting.replay.wfdb import WfdbError, lines_of, parse_header
 from tests.alerting.streams import FALL_S, SHARE_S
 from vitals.signals import Signal
 

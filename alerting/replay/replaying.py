@@ -11,36 +11,23 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from alerting.course.silence import gaps_of, silences
+from alerting.course.singles import Singles
+from alerting.course.stream import Stream
+from alerting.course.streamed import Streamed
+from alerting.course.telling import Condition, Event, events_of
+from alerting.course.whose import Patient
 from alerting.engine.layout import Ints
 from alerting.engine.partition import Step, fastest
 from alerting.judging.channels import as_judged
-from alerting.profile.patient import Held, PatientFacts, held_to
+from alerting.profile.patient import Held, held_to
 from alerting.profile.profile import Profile, Trust
 from alerting.raising import Basis
-from alerting.rehearsal.rates import interval_ms, slowest_ms
-from alerting.rehearsal.recorded import DEVICES, as_stored
-from alerting.rehearsal.recording import Mode, Recording, Series
-from alerting.rehearsal.silence import gaps_of, silences
-from alerting.rehearsal.singles import Singles
-from alerting.rehearsal.stream import Stream
-from alerting.rehearsal.streamed import Streamed
-from alerting.rehearsal.telling import Condition, Event, events_of
+from alerting.replay.rates import interval_ms, slowest_ms
+from alerting.replay.recorded import DEVICES, as_stored
+from alerting.replay.recording import Mode, Recording, Series
 from alerting.spot.arrivals import STREAMED
 from vitals.signals import Signal
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patient:
-    """Whose recording it is: what of him decides which limits hold, and how urgent an alarm is."""
-
-    facts: PatientFacts
-    risk_colour: str = ""
-    service_tier: int = 1
-
-    @property
-    def special_groups(self) -> list[str]:
-        """Special groups by name."""
-        return sorted(self.facts.special_groups)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

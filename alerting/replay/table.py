@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from alerting.rehearsal.layouts import Clock, Column, Layout, LayoutError, plain
-from alerting.rehearsal.recording import Mode, Recording, Series, series_of, usual_mode
+from alerting.replay.layouts import Clock, Column, Layout, LayoutError, plain
+from alerting.replay.recording import Mode, Recording, Series, series_of, usual_mode
 from vitals.quality import Quality
 from vitals.signals import Signal
 

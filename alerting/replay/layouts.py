@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from alerting.rehearsal.recording import Mode
+from alerting.replay.recording import Mode
 from vitals.signals import Signal
 
 MG_PER_DL = 1 / 18.016

@@ -5,9 +5,9 @@ So single measurements of a recording are judged by what judges stored ones (`si
 
 import numpy as np
 
+from alerting.course.samples import Bytes, Samples, Shorts
 from alerting.engine.layout import Flags, Ints
-from alerting.rehearsal.recording import Mode, Recording, Series
-from alerting.rehearsal.samples import Bytes, Samples, Shorts
+from alerting.replay.recording import Mode, Recording, Series
 from alerting.spot.arrivals import Devices
 from vitals.reading import NO_VALUE, Acquisition
 from vitals.signals import Signal

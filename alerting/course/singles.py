@@ -10,15 +10,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from alerting.course.samples import JUDGED, Samples, Shorts, clips_of, flowing_of, single_of
+from alerting.course.sessions import Clips
+from alerting.course.single_evidence import evidence_of, score_evidence
+from alerting.course.telling import Condition
 from alerting.engine.layout import Ints
 from alerting.profile.patient import Held
 from alerting.profile.profile import FeverRule, Profile, RepeatRule
 from alerting.profile.singles import News2Rule
 from alerting.raising import Basis
-from alerting.rehearsal.samples import JUDGED, Samples, Shorts, clips_of, flowing_of, single_of
-from alerting.rehearsal.sessions import Clips
-from alerting.rehearsal.single_evidence import evidence_of, score_evidence
-from alerting.rehearsal.telling import Condition
 from alerting.spot.activity import Steps, is_after_activity
 from alerting.spot.arrivals import Devices
 from alerting.spot.fever import fever_spells
