@@ -22,6 +22,7 @@ from alerting.profile.profile import Profile
 from alerting.profile.site import at_site
 from alerting.settings import AlertingSettings
 from alerting.sweep import sweep
+from alerting.text_file import read_text
 from ingest.feed import PARTITION_COUNT
 
 SNAPSHOT_EVERY_S = 60
@@ -67,9 +68,9 @@ def run(settings: AlertingSettings, profile: Profile) -> None:
 
 
 def load_profile(settings: AlertingSettings) -> Profile:
-    """Read the clinical profile these settings name, as it is used at their site. Raises ProfileError, OSError."""
+    """Read the clinical profile these settings name, as used at their site. Raises ProfileError, UnreadableFile."""
     path, altitude_m = settings.alerting_profile, settings.alerting_site_altitude_m
-    profile = parse_profile(Path(path).read_text(encoding="utf-8") if path else standard_adult())
+    profile = parse_profile(read_text(Path(path)) if path else standard_adult())
     if profile.effective_from > settings.now().date():
         raise ProfileError(f"profile: effective_from = {profile.effective_from} is in the future")
     if altitude_m is None:

@@ -18,9 +18,10 @@ from alerting.profile.patient import Held, LimitRefused, PatientFacts, held_to
 from alerting.profile.profile import Profile
 from alerting.profile.site import at_site
 from alerting.profile_page import as_document, print_profile
-from alerting.rehearsal.command import replay
-from alerting.rehearsal.rehearse_command import rehearse
+from alerting.rehearsal.command import rehearse
+from alerting.replay.command import replay
 from alerting.settings import AlertingSettings
+from alerting.text_file import UnreadableFile, read_text
 from care.registry import SpecialGroup
 from vitals.reading import ScaleError, scaled
 from vitals.signals import Signal
@@ -58,19 +59,19 @@ def profile(
 ) -> None:
     """Check a clinical profile and print its hash, rules and variants; exit 2 names what is wrong with it."""
     try:
-        found = parse_profile(path.read_text(encoding="utf-8") if path else standard_adult())
+        found = parse_profile(read_text(path) if path else standard_adult())
         found = found if altitude_m is None else at_site(found, altitude_m)
-        asked = patient_age or group or on_oxygen or baseline is not None
-        held = _held(found, patient_age or ADULT, group or [], on_oxygen, baseline) if asked else None
-    except (ProfileError, LimitRefused, ScaleError, OSError) as exc:
+        asked = bool(patient_age or group or on_oxygen or baseline is not None)
+        held = _held(found, patient_age or ADULT, group or [], on_oxygen, baseline)
+    except (ProfileError, LimitRefused, ScaleError, UnreadableFile) as exc:
         typer.echo(f"profile: {exc}", err=True)
         raise typer.Exit(2) from exc
     if as_toml:
         typer.echo(found.body, nl=False)
     elif as_json:
-        typer.echo(json.dumps(as_document(found, held), ensure_ascii=False, indent=1))
+        typer.echo(json.dumps(as_document(found, held, asked=asked), ensure_ascii=False, indent=1))
     else:
-        print_profile(found, held)
+        print_profile(found, held, asked=asked)
 
 
 AGE = re.compile(r"(\d{1,5})\s*(d|mo|y)")

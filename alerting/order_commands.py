@@ -39,7 +39,7 @@ def order(
     until: Annotated[datetime, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M"], help="UTC; a year at most")],
     by: By,
 ) -> None:
-    """Hold a patient to a limit of his own until a day; he is within a minute."""
+    """Hold a patient to a limit of his own until a day; he is at once."""
     with _desk() as desk:
         number = order_limit(
             desk.connection,
@@ -83,10 +83,12 @@ def limits(*, patient: PatientKey, as_json: Annotated[bool, typer.Option("--json
         said = {"held_since_why": why, "waits_for_the_engine": waits, "orders_refused": refused}
         listed = [each._asdict() for each in orders]
         typer.echo(
-            json.dumps(as_document(desk.profile, held) | said | {"orders": listed}, default=str, ensure_ascii=False)
+            json.dumps(
+                as_document(desk.profile, held, asked=True) | said | {"orders": listed}, default=str, ensure_ascii=False
+            )
         )
         return
-    print_profile(desk.profile, held)
+    print_profile(desk.profile, held, asked=True)
     console = Console()
     console.print("the engine holds him to it: " + ("not yet" if waits else "yes"))
     for each in why:

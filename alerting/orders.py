@@ -53,7 +53,7 @@ class NewOrder:
 
 
 def order_limit(connection: Connection, order: NewOrder, *, profile: Profile, now: datetime) -> int:
-    """Note an order and give its number; the patient is held to it within a minute. Raises OrderError."""
+    """Note an order and give its number; it wakes whoever holds the patient to it. Raises OrderError."""
     if not order.reason.strip() or len(order.reason) > REASON_CHARACTERS_MAX:
         raise NoReason(f"an order needs a reason of 1 to {REASON_CHARACTERS_MAX} characters; has {len(order.reason)}")
     latest = now + timedelta(milliseconds=profile.orders.valid_ms_max)

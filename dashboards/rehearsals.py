@@ -191,7 +191,7 @@ class Rehearsals:
 
 def _command(wanted: Wanted) -> list[str]:
     whose = ["--patient", wanted.patient] if wanted.patient else ["--panel", wanted.panel]
-    module = [sys.executable, "-m", "alerting.rehearsal.rehearse_command"]
+    module = [sys.executable, "-m", "alerting.rehearsal.command"]
     return [*module, *whose, "--days", str(wanted.days), "--profile", "-", "--json"]
 
 

@@ -1,7 +1,7 @@
 """What every page has in common: the site, the visit behind a request, and rendering."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -14,8 +14,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from dashboards.board import Episode, Patient, Person, Subject
 from dashboards.database import Connection, connect
-from dashboards.evidence import evidence_of
-from dashboards.limits import Limit
+from dashboards.evidence import Reason, reason_of
 from dashboards.notices import Asked, Notice
 from dashboards.rehearsals import Rehearsals
 from dashboards.scope import Scope, scope_of
@@ -118,9 +117,9 @@ class Visit:
         """Write the name of the organisation of a patient, or of what else an alarm is about."""
         return patient.organisation_name if self.words.language is Language.ZH else patient.organisation_name_en
 
-    def evidence(self, episode: Episode, patient: Patient | Subject, limits: Sequence[Limit]) -> list[str]:
+    def reason(self, episode: Episode, patient: Patient | Subject) -> Reason:
         """Say why an episode was raised, in the reader's words and the local time there."""
-        return evidence_of(episode, limits, self.words, lambda at: self.words.local(at, self.now, patient.time_zone))
+        return reason_of(episode, self.words, lambda at: self.words.local(at, self.now, patient.time_zone))
 
     def age_of(self, patient: Patient) -> int:
         """Give a patient's age in years."""

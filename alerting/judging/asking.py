@@ -6,7 +6,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from alerting.desk import Desk, instant, json, unix_ms
-from alerting.explanation import SIGNAL_WORDS
+from alerting.evidence_words import SIGNAL_WORDS
 from alerting.paging import ask_household
 from alerting.profile.profile import RepeatRule
 from alerting.spot.spells import How, Spell

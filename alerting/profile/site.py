@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from alerting.profile.approval import names_somebody
 from alerting.profile.profile import Profile
 from alerting.profile.tables import ProfileError
 
@@ -36,7 +37,7 @@ def _refuse_altitude(profile: Profile, altitude_m: int) -> None:
             " your county's lead hospital approved (docs/adding-a-rule.md)"
         )
     (variant,) = found
-    if not variant.approved_by.strip():
+    if not names_somebody(variant.approved_by):
         raise ProfileError(f"{said} do not hold, and nobody has approved [variant.{ALTITUDE}]: fill in its approved_by")
     low, high = variant.applies.altitude_from_m or 0, variant.applies.altitude_until_m
     if altitude_m < low or (high is not None and altitude_m >= high):

@@ -1,1 +1,1 @@
-"""The rules over a recording, without a database: what would have been said, and when."""
+"""Rehearsal: what a changed profile would have paged of what is stored."""

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from alerting.course.samples import Samples, channel_of
 from alerting.engine.layout import Ints
 from alerting.profile.patient import Held
 from alerting.profile.profile import Profile, Trust
 from alerting.rehearsal.paged import Page
-from alerting.rehearsal.samples import Samples, channel_of
 from alerting.spot.arrivals import Devices
 from vitals.sustained import BUCKET_MS
 

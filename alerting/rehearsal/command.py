@@ -1,134 +1,122 @@
-"""`hearthwatch alerting replay`: a file of one patient's recording through the rules, without a database."""
+"""`hearthwatch alerting rehearse`: what a changed clinical profile would have paged, of what is stored."""
 
 import json
-from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
+import psycopg
 import typer
 
-from alerting.engine.partition import fastest
 from alerting.profile.file import ProfileError, parse_profile, standard_adult
-from alerting.profile.patient import Held, LimitRefused, PatientFacts
+from alerting.profile.lines import line_of
 from alerting.profile.profile import Profile
-from alerting.rehearsal.course import Blind, Patient, held_of, rehearse, too_slow
-from alerting.rehearsal.layouts import Layout, LayoutError, mapped
-from alerting.rehearsal.picture import picture
-from alerting.rehearsal.recording import Mode, Recording
-from alerting.rehearsal.table import RecordingError, read_table
-from alerting.rehearsal.telling import Event, as_line, in_words
-from alerting.rehearsal.wfdb import WfdbError, lines_of, parse_header
-from care.registry import RiskColour, SpecialGroup
+from alerting.profile.site import at_site
+from alerting.rehearsal.panel import Asked, rehearse_panel, timed
+from alerting.rehearsal.progress import Progress
+from alerting.rehearsal.reading import NobodyToRehearse, connect_to_read, newest_profile, patient_ids
+from alerting.rehearsal.report_text import report_lines
+from alerting.settings import AlertingSettings
+from alerting.text_file import read_text
 
-AUTO = "auto"
-UNREADABLE = (ProfileError, LimitRefused, RecordingError, LayoutError, WfdbError, OSError, UnicodeDecodeError)
+STDIN = "-"
+DAYS_MAX = 400
+TELL_EVERY_S = 2.0
 
-AGES = {
-    SpecialGroup.INFANT: (0, 1),
-    SpecialGroup.CHILD: (1, 7),
-    SpecialGroup.OVER_65: (65, 131),
-    SpecialGroup.OVER_80: (80, 131),
-}
-"""Years, from and below, of the registry's groups that are an age (CLINICAL section 1)."""
-
-ADULT_YEARS = 40.0
-DAYS_A_YEAR = 365.25
+WRONG = (ProfileError, NobodyToRehearse, ValueError, OSError, psycopg.Error)
 
 
-def replay(
-    file: Annotated[Path, typer.Argument(help="one patient: a header, then lines in order of time; or a WFDB .hea")],
+def rehearse(
     *,
-    profile: Annotated[Path | None, typer.Option(help="a clinical profile; without it, the one that ships")] = None,
-    columns: Annotated[
-        str,
-        typer.Option(
-            "--map",
-            help="a known recording (uw_hypoxia, bidmc, mimic2, cinc2012, cinc2019, shanghai_cgm), or "
-            'spo2="SpO2 5",seconds="Time [s]"; time, wall, seconds or hours, and signals by our names',
-        ),
+    profile: Annotated[str, typer.Option(help="the changed clinical profile, a TOML file; - reads it from stdin")],
+    patient: Annotated[str, typer.Option(help="one patient, by the key in the registry")] = "",
+    panel: Annotated[str, typer.Option(help="all patients of an organisation and of those below it, by its key")] = "",
+    days: Annotated[int, typer.Option(help="how many days back from now")] = 30,
+    standing: Annotated[
+        str, typer.Option(help="a profile to compare with; without it, the one that alerting last worked under")
     ] = "",
-    mode: Annotated[str, typer.Option(help="continuous, spot, or auto: by the time between samples")] = AUTO,
-    patient_age: Annotated[float, typer.Option(help="years, as 0.5 or 83", min=0, max=130)] = ADULT_YEARS,
-    group: Annotated[list[str] | None, typer.Option(help="a special group, as pregnant; may be given again")] = None,
-    on_oxygen: Annotated[bool, typer.Option(help="breathes oxygen")] = False,
-    risk_colour: Annotated[str, typer.Option(help="green, yellow or red")] = "",
-    service_tier: Annotated[int, typer.Option(help="3: a silent device alarms sooner", min=1, max=3)] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="one JSON line an event")] = False,
+    unanswered: Annotated[
+        bool, typer.Option("--unanswered", help="as if nobody answered: a lesser alarm after a louder one only counts")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="the whole report as one JSON document")] = False,
 ) -> None:
-    """Say what the rules make of a recording: each raise and each end, with what decided it. Needs no database.
+    """Say what a changed profile would have paged, before anyone is held to it: nothing is written or sent.
 
-    Columns are `time` (ISO) or `seconds`, signals by name (spo2, pulse, temperature, …) in their units, and
-    `<signal>_quality` (good, provisional, questionable, invalid) where there is one. Exit 2 names what can not be read.
+    Take the standing profile's text, change it, and hold both against the last month of a township:
+
+        hearthwatch alerting profile --toml > new.toml
+
+        (edit new.toml: [sustained.SPO2-REFER] window_s = 240)
+
+        hearthwatch alerting rehearse --panel qingshi --days 30 --profile new.toml
+
+    With what it would no longer page stands what people had decided: "real" is what it costs, "false_alarm" what it
+    gains. Exit 2 names what is wrong: a patient, an organisation, the line of a profile.
     """
+    elapsed = timed()
     try:
-        found = parse_profile(profile.read_text(encoding="utf-8") if profile else standard_adult())
-        recording = read(file, mapped(columns) if columns else None, found, mode=_mode(mode))
-        facts = PatientFacts(
-            born_on=_born_on(recording, patient_age),
-            special_groups=_groups(group or [], patient_age),
-            on_oxygen=on_oxygen,
-        )
-        patient = Patient(facts=facts, risk_colour=_colour(risk_colour), service_tier=service_tier)
-        held = held_of(recording, found, patient)
-    except UNREADABLE as exc:
-        typer.echo(f"replay: {file}: {exc}", err=True)
+        if bool(patient) == bool(panel):
+            raise ValueError("name either --patient or --panel")
+        if not 1 <= days <= DAYS_MAX:
+            raise ValueError(f"--days {days}: not within 1 to {DAYS_MAX}")
+        settings = AlertingSettings.from_environment()
+        altitude_m = settings.alerting_site_altitude_m or 0
+        new = _read(profile, altitude_m)
+        with connect_to_read(settings.database_dsn) as connection:
+            compared = _read(standing, altitude_m) if standing else _standing(newest_profile(connection), altitude_m)
+            chosen = patient_ids(connection, patient=patient, panel=panel)
+            now = settings.now().replace(microsecond=0)
+            asked = Asked(
+                begins_at=now - timedelta(days=days),
+                ends_at=now,
+                standing=compared,
+                new=new,
+                site_altitude_m=altitude_m,
+                answered=not unanswered,
+            )
+            report = rehearse_panel(connection, chosen, asked, _teller(elapsed))
+    except WRONG as exc:
+        typer.echo(f"rehearse: {exc}", err=True)
         raise typer.Exit(2) from exc
-    events = rehearse(recording, found, patient, step=fastest())
-    for blind in too_slow(recording, found, held):
-        _say_blind(blind)
-    for line in _lines(recording, events, held) if as_json else _pages(recording, events, found, held):
+    document = report.document(seconds=elapsed())
+    if as_json:
+        typer.echo(json.dumps(document, ensure_ascii=False))
+        return
+    for line in report_lines(document):
         typer.echo(line)
 
 
-def read(file: Path, layout: Layout | None, profile: Profile, *, mode: Mode | None = None) -> Recording:
-    """Read a file by its layout; a WFDB header brings its samples from the file it names, which lies beside it."""
-    stream_ms_max = profile.silence.low_after_s * 1000
-    if file.suffix == ".hea":
-        header = parse_header(file.read_text(encoding="utf-8"))
-        lines = lines_of(header, (file.parent / header.file).read_bytes())
-        return read_table(lines, layout, stream_ms_max=stream_ms_max, mode=mode)
-    with file.open(encoding="utf-8-sig", newline="") as there:
-        return read_table(there, layout, stream_ms_max=stream_ms_max, mode=mode)
+def _read(path: str, altitude_m: int) -> Profile:
+    """Read a profile; an error names the file and the line."""
+    body = sys.stdin.read() if path == STDIN else read_text(Path(path))
+    try:
+        return at_site(parse_profile(body), altitude_m)
+    except ProfileError as exc:
+        line = line_of(body, str(exc))
+        named = "the profile" if path == STDIN else path
+        raise ProfileError(f"{named}{f', line {line}' if line else ''}: {exc}") from exc
 
 
-def _mode(word: str) -> Mode | None:
-    if word not in [AUTO, *Mode]:
-        raise LayoutError(f"--mode {word}: not one of {', '.join([AUTO, *Mode])}")
-    return None if word == AUTO else Mode(word)
+def _standing(body: str | None, altitude_m: int) -> Profile:
+    try:
+        return at_site(parse_profile(body if body is not None else standard_adult()), altitude_m)
+    except ProfileError as exc:
+        raise ProfileError(f"the standing profile of the database: {exc} (give one with --standing)") from exc
 
 
-def _born_on(recording: Recording, age_years: float) -> date:
-    begin = datetime.fromtimestamp(recording.begin_ms / 1000, UTC).date()
-    return begin - timedelta(days=round(age_years * DAYS_A_YEAR))
+def _teller(elapsed: Callable[[], float]) -> Callable[[Progress], None]:
+    told_s = [time.monotonic()]
+
+    def tell(progress: Progress) -> None:
+        if time.monotonic() - told_s[0] >= TELL_EVERY_S:
+            told_s[0] = time.monotonic()
+            typer.echo(progress.line(elapsed()), err=True)
+
+    return tell
 
 
-def _groups(names: list[str], age_years: float) -> frozenset[str]:
-    if unknown := set(names) - set(SpecialGroup):
-        raise LayoutError(f"--group {', '.join(sorted(unknown))}: not one of {', '.join(SpecialGroup)}")
-    return frozenset(names) | {each.value for each, (low, high) in AGES.items() if low <= age_years < high}
-
-
-def _colour(word: str) -> str:
-    if word not in ["", *RiskColour]:
-        raise LayoutError(f"--risk-colour {word}: not one of {', '.join(RiskColour)}")
-    return word
-
-
-def _say_blind(blind: Blind) -> None:
-    instead = "its repeat form judges instead" if blind.judged_by_repeat else "nothing judges it here"
-    every_s, most_s = blind.every_ms / 1000, blind.slowest_ms / 1000
-    typer.echo(f"note: {blind.rule} needs a sample every {most_s:g} s; here {every_s:g} s: {instead}", err=True)
-
-
-def _lines(recording: Recording, events: list[Event], held: Held) -> Iterator[str]:
-    for event in events:
-        yield json.dumps(as_line(event, origin_ms=recording.begin_ms, profile=held.hash), ensure_ascii=False)
-
-
-def _pages(recording: Recording, events: list[Event], profile: Profile, held: Held) -> Iterator[str]:
-    yield from picture(recording, events, held)
-    yield from (in_words(event, origin_ms=recording.begin_ms) for event in events)
-    if not events:
-        yield "Nothing is said."
-    yield f"({held.name} version {profile.version}, {recording.mode}, {held.hash[:16]})"
+if __name__ == "__main__":  # the console runs it apart, so that nobody waits for its arithmetic
+    typer.run(rehearse)

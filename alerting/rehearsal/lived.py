@@ -4,17 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from alerting.course.samples import Samples
+from alerting.course.singles import Singles
+from alerting.course.streamed import Streamed
+from alerting.course.whose import Patient
 from alerting.engine.partition import Step
 from alerting.episodes import State
 from alerting.judging.settling import Settler
 from alerting.profile.patient import Held, PatientFacts
 from alerting.profile.profile import Consequence, Profile
 from alerting.raising import for_patient
-from alerting.rehearsal.course import Patient
 from alerting.rehearsal.paged import Page, Raising, pages_of
-from alerting.rehearsal.samples import Samples
-from alerting.rehearsal.singles import Singles
-from alerting.rehearsal.streamed import Streamed
 from alerting.spot.arrivals import Devices
 
 

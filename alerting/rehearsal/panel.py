@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from alerting.course.singles import TooMany
 from alerting.desk import Connection, unix_ms
 from alerting.engine.partition import Step, fastest
 from alerting.episodes import State
@@ -18,7 +19,6 @@ from alerting.rehearsal.lived import Lived, families_of
 from alerting.rehearsal.progress import Progress
 from alerting.rehearsal.reading import Subject, read_devices, read_record, read_samples, read_subject
 from alerting.rehearsal.report import MS_PER_DAY, NEW, SIDES, STANDING, Rehearsed, Report
-from alerting.rehearsal.singles import TooMany
 from alerting.rehearsal.spans import Span, spans_of
 from alerting.spot.arrivals import Devices
 

@@ -9,12 +9,12 @@ import numpy as np
 import psycopg
 from psycopg.rows import namedtuple_row
 
+from alerting.course.samples import Samples
+from alerting.course.whose import Patient
 from alerting.desk import QUERIES, Connection, unix_ms
 from alerting.judging.held import from_line
 from alerting.profile.patient import PatientFacts
-from alerting.rehearsal.course import Patient
 from alerting.rehearsal.difference import Decision, Recorded
-from alerting.rehearsal.samples import Samples
 from alerting.rehearsal.spans import Order
 from alerting.spot.arrivals import Devices
 from care.registry import SpecialGroup

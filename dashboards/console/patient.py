@@ -9,7 +9,6 @@ from fastapi.responses import HTMLResponse
 
 from dashboards import board, notices
 from dashboards.console.acts import Sheet, sheet_of
-from dashboards.console.inbox import limits_by_rule
 from dashboards.database import rows
 from dashboards.limits import Limit, awaiting, held_by, limits_of
 from dashboards.series import CHARTED, Bucket, Span, lines, span_for
@@ -129,7 +128,6 @@ def _episodes(visit: Visit, patient: board.Patient) -> dict[str, Any]:
 def told_of(visit: Visit, patient: board.Patient | board.Subject, found: list[board.Episode]) -> dict[str, Any]:
     """Give what a page shows of these episodes: what was seen, done and told, and what one may do now."""
     events = board.events_of(visit.connection, found)
-    limits = limits_by_rule(visit, {episode.profile_hash for episode in found})
     sheets: list[Sheet] = [sheet_of(visit, episode, patient) for episode in found if episode.state != "closed"]
     return {
         "episodes": found,
@@ -138,8 +136,5 @@ def told_of(visit: Visit, patient: board.Patient | board.Subject, found: list[bo
         "asked": [],
         "told": notices.told(notices.notices_of(visit.connection, found)),
         "people": board.people(visit.connection, [event.actor_id for event in events]),
-        "evidence": {
-            episode.episode_id: visit.evidence(episode, patient, limits.get((episode.profile_hash, episode.rule), []))
-            for episode in found
-        },
+        "reasons": {episode.episode_id: visit.reason(episode, patient) for episode in found},
     }

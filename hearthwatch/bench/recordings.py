@@ -11,16 +11,17 @@ from typing import Any
 
 import numpy as np
 
+from alerting.course.telling import Event, Kind
+from alerting.course.whose import Patient
 from alerting.engine.partition import fastest
 from alerting.profile.file import parse_profile, standard_adult
 from alerting.profile.patient import PatientFacts
 from alerting.profile.profile import Profile, Trust
-from alerting.rehearsal.command import read
-from alerting.rehearsal.course import Patient, rehearse
-from alerting.rehearsal.layouts import MAPS
-from alerting.rehearsal.rates import interval_ms
-from alerting.rehearsal.recording import Recording, Series
-from alerting.rehearsal.telling import Event, Kind
+from alerting.replay.command import read
+from alerting.replay.layouts import MAPS
+from alerting.replay.rates import interval_ms
+from alerting.replay.recording import Recording, Series
+from alerting.replay.replaying import rehearse
 from hearthwatch.bench.goals import Goal, TooShort, at_least, exactly, verdict
 from vitals.reading import NO_VALUE, scaled
 from vitals.signals import Signal

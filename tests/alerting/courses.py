@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from alerting.rehearsal.recording import Mode, Recording, Series, series_of
+from alerting.replay.recording import Mode, Recording, Series, series_of
 from vitals.quality import Quality
 from vitals.signals import Signal
 

@@ -54,7 +54,7 @@ def test_the_next_change_of_a_child_is_named() -> None:
         (["--patient-age", "900y"], "'900y' is no age"),
         (["--altitude-m", "3000"], "3000 m"),
         (["--baseline", "9999"], "9999"),
-        (["missing.toml"], "missing.toml"),
+        (["missing.toml"], "profile: missing.toml: no such file or directory\n"),
     ],
 )
 def test_what_can_not_be_shown_ends_it_with_the_reason(arguments: list[str], complaint: str) -> None:
@@ -73,3 +73,9 @@ def test_a_countys_own_profile_begins_with_ours(tmp_path: Path) -> None:
     wrong = shown(str(own))
     assert wrong.exit_code == 2
     assert "window of 121000 ms" in wrong.stderr
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG")
+    result = shown(str(tmp_path / "picture.png"))
+    assert (result.exit_code, "picture.png: is no UTF-8 text (byte 0x89 at 0)" in result.stderr) == (2, True)

@@ -9,7 +9,11 @@ from tests.alerting.test_profile_patient import ADULT, TODAY
 from tests.alerting.test_profile_rows import BLOCKS
 
 (TABLE,) = (block for block in BLOCKS if "variant.altitude" in block)
-COUNTY = standard_adult() + TABLE.replace("below = ...", "below = 89.0").replace("clear_at = ...", "clear_at = 90.0")
+PLACEHOLDER = "who approved it, of which hospital, and when"
+UNAPPROVED = standard_adult() + TABLE.replace("below = ...", "below = 89.0").replace(
+    "clear_at = ...", "clear_at = 90.0"
+)
+COUNTY = UNAPPROVED.replace(PLACEHOLDER, "Dr Tashi, county people's hospital, 2026-05-02")
 
 
 @pytest.mark.parametrize("altitude_m", [-154, 0, 50, 2499])
@@ -23,7 +27,10 @@ def test_a_lowland_site_needs_nothing(altitude_m: int) -> None:
     [
         (standard_adult(), 2500, r"2500 m.* no \[variant.altitude\]: add the table"),
         (standard_adult(), 4018, r"4018 m"),
-        (COUNTY.replace("who approved it, of which hospital, and when", " "), 3000, r"3000 m.* nobody has approved"),
+        *(
+            (UNAPPROVED.replace(PLACEHOLDER, said), 3000, r"3000 m.* nobody has approved")
+            for said in (PLACEHOLDER, PLACEHOLDER.upper(), " ", "TODO", "...", "xxx", "n/a", "Not yet approved: draft")
+        ),
         (COUNTY.replace("altitude_from_m = 2500", "altitude_from_m = 3000"), 2600, r"2600 m.* is for 3000 m"),
     ],
 )

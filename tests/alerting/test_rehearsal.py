@@ -1,22 +1,24 @@
 """A recording is judged as the service would have judged it: the same rules, silences and losses, by event time."""
 
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
 
+from alerting.course.silence import gaps_of, silences
+from alerting.course.stream import Stream
+from alerting.course.telling import Event, Kind
+from alerting.course.whose import Patient
 from alerting.engine import numba_step, numpy_step
 from alerting.engine.partition import Step
 from alerting.profile.patient import PatientFacts
 from alerting.profile.profile import Priority, Silence
-from alerting.rehearsal.course import Patient, held_of, rehearse, too_slow
-from alerting.rehearsal.rates import interval_ms, slowest_ms
-from alerting.rehearsal.recording import Mode, Recording, series_of, usual_mode
-from alerting.rehearsal.silence import gaps_of, silences
-from alerting.rehearsal.stream import Stream
-from alerting.rehearsal.telling import Event, Kind
+from alerting.replay.rates import interval_ms, slowest_ms
+from alerting.replay.recording import Mode, Recording, series_of, usual_mode
+from alerting.replay.replaying import held_of, rehearse, too_slow
 from tests.alerting.courses import T0_MS, Spell, recording, series
+from tests.alerting.spot.home import CLIP, CUFF, THERMOMETER, Said, SpotHome, clip
 from tests.alerting.streams import CRIT, FALL_S, MANY, SHARE_S, SPO2, Sample, oracle, profile, stream
 from tests.alerting.ward import Ward
 from vitals.quality import Quality
@@ -77,7 +79,8 @@ def test_a_fall_is_raised_with_what_decided_it_and_clears() -> None:
     assert SHARE_S * 1000 <= first.at_ms - first.since_ms <= CRIT.window_ms
     assert first.evidence["lowest"] == 84.0
     assert first.evidence["below"] == 88.01
-    assert (events[2].value, events[2].evidence) == (97.0, {})
+    assert (events[2].value, events[2].evidence["value"]) == (97.0, 97.0)
+    assert events[2].evidence["lasted_s"] == (events[2].at_ms - first.since_ms) / 1000
 
 
 def test_zeros_and_junk_are_neither_evidence_nor_clock() -> None:
@@ -93,7 +96,8 @@ def test_zeros_and_junk_are_neither_evidence_nor_clock() -> None:
 
 def test_a_stream_that_stops_says_that_nothing_came() -> None:
     (event,) = replayed((97, 300), (None, 200))
-    assert (event.rule, event.evidence) == ("TECH-NODATA", {"why": "nothing_received"})
+    last_good = datetime.fromtimestamp(T0_MS / 1000 + 299, UTC).isoformat()
+    assert (event.rule, event.evidence) == ("TECH-NODATA", {"why": "nothing_received", "last_good_at": last_good})
 
 
 def test_a_recording_claims_nothing_of_the_time_after_it() -> None:
@@ -262,6 +266,88 @@ def test_the_service_raises_the_same_of_the_same_course(ward: Ward) -> None:
     for (rule, *there), (_, *here) in zip(served, replayed_too, strict=True):
         # The sweep looks every 5 s, and counts from when a value was received: 1 s after it was measured.
         assert all(0 <= a - b <= 6000 for a, b in zip(there, here, strict=True)), (rule, there, here)
+
+
+WELL, LOW, CRITICAL = ([percent * 100] * 62 for percent in (97, 91, 86))
+SPOT_COURSE: tuple[tuple[int, list[Said]], ...] = (
+    (CUFF, [(0, Signal.SYSTOLIC, 12000), (0, Signal.DIASTOLIC, 8000), (0, Signal.PULSE, 7000)]),
+    (CLIP, clip(WELL, begin_s=600)),
+    (CLIP, clip(LOW, begin_s=3600)),
+    (CLIP, clip(LOW, begin_s=3900)),
+    (THERMOMETER, [(4200, Signal.TEMPERATURE, 3930)]),
+    (THERMOMETER, [(6000, Signal.TEMPERATURE, 3940)]),
+    (CUFF, [(6600, Signal.SYSTOLIC, 8800), (6600, Signal.DIASTOLIC, 5500)]),
+    (CUFF, [(6900, Signal.SYSTOLIC, 8900), (6900, Signal.DIASTOLIC, 5500)]),
+    (CLIP, clip(CRITICAL, begin_s=7200)),
+    (CUFF, [(9000, Signal.SYSTOLIC, 18600), (9000, Signal.DIASTOLIC, 9000)]),
+    (CUFF, [(9060, Signal.SYSTOLIC, 18500), (9060, Signal.DIASTOLIC, 9000)]),
+    (CLIP, clip(WELL, begin_s=10800)),
+    (CLIP, clip(WELL, begin_s=11400)),
+)
+
+
+def test_the_service_raises_the_same_of_clips_temperatures_and_pressures(any_database: str) -> None:
+    with SpotHome(any_database) as home:
+        for device, said_ in SPOT_COURSE:
+            home.say(device, said_, acquisition=0 if device == CLIP else 1)
+            home.pass_time(seconds=125)
+        rows = home.connection.execute(
+            "SELECT detail FROM episode_event JOIN episode USING (episode_id)"
+            " WHERE detail ? 'raised_at' AND NOT technical"
+        ).fetchall()
+    served = sorted((r.detail["rule"], _ms(r.detail["raised_at"]), _ms(r.detail["since"])) for r in rows)
+    found = [row for _, said_ in SPOT_COURSE for row in said_]
+    columns = {signal: [(at_s, value) for at_s, kind, value, *_ in found if kind is signal] for _, signal, *_ in found}
+    measured = {
+        signal: series_of(
+            signal,
+            T0_MS + 1000 * np.array([at_s for at_s, _ in column], np.int64),
+            np.array([np.nan if value is None else value / 100 for _, value in column], np.float64),
+        )
+        for signal, column in columns.items()
+    }
+    spot = Recording(series=measured, mode=Mode.SPOT, begin_ms=T0_MS, end_ms=T0_MS + 11_600_000)
+    events = rehearse(spot, profile(), Patient(facts=PatientFacts(born_on=date(1950, 1, 1))))
+    replayed_too = sorted((e.rule, e.at_ms, e.since_ms) for e in events if e.kind is Kind.RAISE)
+    assert [rule for rule, *_ in served] == [rule for rule, *_ in replayed_too]
+    for (rule, *there), (_, *here) in zip(served, replayed_too, strict=True):
+        assert all(0 <= a - b <= 6000 for a, b in zip(there, here, strict=True)), (rule, there, here)
+    assert {rule for rule, *_ in served} == {
+        *("SPO2-AMBER", "SPO2-REFER", "SPO2-CRIT", "QUESTIONABLE-LOW"),
+        *("FEVER-HIGH", "NEWS2-MEDIUM", "BP-CRISIS-SYS"),
+    }
+
+
+def test_a_low_clip_is_said_once_and_not_again_as_a_score() -> None:
+    twice = recording((91, 61), (None, 239), (91, 61), (None, 600), mode=Mode.SPOT)
+    assert {event.rule for event in rehearse(twice, profile(), NOBODY)} == {"SPO2-REFER", "SPO2-AMBER"}
+
+
+def test_oxygen_at_home_is_a_known_item_of_the_score() -> None:
+    spells = recording((110, 1), (None, 600), (110, 1), mode=Mode.SPOT, signal=Signal.SYSTOLIC)
+    low = {Signal.SYSTOLIC: series((88, 1), (None, 600), (88, 1), signal=Signal.SYSTOLIC)}
+    breathing = Patient(facts=PatientFacts(born_on=date(1950, 1, 1), on_oxygen=True))
+    (event,) = rehearse(replace(spells, series=low), profile(), breathing)
+    assert event.evidence["parts"] == {"systolic": 3, "oxygen": 2}
+
+
+def test_a_streams_median_is_part_of_the_score() -> None:
+    parts = {
+        Signal.PULSE: series((125, 1200), signal=Signal.PULSE),
+        Signal.SYSTOLIC: series((None, 900), (88, 1), (None, 200), (88, 1), signal=Signal.SYSTOLIC),
+    }
+    made = Recording(series=parts, mode=Mode.CONTINUOUS, begin_ms=T0_MS, end_ms=T0_MS + 1_200_000)
+    scored = [e for e in rehearse(made, profile(), NOBODY) if e.rule == "NEWS2-MEDIUM"]
+    assert [e.evidence["parts"] for e in scored] == [{"systolic": 3, "pulse": 2}]
+
+
+def test_what_was_measured_after_activity_is_judged_as_such() -> None:
+    parts = {
+        Signal.STEPS: series((None, 60), (400, 300), signal=Signal.STEPS, every_s=60),
+        Signal.SPO2: series((None, 400), (93, 1), (None, 60), (93, 1)),
+    }
+    made = Recording(series=parts, mode=Mode.SPOT, begin_ms=T0_MS, end_ms=T0_MS + 3_000_000)
+    assert "SPO2-EXERT" in {event.rule for event in rehearse(made, profile(), NOBODY)}
 
 
 def _ms(text: str) -> int:

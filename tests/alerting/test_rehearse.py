@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from alerting.acts import acknowledge, decide
 from alerting.commands import app
+from alerting.course.sessions import Clips
 from alerting.desk import unix_ms
 from alerting.engine.partition import fastest
 from alerting.episodes import State
@@ -28,7 +29,6 @@ from alerting.rehearsal.paged import Page, Raising, pages_of
 from alerting.rehearsal.panel import Asked, rehearse_panel
 from alerting.rehearsal.progress import Progress, progress_of
 from alerting.rehearsal.reading import connect_to_read, read_devices, read_samples, read_subject
-from alerting.rehearsal.sessions import Clips
 from alerting.rehearsal.spans import spans_of
 from alerting.spot.sessions import ClipSample, form_sessions
 from tests.alerting.courses import T0_MS
@@ -418,7 +418,7 @@ def test_a_rules_numbers_are_changed_in_all_its_forms_and_nothing_else() -> None
     assert len(old) == len(new)
     differing = [(a, b) for a, b in zip(old, new, strict=True) if a != b]
     limits = [("at_or_below = 88.0", "at_or_below = 87.0"), ("clear_at = 89.0", "clear_at = 88.0")]
-    assert sorted(differing) == sorted([*limits, *limits, ("window_s = 60", "window_s = 70")])
+    assert sorted(differing) == sorted([*limits, *limits, ("window_s = 120", "window_s = 70")])
     crit = next(each for each in changeable(text) if each.rule == "SPO2-CRIT")
     assert (crit.form, crit.numbers["limit"], crit.numbers["window_s"]) == ("at_or_below", 87.0, 70.0)
     with pytest.raises(ProfileError, match="SPO2-CRIT: has no longer_than_s to change"):

@@ -9,10 +9,10 @@ from typer.testing import CliRunner, Result
 
 from alerting.commands import app
 from alerting.profile.file import standard_adult
-from alerting.rehearsal.layouts import MAPS, mapped
-from alerting.rehearsal.recording import Mode
-from alerting.rehearsal.table import read_table
-from alerting.rehearsal.wfdb import WfdbError, lines_of, parse_header
+from alerting.replay.layouts import MAPS, mapped
+from alerting.replay.recording import Mode
+from alerting.replay.table import read_table
+from alerting.replay.wfdb import WfdbError, lines_of, parse_header
 from tests.alerting.streams import FALL_S, SHARE_S
 from vitals.signals import Signal
 
@@ -40,12 +40,55 @@ def test_each_event_is_one_line_of_json(tmp_path: Path) -> None:
     result = replay(written(tmp_path, falling()), "--json")
     assert result.exit_code == 0, result.output
     (line,) = [json.loads(line) for line in result.stdout.splitlines()]
-    assert line.keys() >= KEYS
+    assert line.keys() == KEYS
     assert (line["rule"], line["kind"], line["priority"], line["value"]) == ("SPO2-CRIT", "raise", "high", 84.0)
     assert line["since"] == "2026-03-01T04:02:00+00:00"
-    assert 120 + SHARE_S <= line["at_s"] < 120 + FALL_S
+    evidence = line["evidence"]
+    assert 120 + SHARE_S <= evidence["at_s"] < 120 + FALL_S
+    assert (evidence["emergency"], evidence["technical"], evidence["basis"]) == (True, False, "sustained")
     assert len(line["profile"]) == 64
-    assert line["evidence"]["samples_below"] >= SHARE_S
+    assert evidence["samples_below"] >= SHARE_S
+    assert evidence["said"]["zh"].startswith("血氧 ≤ 88%，最低84%，2分钟内占")
+    assert evidence["said"]["en"].startswith("SpO2 ≤ 88 %, lowest 84 %, ")
+    assert evidence["said"]["en"].endswith(f"limits standard-adult {line['profile'][:12]}")
+
+
+def test_an_end_says_since_when_how_long_and_what_cleared(tmp_path: Path) -> None:
+    rows = [f"{s},{84 if 120 <= s < 300 else 97}" for s in range(1200)]
+    lines = replay(written(tmp_path, ["seconds,spo2", *rows]), "--json").stdout.splitlines()
+    said = {(line["rule"], line["kind"]): line for line in map(json.loads, lines)}
+    over, raised = said["SPO2-CRIT", "clear"], said["SPO2-CRIT", "raise"]
+    assert over.keys() == KEYS
+    assert over["value"] == over["evidence"]["value"] == 97.0
+    assert (over["evidence"]["since"], over["evidence"]["until"]) == (raised["since"], over["at"])
+    assert over["evidence"]["lasted_s"] == over["evidence"]["at_s"] - 120
+    assert over["evidence"]["said"]["en"].endswith("at 97 %")
+
+
+@pytest.mark.parametrize(
+    ("of_replay", "of_profile"),
+    [
+        ([], []),
+        (["--patient-age", "4"], ["--patient-age", "4y"]),
+        (["--group", "pregnant"], ["--group", "pregnant"]),
+    ],
+)
+def test_an_events_profile_is_what_the_profile_command_prints(
+    tmp_path: Path, of_replay: list[str], of_profile: list[str]
+) -> None:
+    lines = ["seconds,spo2", *(f"{s},{84 if s >= 120 else 97}" for s in range(240))]
+    events = replay(written(tmp_path, lines), "--json", *of_replay).stdout.splitlines()
+    (held,) = {json.loads(event)["profile"] for event in events}
+    printed = CliRunner().invoke(app, ["profile", *of_profile])
+    assert held in printed.stdout
+    document = json.loads(CliRunner().invoke(app, ["profile", "--json", *of_profile]).stdout)
+    assert document["held_sha256"] == held
+
+
+def test_a_line_of_text_says_it_as_a_doctor_reads_it(tmp_path: Path) -> None:
+    said = replay(written(tmp_path, falling())).stdout
+    assert "since 04:02:00  SpO2 ≤ 88 %, lowest 84 %, " in said
+    assert "88.01" not in said
 
 
 def test_without_json_the_course_is_drawn_and_told(tmp_path: Path) -> None:
@@ -107,6 +150,11 @@ FAULTS = [
     ([HEADER, "2026-03-01T12:00:00Z,,"], "no line has a value of a signal"),
     (["seconds,spo2,spo2_quality", "1,97,fine"], "line 2, column \"spo2_quality\": 'fine' is none of good"),
     (["seconds,spo2", '1,"97'], "line 2: unexpected end of data"),
+    (["seconds,spo2", "1e18,97"], "line 2, column \"seconds\": '1e18' lies outside the years 1900 to 2300"),
+    (["seconds,spo2", "inf,97"], "line 2, column \"seconds\": 'inf' lies outside the years 1900 to 2300"),
+    (["seconds,spo2", "nan,97"], "line 2, column \"seconds\": 'nan' lies outside the years 1900 to 2300"),
+    (["seconds,spo2,SpO2", "1,97,80"], 'line 1: column "spo2" stands 2 times; leave one, or say which: --map'),
+    (["seconds,spo2,spo2_quality,spo2_quality", "1,97,good,bad"], 'line 1: column "spo2_quality" stands 2 times'),
 ]
 
 
@@ -130,7 +178,8 @@ def test_what_can_not_be_read_is_named_with_a_way_out(tmp_path: Path, lines: lis
         (["--map", "bidmc"], 'line 1: no column "Time [s]" in the header (time, spo2, pulse)'),
         (["--mode", "streaming"], "--mode streaming: not one of auto, continuous, spot"),
         (["--risk-colour", "blue"], "--risk-colour blue: not one of green"),
-        (["--profile", "/nowhere/own.toml"], "own.toml"),
+        (["--profile", "/nowhere/own.toml"], "replay: /nowhere/own.toml: no such file or directory\n"),
+        (["--map", "spo2=spo2,spo2=pulse,time=time"], "replay: --map spo2=pulse: spo2 is given twice\n"),
     ],
 )
 def test_an_option_that_can_not_be_meant_is_named(tmp_path: Path, arguments: list[str], said: str) -> None:
@@ -140,10 +189,38 @@ def test_an_option_that_can_not_be_meant_is_named(tmp_path: Path, arguments: lis
 
 
 def test_a_file_that_is_not_there_or_no_text_is_named(tmp_path: Path) -> None:
-    assert "No such file" in replay(str(tmp_path / "away.csv")).stderr
+    away = tmp_path / "away.csv"
+    assert replay(str(away)).stderr == f"replay: {away}: no such file or directory\n"
     (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00")
     result = replay(str(tmp_path / "bytes.csv"))
-    assert (result.exit_code, "codec" in result.stderr) == (2, True)
+    assert (result.exit_code, "is no UTF-8 text (byte 0xff at 0)" in result.stderr) == (2, True)
+
+
+def test_a_profile_that_is_wrong_is_blamed_and_not_the_recording(tmp_path: Path) -> None:
+    profile = tmp_path / "own.toml"
+    for text, said in (
+        ("name = [", "not TOML"),
+        (standard_adult().replace("window_s = 120\n", "window_s = 7\n"), "7000"),
+    ):
+        profile.write_text(text, encoding="utf-8")
+        result = replay(written(tmp_path, falling()), "--profile", str(profile))
+        assert result.exit_code == 2
+        assert result.stderr.startswith(f"replay: {profile}: ")
+        assert said in result.stderr
+    profile.write_bytes(b"\x80\x00")
+    result = replay(written(tmp_path, falling()), "--profile", str(profile))
+    assert result.stderr.startswith(f"replay: {profile}: is no UTF-8 text (byte 0x80 at 0)")
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_values_that_can_not_be_one_are_counted_by_column(tmp_path: Path, more: list[str]) -> None:
+    lines = ["seconds,spo2,temperature", "0,97,36.9", "1,inf,101.2", "2,,-17.8", "3,nan,36.8"]
+    said = replay(written(tmp_path, lines), "--mode", "spot", *more).stderr
+    assert 'note: column "spo2": 1 of 2 values can not be a spo2 (1 to 100); they count as no value' in said
+    assert 'note: column "temperature": 2 of 4 values can not be a temperature' in said
+    mapped_too = ["s,T", "0,36.9", "1,101.2"]
+    said = replay(written(tmp_path, mapped_too), "--map", "seconds=s,temperature=T", *more).stderr
+    assert 'note: column "T": 1 of 2 values' in said
 
 
 def test_a_wall_clock_passes_midnight() -> None:

@@ -65,8 +65,9 @@ class Alarm:
 CRITICAL = Alarm(
     patient_id=1, rule="SPO2-CRIT", family="spo2_low", priority="high", emergency=True, tier3=True,
     since=timedelta(minutes=2), due_in=timedelta(minutes=2, seconds=10),
-    evidence={"signal": "spo2", "unit": "%", "value": 85.0, "lowest": 84.0, "below": 89.0, "window_s": 60,
-              "valid_samples": 58, "samples_below": 54, "share_percent": 93, "coverage_percent": 100},
+    evidence={"signal": "spo2", "unit": "%", "value": 85.0, "lowest": 84.0, "below": 88.01, "window_s": 120,
+              "valid_samples": 58, "samples_below": 54, "share_percent": 93, "coverage_percent": 100,
+              "profile": "standard-adult", "profile_hash": PROFILE_HASH},
 )  # fmt: skip
 REFER = Alarm(
     patient_id=2, rule="SPO2-REFER", family="spo2_low", priority="high", tier3=True, step=2, service_tier=3,

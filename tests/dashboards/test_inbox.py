@@ -1,5 +1,6 @@
 """The inbox: order, liveness, staleness, scope, what it says when the server is gone."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -25,11 +26,35 @@ def test_the_most_urgent_stands_first_with_what_a_doctor_needs(console: Console,
     expect(first).to_contain_text("王秀英")
     expect(first).to_contain_text("203床")
     expect(first).to_contain_text("红 · 重点")
-    expect(first).to_contain_text("58 个有效样本中 54 个越限")
+    expect(first.locator(".evidence").first).to_have_text("血氧 ≤ 88%，最低84%，2分钟内占93%")
+    expect(first.locator(".evidence--rest")).to_contain_text("58个有效样本中54个越限")
     expect(first).to_contain_text("轮到：家庭医生（二级） · 无人接手")
     expect(first.locator(".vital--spo2 b")).to_have_text("85")
     expect(first.locator(".vital--temperature .vital__age")).to_contain_text("2小时前")
     assert page.title() == "(4) 待处理预警 · hearthwatch"
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [("zh-CN", "血氧 ≤ 83%，最低79%，2分钟内占91%"), ("en-GB", "SpO2 ≤ 83 %, lowest 79 %, 91 % of 2 min")],
+)
+def test_who_has_a_limit_of_his_own_is_shown_with_it_not_with_the_profiles(
+    console: Console, open_page: OpenPage, language: str, sentence: str
+) -> None:
+    ordered = {"below": 83.01, "lowest": 79.0, "share_percent": 91, "profile": "standard-adult+order"}
+    with console.rows() as db:
+        county.add_alarm(
+            db, replace(county.CRITICAL, evidence=(county.CRITICAL.evidence or {}) | ordered), datetime.now(UTC)
+        )
+    page = open_page(size=PHONE, language=language)
+    enter(page, console)
+    said = page.locator(f"{CARD} .evidence").first
+    expect(said).to_have_text(sentence)
+    height = said.evaluate("it => it.getBoundingClientRect().height / parseFloat(getComputedStyle(it).lineHeight)")
+    assert round(height) <= 2
+    expect(page.locator(f"{CARD} .evidence--rest")).to_contain_text("standard-adult+order")
+    page.goto(console.url + "/patients/p-001")
+    expect(page.locator(".episode .evidence").first).to_have_text(sentence)
 
 
 def test_the_same_urgency_is_ordered_by_deadline(console: Console, open_page: OpenPage) -> None:

@@ -54,12 +54,6 @@ CODES = {
     "group": [group.value for group in SpecialGroup],
     "disposition": [act.value for act in HUMAN_ACTS if act.value != "acknowledge"],
     "done": ["acknowledged", "handed_on", "stay_home", "refer", "attend", "false_alarm", "close", "note"],
-    "why": [
-        *("lost_while_low", "still_present", "no_repeat", "unusable", "nothing_received", "data_gap", "late", "past"),
-        *("no_heartbeat", "last_will", "bluetooth", "clock_ahead", "clock_behind", "not_synchronised", "dated_ahead"),
-        *("backlog", "ingest_silent", "no_broker", "nothing_brought", "battery", "overdue", "unknown_device"),
-        *("unbound_device", "unknown_gateway", "bound_to_nobody"),
-    ],
     "turn_site": ["2", "3"],
     "step_site": ["1", "2", "3"],
     "state_site": [state.value for state in State],

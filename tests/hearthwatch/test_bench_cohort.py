@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
+from alerting.course.telling import Kind
 from alerting.engine import numba_step, numpy_step
 from alerting.engine.partition import Step
 from alerting.profile.patient import held_to
 from alerting.profile.profile import Profile, Trust
-from alerting.rehearsal.course import rehearse
-from alerting.rehearsal.recording import Mode, Recording, Series
-from alerting.rehearsal.telling import Kind
+from alerting.replay.recording import Mode, Recording, Series
+from alerting.replay.replaying import rehearse
 from hearthwatch.bench.cohort.figures import figures_of
 from hearthwatch.bench.cohort.findings import Critical, Findings, alerts_of
 from hearthwatch.bench.cohort.hardness import TABLE, Hardness, WindowRule, alarms, false_alarms, met_by

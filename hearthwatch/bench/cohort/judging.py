@@ -7,16 +7,17 @@ from datetime import UTC, date, datetime
 
 import numpy as np
 
+from alerting.course.silence import first_silence, gaps_of, silences
+from alerting.course.telling import Kind as Said
+from alerting.course.whose import Patient
 from alerting.engine.layout import Flags, Ints
 from alerting.engine.partition import Step, event_of
 from alerting.engine.table import Table
 from alerting.judging.channels import as_judged
 from alerting.profile.patient import Held, PatientFacts, held_to
 from alerting.profile.profile import Channel, Consequence, Profile, Trust
-from alerting.rehearsal.course import Patient, rehearse
-from alerting.rehearsal.recording import Mode, Recording, Series
-from alerting.rehearsal.silence import first_silence, gaps_of, silences
-from alerting.rehearsal.telling import Kind as Said
+from alerting.replay.recording import Mode, Recording, Series
+from alerting.replay.replaying import rehearse
 from hearthwatch.bench.cohort.physiology import Night
 from vitals.quality import Quality
 from vitals.reading import NO_VALUE

@@ -42,7 +42,7 @@ def test_93_twice_is_told_with_its_tag(home: SpotHome) -> None:
     home.say(CLIP, [(0, Signal.SPO2, 9400), (300, Signal.SPO2, 9300)])
     (episode,) = home.episodes()
     assert (episode.rule, episode.evidence["tags"]) == ("SPO2-AMBER", ["nhc_severe_spo2"])
-    assert "93" in explain(episode.rule, episode.evidence).en
+    assert "severe by SpO2" in explain(episode.rule, episode.evidence).whole.en
 
 
 def test_a_session_that_is_not_repeated_raises_by_the_clock(home: SpotHome) -> None:

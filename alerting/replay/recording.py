@@ -10,7 +10,7 @@ import numpy.typing as npt
 from alerting.engine.layout import Flags, Ints
 from alerting.judging.channels import QUALITIES
 from alerting.profile.profile import Trust
-from alerting.rehearsal.rates import interval_ms
+from alerting.replay.rates import interval_ms
 from vitals.quality import Quality
 from vitals.reading import NO_VALUE
 from vitals.signals import SIGNALS, Signal

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from alerting.course.telling import Event, Kind
 from alerting.engine.layout import Ints
 from alerting.profile.patient import Held
 from alerting.profile.profile import Trust
-from alerting.rehearsal.recording import Recording
-from alerting.rehearsal.telling import Event, Kind
+from alerting.replay.recording import Recording
 from vitals.reading import unscaled
 from vitals.signals import SIGNALS, Signal
 

@@ -1,43 +1,33 @@
 """One patient's recording through the rules of a profile, by the cores the service uses: samples in, events out.
 
-Sustained rules are judged by the engine, single measurements and fever by their spells; silence, and a fall that loses
-its signal, by event time. Everything is said as if all had come in time and nobody had closed anything.
+Sustained rules are judged by the engine, single measurements as a rehearsal judges stored ones (`singles.py`); silence,
+and a fall that loses its signal, by event time. Everything is said as if all had come in time and nobody had closed
+anything.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
 
+from alerting.course.silence import gaps_of, silences
+from alerting.course.singles import Singles
+from alerting.course.stream import Stream
+from alerting.course.streamed import Streamed
+from alerting.course.telling import Condition, Event, events_of
+from alerting.course.whose import Patient
 from alerting.engine.layout import Ints
 from alerting.engine.partition import Step, fastest
 from alerting.judging.channels import as_judged
-from alerting.profile.patient import Held, PatientFacts, held_to
+from alerting.profile.patient import Held, held_to
 from alerting.profile.profile import Profile, Trust
 from alerting.raising import Basis
-from alerting.rehearsal.rates import interval_ms, slowest_ms
-from alerting.rehearsal.recording import Mode, Recording, Series
-from alerting.rehearsal.silence import gaps_of, silences
-from alerting.rehearsal.stored import judge_limits, judge_scores
-from alerting.rehearsal.stream import Stream
-from alerting.rehearsal.telling import Condition, Event, events_of
+from alerting.replay.rates import interval_ms, slowest_ms
+from alerting.replay.recorded import DEVICES, as_stored
+from alerting.replay.recording import Mode, Recording, Series
 from alerting.spot.arrivals import STREAMED
 from vitals.signals import Signal
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patient:
-    """Whose recording it is: what of him decides which limits hold, and how urgent an alarm is."""
-
-    facts: PatientFacts
-    risk_colour: str = ""
-    service_tier: int = 1
-
-    @property
-    def special_groups(self) -> list[str]:
-        """Special groups by name."""
-        return sorted(self.facts.special_groups)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +41,9 @@ class Blind:
 
 
 def rehearse(recording: Recording, profile: Profile, patient: Patient, *, step: Step | None = None) -> list[Event]:
-    """Give what the rules say of a recording, in order of time. Raises LimitRefused, as the service does."""
+    """Give what the rules say of a recording, in order of time. Raises LimitRefused and TooMany."""
     held = held_of(recording, profile, patient)
-    clinical = [*_sustained(recording, profile, held, step or fastest()), *_stored(recording, profile, held)]
+    clinical = [*_sustained(recording, profile, held, step or fastest()), *_singly(recording, profile, patient, held)]
     tier3 = patient.service_tier == 3
     watched_from_ms = [recording.begin_ms] if tier3 else [each.raised_ms for each in clinical]
     silent = _silent(recording, profile, min(watched_from_ms, default=None))
@@ -92,6 +82,7 @@ def good_ms(series: Series) -> Ints:
 
 def _sustained(recording: Recording, profile: Profile, held: Held, step: Step) -> Iterable[Condition]:
     if recording.mode is not Mode.CONTINUOUS:
+        yield from _of_clips(recording, profile, held, step)
         return
     blind = {each.rule for each in too_slow(recording, profile, held)}
     lost_ms = profile.silence.lost_while_low_s * 1000
@@ -108,14 +99,31 @@ def _sustained(recording: Recording, profile: Profile, held: Held, step: Step) -
         yield from stream.judge(series.t_ms[chosen], values, gaps=gaps, end_ms=recording.end_ms)
 
 
-def _stored(recording: Recording, profile: Profile, held: Held) -> Iterable[Condition]:
-    """Judge measurements; of a stream only by the rules that it is too slow for, where they have a repeat form."""
+def _of_clips(recording: Recording, profile: Profile, held: Held, step: Step) -> Iterable[Condition]:
+    """Judge what clips streamed as any stream: a finger that is taken out while low is a fall that loses its signal."""
+    streamed = Streamed(profile, begin_ms=recording.begin_ms, step=step)
+    samples = as_stored(recording, gap_ms=profile.sessions.gap_ms)
+    streamed.judge(samples, held, DEVICES, end_ms=recording.end_ms)
+    return streamed.conditions()
+
+
+def _singly(recording: Recording, profile: Profile, patient: Patient, held: Held) -> Iterable[Condition]:
+    """Judge measurements as what is stored is; a stream also by the repeat form of rules that it is too slow for."""
+    yield from _by_singles(recording, profile, patient, held)
     blind = {each.rule for each in too_slow(recording, profile, held)}
-    streamed = STREAMED if recording.mode is Mode.CONTINUOUS else frozenset()
-    repeats = [rule for rule in held.repeat if rule.holds and (rule.signal not in streamed or rule.rule in blind)]
-    yield from judge_limits(recording, repeats, held.fever)
-    if recording.mode is Mode.SPOT:
-        yield from judge_scores(recording, held.news2, spo2_scale=held.spo2_scale)
+    if blind:
+        slow = replace(held, repeat=tuple(r for r in held.repeat if r.rule in blind), fever=(), news2=())
+        streams = {signal: series for signal, series in recording.series.items() if signal in STREAMED}
+        yield from _by_singles(replace(recording, series=streams), profile, patient, slow, singly=True)
+
+
+def _by_singles(
+    recording: Recording, profile: Profile, patient: Patient, held: Held, *, singly: bool = False
+) -> Iterable[Condition]:
+    samples = as_stored(recording, gap_ms=profile.sessions.gap_ms, singly=singly)
+    singles = Singles(profile, on_oxygen=patient.facts.on_oxygen)
+    singles.take(samples, held, DEVICES, begin_ms=recording.begin_ms, end_ms=recording.end_ms)
+    return singles.conditions(until_ms=recording.end_ms)
 
 
 def _silent(recording: Recording, profile: Profile, watched_from_ms: int | None) -> Iterable[Condition]:
@@ -138,5 +146,12 @@ def _silent(recording: Recording, profile: Profile, watched_from_ms: int | None)
             raised_ms=quiet.raised_ms,
             cleared_ms=quiet.gap.until_ms,
             value=None,
-            evidence={"why": "unusable" if heard_ms > since_ms else "nothing_received"},
+            evidence={
+                "why": "unusable" if heard_ms > since_ms else "nothing_received",
+                **({"last_good_at": _instant(since_ms)} if since_ms in good else {}),
+            },
         )
+
+
+def _instant(unix_ms: int) -> str:
+    return datetime.fromtimestamp(unix_ms / 1000, UTC).isoformat()

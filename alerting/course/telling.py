@@ -1,13 +1,17 @@
 """What a rehearsal says: conditions with their beginning, raise and end; and these as events in order of time."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from alerting.evidence import things_of
+from alerting.explanation import explain
+from alerting.profile.patient import Held
 from alerting.profile.profile import Consequence, Priority
 from alerting.raising import Basis, WhoseAlarm, for_patient
+from alerting.words import Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,28 +72,33 @@ def events_of(
                 technical=consequence.technical,
                 since_ms=condition.since_ms,
                 value=value,
-                evidence=condition.evidence if kind is Kind.RAISE else {},
+                evidence=condition.evidence if kind is Kind.RAISE else _end_of(condition, at_ms),
             )
             for kind, at_ms, value in times
         ]
     return sorted(said, key=lambda event: (event.at_ms, event.kind is Kind.RAISE, event.rule))
 
 
-def as_line(event: Event, *, origin_ms: int, profile: str) -> dict[str, Any]:
-    """Give an event as the values of one JSON line; `at_s` counts from the recording's beginning."""
+def as_line(event: Event, *, origin_ms: int, held: Held) -> dict[str, Any]:
+    """Give an event as the values of one JSON line; the evidence's `at_s` counts from the recording's beginning."""
+    evidence = {
+        "at_s": (event.at_ms - origin_ms) / 1000,
+        "basis": event.basis,
+        "emergency": event.emergency,
+        "technical": event.technical,
+        **event.evidence,
+        "profile": held.name,
+        "profile_hash": held.hash,
+    }
     return {
         "at": _instant(event.at_ms),
-        "at_s": (event.at_ms - origin_ms) / 1000,
         "rule": event.rule,
         "kind": event.kind,
         "priority": event.priority,
-        "emergency": event.emergency,
-        "technical": event.technical,
-        "basis": event.basis,
         "since": _instant(event.since_ms),
         "value": event.value,
-        "profile": profile,
-        "evidence": dict(event.evidence),
+        "profile": held.hash,
+        "evidence": evidence | {"said": asdict(explained(replace(event, evidence=evidence)))},
     }
 
 
@@ -97,15 +106,33 @@ def in_words(event: Event, *, origin_ms: int) -> str:
     """Say an event in one line of text: when (since the recording's beginning too), what, how urgent and why."""
     after = timedelta(seconds=(event.at_ms - origin_ms) // 1000)
     urgency = f"{event.priority} + emergency" if event.emergency else event.priority.value
-    value = "" if event.value is None else f" at {event.value:g}"
-    said = f"{_instant(event.at_ms)[:19]}  {after!s:>16}  {event.kind:5}  {event.rule:16}  {urgency:16} {value}"
-    if event.kind is Kind.CLEAR:
-        return said.rstrip()
-    why = "; ".join(f"{key.replace('_', ' ')} {word}" for key, word in event.evidence.items() if key not in _PLAIN)
-    return f"{said} since {_instant(event.since_ms)[11:19]}: {why}"
+    said = f"{_instant(event.at_ms)[:19]}  {after!s:>16}  {event.kind:5}  {event.rule:16}  {urgency:16}"
+    since = "" if event.kind is Kind.CLEAR else f" since {_instant(event.since_ms)[11:19]}"
+    return f"{said}{since}  {explained(event).en}"
 
 
-_PLAIN = frozenset({"signal", "unit"})
+def explained(event: Event) -> Text:
+    """Say why a rule raised, or after how long and by which value it was over."""
+    if event.kind is Kind.RAISE:
+        return explain(event.rule, event.evidence).whole
+    lasted = timedelta(milliseconds=event.at_ms - event.since_ms)
+    at = things_of(event.evidence).get("value")
+    return Text(
+        zh=f"历时{lasted}后解除" + (f"，当时{at.zh}" if at else ""),
+        en=f"over after {lasted}" + (f", at {at.en}" if at else ""),
+    )
+
+
+def _end_of(condition: Condition, at_ms: int) -> dict[str, Any]:
+    named = {key: condition.evidence[key] for key in ("signal", "unit") if key in condition.evidence}
+    value = {} if condition.cleared_value is None else {"value": condition.cleared_value}
+    return {
+        **named,
+        **value,
+        "since": _instant(condition.since_ms),
+        "until": _instant(at_ms),
+        "lasted_s": (at_ms - condition.since_ms) / 1000,
+    }
 
 
 def _instant(unix_ms: int) -> str:

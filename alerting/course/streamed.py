@@ -4,14 +4,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from alerting.course.samples import Samples, channel_of
+from alerting.course.silence import gaps_of
+from alerting.course.stream import Stream
+from alerting.course.telling import Condition
 from alerting.engine.layout import Ints
 from alerting.engine.partition import Step
 from alerting.profile.patient import Held
 from alerting.profile.profile import Channel, Profile
-from alerting.rehearsal.samples import Samples, channel_of
-from alerting.rehearsal.silence import gaps_of
-from alerting.rehearsal.stream import Stream
-from alerting.rehearsal.telling import Condition
 from alerting.spot.arrivals import Devices
 from vitals.signals import Signal
 from vitals.sustained import Limit, SustainedRule

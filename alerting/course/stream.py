@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from alerting.course.silence import Gap, first_silence
+from alerting.course.telling import Condition
 from alerting.engine.layout import Ints
 from alerting.engine.partition import Partition, PatientEvent, Step
 from alerting.profile.profile import Channel
 from alerting.raising import Basis
-from alerting.rehearsal.silence import Gap, first_silence
-from alerting.rehearsal.telling import Condition
 from vitals.reading import unscaled
 from vitals.signals import SIGNALS
 from vitals.sustained import Kind, Limit, Phase, SustainedRule

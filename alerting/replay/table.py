@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from alerting.rehearsal.layouts import Clock, Column, Layout, LayoutError, plain
-from alerting.rehearsal.recording import Mode, Recording, Series, series_of, usual_mode
+from alerting.replay.layouts import Clock, Column, Layout, LayoutError, plain
+from alerting.replay.recording import Mode, Recording, Series, series_of, usual_mode
 from vitals.quality import Quality
 from vitals.signals import Signal
 
@@ -16,6 +16,8 @@ NO_NUMBER = frozenset({"", "nan", "na", "null", "none"})
 """What stands where nothing was said; a number that can not be one was said, and is kept without its number."""
 
 DAY_S = 86_400
+EARLIEST_S, LATEST_S = -2_208_988_800, 10_413_792_000
+"""1900 and 2300 as Unix seconds: published recordings are dated up to 2200, to hide whose they are."""
 
 QUALITIES = {quality.name.lower(): quality for quality in Quality} | {str(int(quality)): quality for quality in Quality}
 
@@ -59,6 +61,10 @@ class _Reader:
         self._places = {name: header.index(name) for name in set(header)}
         wanted = [] if layout.long else [*(c.name for c in layout.columns.values()), *layout.quality.values()]
         for name in [layout.time, *wanted]:
+            if header.count(name) > 1:
+                raise LayoutError(
+                    f'line 1: column "{name}" stands {header.count(name)} times; leave one, or rename them'
+                )
             if name not in self._places:
                 there = ", ".join(name for name in header if name)
                 raise LayoutError(f'line 1: no column "{name}" in the header ({there}); say which one with --map')
@@ -77,7 +83,11 @@ class _Reader:
             raise RecordingError(
                 f"line {line}: {len(row)} fields, where the header has {len(self._header)}; is it cut off?"
             )
-        now_s = self._time_s(line, row[self._places[self._layout.time]].strip())
+        text = row[self._places[self._layout.time]].strip()
+        now_s = self._time_s(line, text)
+        if not EARLIEST_S <= now_s < LATEST_S:
+            where = f'line {line}, column "{self._layout.time}"'
+            raise RecordingError(f"{where}: {text!r} lies outside the years 1900 to 2300; is it in milliseconds?")
         if self._last_s is not None and now_s < self._last_s:
             where = f'line {line}, column "{self._layout.time}"'
             raise RecordingError(f"{where}: goes back in time by {self._last_s - now_s:g} s; sort the lines by time")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from alerting.rehearsal.recording import Mode
+from alerting.replay.recording import Mode
 from vitals.signals import Signal
 
 MG_PER_DL = 1 / 18.016
@@ -118,6 +118,11 @@ _QUALITY = "_quality"
 def plain(header: list[str]) -> Layout:
     """Read the layout off a header of our own names: `time` or `seconds`, signals, and `<signal>_quality`."""
     held = [name.lower() for name in header]
+    for name in (*Signal, "time", "seconds"):
+        if held.count(name) > 1:
+            raise LayoutError(
+                f'line 1: column "{name}" stands {held.count(name)} times; leave one, or say which: --map'
+            )
     columns = {signal: Column(name=header[held.index(signal)]) for signal in Signal if signal in held}
     quality = {signal: header[held.index(f"{signal}{_QUALITY}")] for signal in columns if f"{signal}{_QUALITY}" in held}
     clocks = {"time": Clock.ISO, "seconds": Clock.SECONDS}
@@ -141,12 +146,16 @@ def mapped(words: str) -> Layout:
     time, clock = "", Clock.ISO
     columns: dict[Signal, Column] = {}
     quality: dict[Signal, str] = {}
+    given: set[str] = set()
     clocks = {"time": Clock.ISO, "wall": Clock.WALL, "seconds": Clock.SECONDS, "hours": Clock.HOURS}
     for pair in _split(words):
         key, _, name = pair.partition("=")
         key, name = key.strip(), name.strip().strip('"')
         if not name:
             raise LayoutError(f'--map {pair}: no column after "{key}="')
+        if key in given:
+            raise LayoutError(f"--map {pair}: {key} is given twice")
+        given.add(key)
         if key in clocks:
             time, clock = name, clocks[key]
         elif key in set(Signal):

@@ -10,14 +10,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from alerting.course.samples import JUDGED, Samples, Shorts, clips_of, flowing_of, single_of
+from alerting.course.sessions import Clips
+from alerting.course.single_evidence import evidence_of, score_evidence
+from alerting.course.telling import Condition
 from alerting.engine.layout import Ints
 from alerting.profile.patient import Held
 from alerting.profile.profile import FeverRule, Profile, RepeatRule
 from alerting.profile.singles import News2Rule
 from alerting.raising import Basis
-from alerting.rehearsal.samples import JUDGED, Samples, Shorts, clips_of, flowing_of, single_of
-from alerting.rehearsal.sessions import Clips
-from alerting.rehearsal.telling import Condition
 from alerting.spot.activity import Steps, is_after_activity
 from alerting.spot.arrivals import Devices
 from alerting.spot.fever import fever_spells
@@ -25,6 +26,7 @@ from alerting.spot.news2 import SIGNAL_OF, Item, Known, Score, score
 from alerting.spot.repeat import repeat_spells
 from alerting.spot.scores import known_of, marked_elsewhere, score_spells
 from alerting.spot.spells import Measurement, Spell
+from vitals.reading import unscaled
 from vitals.signals import Signal
 
 DAY_MS = 86_400_000
@@ -137,11 +139,32 @@ class Singles:
         held = stretch.held
         for rule in held.repeat:
             if rule.holds:
-                yield from _conditions(repeat_spells(self._recent(rule.signal, stretch, end_ms), rule), rule, end_ms)
+                history = self._recent(rule.signal, stretch, end_ms)
+                yield from self._conditions(repeat_spells(history, rule), rule, held, history, end_ms)
         for fever in held.fever:
-            yield from _conditions(
-                fever_spells(self._recent(Signal.TEMPERATURE, stretch, end_ms), fever), fever, end_ms
-            )
+            history = self._recent(Signal.TEMPERATURE, stretch, end_ms)
+            yield from self._conditions(fever_spells(history, fever), fever, held, history, end_ms)
+
+    def _conditions(
+        self, spells: Iterable[Spell], rule: RepeatRule | FeverRule, held: Held, history: list[Measurement], end_ms: int
+    ) -> Iterable[Condition]:
+        signal = Signal.TEMPERATURE if isinstance(rule, FeverRule) else rule.signal
+        values = {at.t_ms: at.value for at in history}
+        times = sorted(values)
+        for spell in spells:
+            at_ms = _raised_ms(spell)
+            if at_ms < end_ms:
+                cleared = None if spell.cleared_ms is None else values.get(spell.cleared_ms)
+                yield Condition(
+                    rule=rule.rule,
+                    basis=Basis.FEVER if isinstance(rule, FeverRule) else Basis.REPEAT,
+                    since_ms=spell.since_ms,
+                    raised_ms=at_ms,
+                    cleared_ms=spell.cleared_ms,
+                    value=unscaled(signal, values[times[bisect_right(times, at_ms) - 1]]),
+                    cleared_value=None if cleared is None else unscaled(signal, cleared),
+                    evidence=evidence_of(self._profile, held, rule, spell),
+                )
 
     def _recent(self, signal: Signal, stretch: _Stretch, end_ms: int) -> list[Measurement]:
         from_ms = stretch.begin_ms - REACH_MS.get(signal, REACH_OF_OTHERS_MS)
@@ -150,7 +173,16 @@ class Singles:
     def _of_scores(self, until_ms: int) -> Iterable[Condition]:
         for rule in self._profile.news2:
             for each in score_spells(self._scores[rule.rule], rule):
-                yield from _conditions([each.spell], rule, until_ms + 1)
+                if _raised_ms(each.spell) <= until_ms:
+                    yield Condition(
+                        rule=rule.rule,
+                        basis=Basis.REPEAT,
+                        since_ms=each.spell.since_ms,
+                        raised_ms=_raised_ms(each.spell),
+                        cleared_ms=each.spell.cleared_ms,
+                        value=float(each.spell.worst),
+                        evidence=score_evidence(each, rule),
+                    )
 
 
 def _continued(before: list[Condition], now: list[Condition], *, begin_ms: int, first: bool) -> list[Condition]:
@@ -163,18 +195,11 @@ def _continued(before: list[Condition], now: list[Condition], *, begin_ms: int, 
     return [*joined, *(each for each in now if first or each.raised_ms >= begin_ms)]
 
 
-def _conditions(spells: Iterable[Spell], rule: RepeatRule | FeverRule | News2Rule, end_ms: int) -> Iterable[Condition]:
-    for spell in spells:
-        raised_ms = spell.due_ms if spell.raised_ms is None else spell.raised_ms
-        if raised_ms is not None and raised_ms < end_ms:
-            yield Condition(
-                rule=rule.rule,
-                basis=Basis.FEVER if isinstance(rule, FeverRule) else Basis.REPEAT,
-                since_ms=spell.since_ms,
-                raised_ms=raised_ms,
-                cleared_ms=spell.cleared_ms,
-                value=None,
-            )
+def _raised_ms(spell: Spell) -> int:
+    """Give when a spell is said: what waits is, when its repeat has not come in time."""
+    at_ms = spell.due_ms if spell.raised_ms is None else spell.raised_ms
+    assert at_ms is not None, "a spell was raised or waits"
+    return at_ms
 
 
 def _judged_by(held: Held) -> object:

@@ -1,0 +1,58 @@
+"""The words in which an alarm's evidence is told, in Chinese and English, by the codes that alerting writes."""
+
+from alerting.spot.spells import How
+from alerting.words import Text
+from vitals.signals import Signal
+
+SIGNAL_WORDS = {
+    Signal.SPO2: Text(zh="血氧", en="SpO2"),
+    Signal.PULSE: Text(zh="脉搏", en="pulse"),
+    Signal.PERFUSION_INDEX: Text(zh="灌注指数", en="perfusion index"),
+    Signal.TEMPERATURE: Text(zh="体温", en="temperature"),
+    Signal.RESPIRATORY_RATE: Text(zh="呼吸频率", en="respiratory rate"),
+    Signal.SYSTOLIC: Text(zh="收缩压", en="systolic pressure"),
+    Signal.DIASTOLIC: Text(zh="舒张压", en="diastolic pressure"),
+    Signal.MEAN_ARTERIAL: Text(zh="平均动脉压", en="mean arterial pressure"),
+    Signal.GLUCOSE: Text(zh="血糖", en="glucose"),
+    Signal.RR_INTERVAL: Text(zh="心搏间期", en="beat interval"),
+    Signal.WEIGHT: Text(zh="体重", en="weight"),
+    Signal.STEPS: Text(zh="步数", en="steps"),
+    Signal.BATTERY: Text(zh="电量", en="battery"),
+}
+ITEM_WORDS = SIGNAL_WORDS | {
+    "oxygen": Text(zh="吸氧", en="oxygen"),
+    "consciousness": Text(zh="意识", en="consciousness"),
+}
+SIGNS = {"<": "<", "<=": "≤", ">": ">", ">=": "≥"}
+
+WHY = {
+    "lost_while_low": Text(zh="越限时信号中断", en="the signal was lost while beyond the limit"),
+    "still_present": Text(zh="记为误报后仍在持续", en="still present after it was called a false alarm"),
+    "no_repeat": Text(zh="未按时复测", en="no repeat measurement in time"),
+    "repeated": Text(zh="复测证实", en="confirmed by a repeat"),
+    "at_once": Text(zh="一次即报警", en="one measurement is enough"),
+    "unusable": Text(zh="有信号但不可用", en="heard, but unusable"),
+    "nothing_received": Text(zh="没有收到任何数据", en="nothing received"),
+    "no_heartbeat": Text(zh="未收到心跳", en="no heartbeat"),
+    "last_will": Text(zh="网关已断开", en="the gateway is gone"),
+    "bluetooth": Text(zh="蓝牙故障", en="Bluetooth is in trouble"),
+    "clock_ahead": Text(zh="网关时钟超前", en="the gateway's clock is ahead"),
+    "clock_behind": Text(zh="网关时钟滞后", en="the gateway's clock is behind"),
+    "not_synchronised": Text(zh="网关时钟未校准", en="the gateway's clock is not synchronised"),
+    "dated_ahead": Text(zh="读数时间在未来", en="readings are dated ahead"),
+    "backlog": Text(zh="读数在网关中等待", en="readings wait in the gateway"),
+    "ingest_silent": Text(zh="接收服务没有发言", en="ingest says nothing"),
+    "no_broker": Text(zh="接收服务连不上消息代理", en="ingest has no broker"),
+    "nothing_brought": Text(zh="消息代理没有送来任何网关的数据", en="the broker brings nothing of any gateway"),
+    "battery": Text(zh="电量低", en="the battery is low"),
+    "overdue": Text(zh="没有按时测量", en="not measured in time"),
+    "unknown_device": Text(zh="设备未登记", en="the device is not registered"),
+    "unbound_device": Text(zh="设备未绑定患者", en="the device is bound to nobody"),
+    "unknown_gateway": Text(zh="网关未登记", en="the gateway is not registered"),
+    "bound_to_nobody": Text(zh="设备未绑定患者，请立即找到佩戴者", en="bound to nobody: find who wears it"),
+}
+SESSIONS = {
+    How.UNSTABLE: Text(zh="读数不稳", en="the reading did not come to rest"),
+    How.DERIVED: Text(zh="由其他信号推算，并非实测", en="made from another signal, not measured"),
+}
+TAGS = {"nhc_severe_spo2": Text(zh="达到诊疗方案重型指氧标准", en="severe by SpO2 in the national protocol")}

@@ -1,0 +1,1 @@
+"""Replay: one recording in a file through the rules, without a database."""
