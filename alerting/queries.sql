@@ -80,9 +80,33 @@ WITH mine AS (
 SELECT intake_read('alerting', partition, batch_id) FROM saved;
 
 -- name: behind
--- Which of these partitions have batches that were not judged yet.
+-- Which of these partitions have batches that were not judged yet, or somebody who is to be tried again.
 SELECT c.partition FROM engine_cursor c JOIN partition p USING (partition)
- WHERE c.partition = ANY(%(partitions)s) AND p.head > c.batch_id ORDER BY c.partition;
+ WHERE c.partition = ANY(%(partitions)s)
+   AND (p.head > c.batch_id OR EXISTS (
+        SELECT FROM unjudged u WHERE u.patient_id %% 32 = c.partition AND u.tried_at <= %(tried_by)s))
+ ORDER BY c.partition;
+
+-- name: note_unjudged
+-- Judging a patient failed; the earliest reading that was left out counts.
+INSERT INTO unjudged AS u (patient_id, since, failed_at, tried_at, failures, error)
+VALUES (%(patient_id)s, %(since)s, %(now)s, %(now)s, 1, %(error)s)
+ON CONFLICT (patient_id) DO UPDATE SET since = LEAST(u.since, EXCLUDED.since), tried_at = EXCLUDED.tried_at,
+    failures = u.failures + 1, error = EXCLUDED.error
+RETURNING failures;
+
+-- name: unjudged_in
+-- Who of a partition could not be judged.
+SELECT patient_id FROM unjudged WHERE patient_id %% 32 = %(partition)s;
+
+-- name: unjudged_due
+-- Who of a partition is to be tried again, the longest waiting first.
+SELECT patient_id, since, failures FROM unjudged
+ WHERE patient_id %% 32 = %(partition)s AND tried_at <= %(tried_by)s ORDER BY tried_at, patient_id LIMIT %(most)s;
+
+-- name: judged_after_all
+-- Judging a patient again has gone well.
+DELETE FROM unjudged WHERE patient_id = %(patient_id)s;
 
 -- name: read_log
 -- The next batches of one partition, in commit order.
@@ -135,7 +159,12 @@ SELECT pg_advisory_xact_lock(3, 0);
 -- name: take_dirty
 -- Patients whose own facts have changed, in the transaction that compares them.
 DELETE FROM limits_dirty WHERE patient_id IN (
-    SELECT patient_id FROM limits_dirty ORDER BY patient_id LIMIT %(most)s FOR UPDATE) RETURNING patient_id;
+    SELECT patient_id FROM limits_dirty WHERE patient_id > %(after)s ORDER BY patient_id LIMIT %(most)s FOR UPDATE)
+RETURNING patient_id;
+
+-- name: mark_dirty
+-- What a patient is held to could not be worked out: he is looked at again.
+INSERT INTO limits_dirty (patient_id) VALUES (%(patient_id)s) ON CONFLICT (patient_id) DO NOTHING;
 
 -- name: patients_to_hold
 -- The next patients, of all or among some, with all that their limits are made of and what the log last said of them.

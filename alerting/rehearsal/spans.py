@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import pairwise
-from zoneinfo import ZoneInfo
 
 from alerting.profile.patient import PatientFacts
+from alerting.zones import zone_of
 from vitals.sustained import Limit
 
 
@@ -33,7 +33,7 @@ class Span:
 
 def spans_of(facts: PatientFacts, orders: Sequence[Order], *, zone: str, edges: Sequence[datetime]) -> list[Span]:
     """Cut the time from the first of `edges` to the last, at all of them too; `facts` are those without orders."""
-    local, begins_at, ends_at = ZoneInfo(zone), edges[0], edges[-1]
+    local, begins_at, ends_at = zone_of(zone), edges[0], edges[-1]
     first, last = begins_at.astimezone(local).date(), ends_at.astimezone(local).date()
     days = (first + timedelta(days=n) for n in range((last - first).days + 1))
     midnights = [datetime(day.year, day.month, day.day, tzinfo=local).astimezone(begins_at.tzinfo) for day in days]

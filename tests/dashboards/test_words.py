@@ -57,7 +57,16 @@ CODES = {
     "why": [
         *("lost_while_low", "still_present", "no_repeat", "unusable", "nothing_received", "data_gap", "late", "past"),
         *("no_heartbeat", "last_will", "bluetooth", "clock_ahead", "clock_behind", "not_synchronised", "dated_ahead"),
-        *("backlog", "ingest_silent", "no_broker", "nothing_brought", "battery", "overdue", "unknown_device"),
+        *(
+            "backlog",
+            "ingest_silent",
+            "no_broker",
+            "nothing_brought",
+            "unjudged",
+            "battery",
+            "overdue",
+            "unknown_device",
+        ),
         *("unbound_device", "unknown_gateway", "bound_to_nobody"),
     ],
     "turn_site": ["2", "3"],
