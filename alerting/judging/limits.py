@@ -65,6 +65,7 @@ def subject_of(row: Any) -> Subject:
         facts=replace(
             facts_of(row.born_on, row.special_groups),
             orders={rule: Limit(breach=breach, clear_at=over) for rule, (_, breach, over) in orders.items()},
+            order_numbers={rule: number for rule, (number, _, _) in orders.items()},
             baseline=row.baseline,
         ),
         orders={rule: number for rule, (number, _, _) in orders.items()},
@@ -131,8 +132,8 @@ def _say(desk: Desk, settler: Settler, rows: Sequence[Any]) -> int:
     """Append what the log lacks of these patients, as the caller's last statement; gives how many events that is."""
     news = [each for row in rows if (each := _news(desk, settler, row)) is not None]
     for each in news:
-        if each.refused:
-            log.error("orders_do_not_hold", patient_id=each.patient_id, reason=each.refused)
+        if each.wrong:
+            log.error("not_held_as_meant", patient_id=each.patient_id, reasons=each.wrong.in_words())
     if news:
         lines = [each.line for each in news]
         desk.run("note_said", patients=[each.patient_id for each in news], lines=lines, now=desk.now)

@@ -1,6 +1,6 @@
 """Days cut where what a patient is held to may change: at his midnights, and where an order begins or ends."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -44,12 +44,16 @@ def spans_of(facts: PatientFacts, orders: Sequence[Order], *, zone: str, edges: 
             begins_at=begin,
             ends_at=end,
             on=begin.astimezone(local).date(),
-            facts=replace(facts, orders=_in_force(orders, begin)),
+            facts=_ordered(facts, orders, begin),
         )
         for begin, end in pairwise(pieces)
     ]
 
 
-def _in_force(orders: Sequence[Order], at: datetime) -> Mapping[str, Limit]:
+def _ordered(facts: PatientFacts, orders: Sequence[Order], at: datetime) -> PatientFacts:
     standing = sorted((o for o in orders if o.begins_at <= at < o.ends_at), key=lambda order: order.number)
-    return {order.rule: order.limit for order in standing}
+    return replace(
+        facts,
+        orders={order.rule: order.limit for order in standing},
+        order_numbers={order.rule: order.number for order in standing},
+    )

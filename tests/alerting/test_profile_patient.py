@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerting.profile.file import parse_profile, standard_adult
+from alerting.judging.settling import Settler
+from alerting.profile.file import ProfileError, parse_profile, standard_adult
 from alerting.profile.patient import Held, LimitRefused, PatientFacts, held_to
 from alerting.profile.profile import Confirm
 from care.registry import SpecialGroup
@@ -250,3 +251,37 @@ def test_every_age_has_exactly_one_band_of_breathing() -> None:
     edges = [(band.applies.age_from_days or 0, band.applies.age_until_days) for band in bands]
     assert [end for _, end in edges[:-1]] == [start for start, _ in edges[1:]]
     assert (edges[0][0], edges[-1][1]) == (0, 5844)
+
+
+def variant(name: str, group: str, **limits: tuple[str, float, float]) -> str:
+    """Write a variant of a group that changes limits: (form, limit, over at) by rule."""
+    said = [f'[variant.{name}]\ngroup = "{group}"']
+    for rule, (form, limit, over) in limits.items():
+        where = f"variant.{name}.rule.{rule.replace('_', '-')}"
+        said.append(f"[{where}]\n{form} = {limit}\nclear_at = {over}")
+        said.append(f'[{where}.source]\n{form} = "D"\nclear_at = "D"')
+    return "\n".join(said)
+
+
+LOW_REFER = variant("low_refer", "dialysis", SPO2_CRIT=("at_or_below", 80.0, 81.0), SPO2_REFER=("below", 85.0, 86.0))
+HIGH_CRIT = variant("high_crit", "disabled", SPO2_CRIT=("at_or_below", 86.0, 87.0))
+
+
+def test_variants_that_conflict_only_together_are_refused_when_the_profile_is_read() -> None:
+    parse_profile(f"{standard_adult()}\n{LOW_REFER}")
+    parse_profile(f"{standard_adult()}\n{HIGH_CRIT}")
+    with pytest.raises(ProfileError, match=r"variant\.low_refer \+ variant\.high_crit: SPO2-REFER: limit spo2 < 85 %"):
+        parse_profile(f"{standard_adult()}\n{LOW_REFER}\n{HIGH_CRIT}")
+
+
+def test_where_variants_conflict_all_the_same_the_strictest_limits_hold_and_nothing_is_raised() -> None:
+    low, high = (parse_profile(f"{standard_adult()}\n{each}").variants[-1] for each in (LOW_REFER, HIGH_CRIT))
+    facts = PatientFacts(born_on=ADULT, special_groups=frozenset({"dialysis", "disabled"}))
+    for variants in ((low, high), (high, low)):
+        patient, wrong = Settler(replace(PROFILE, variants=variants)).held(facts, TODAY)
+        assert {rule: patient.by_rule[rule].breach for rule in ("SPO2-CRIT", "SPO2-REFER", "SPO2-AMBER")} == {
+            "SPO2-CRIT": 8601,
+            "SPO2-REFER": 8601,
+            "SPO2-AMBER": 9401,
+        }
+        assert bool(wrong.variants) is (variants == (low, high))
