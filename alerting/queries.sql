@@ -559,12 +559,20 @@ VALUES (%(patient_id)s, %(good_until)s, %(key)s, %(recipient)s, 'household', 0, 
     %(now)s, %(due_at)s, %(outcome)s)
 ON CONFLICT (key) DO NOTHING;
 
+-- name: too_late
+-- What households were to be asked and has no sense any more: it is not sent.
+UPDATE notice SET due_at = NULL, outcome = %(outcome)s
+ WHERE due_at <= %(now)s AND good_until <= %(now)s RETURNING key;
+
 -- name: claim_notices
--- Lease due notices, the most urgent episode's first, what households are asked behind all that is high: who crashes now
--- leaves them due again when the lease is over, under the same key.
+-- Lease due notices, the most urgent episode's first; what households are asked only when nothing of an episode is due:
+-- who crashes now leaves them due again when the lease is over, under the same key.
 UPDATE notice n SET due_at = %(lease_until)s, attempts = n.attempts + 1
-  FROM (SELECT q.notice_id, COALESCE(e.state <> 'closed', q.good_until > %(now)s) AS is_open
-          FROM notice q LEFT JOIN episode e USING (episode_id) WHERE q.due_at <= %(now)s
+  FROM (SELECT q.notice_id, COALESCE(e.state <> 'closed', true) AS is_open
+          FROM notice q LEFT JOIN episode e USING (episode_id)
+         WHERE q.due_at <= %(now)s
+           AND (q.episode_id IS NOT NULL OR NOT EXISTS (
+                SELECT FROM notice o WHERE o.episode_id IS NOT NULL AND o.due_at <= %(now)s))
          ORDER BY CASE e.priority WHEN 'high' THEN 0 WHEN 'low' THEN 2 ELSE 1 END, q.due_at
          LIMIT %(limit)s FOR UPDATE OF q SKIP LOCKED) AS due
  WHERE n.notice_id = due.notice_id
