@@ -27,8 +27,11 @@ ATTEMPTS_MAX = 8
 TIMEOUT_S = 4.0
 """How long a channel may take to be connected with, and again between two parts of its answer."""
 
+SERVICE_S = 15.0
+"""How long a channel may take for all of it, however many parts that has."""
+
 LEASE_S = 60
-"""Several times what one notice can take: nobody else sends it meanwhile."""
+"""Four times what a batch can take: nobody else sends it meanwhile."""
 
 RETRY_S = (2, 5, 10, 20, 40, 60, 60)
 """Machine seconds: networks do not run on clinical time."""
@@ -94,7 +97,7 @@ def _record(desk: Desk, notice: Any, attempt: Attempt, *, now: datetime, speed: 
 def _send(notice: Any) -> Attempt:
     """Hand one notice to its channel; what goes wrong within the channel's own code is an outcome like any other."""
     try:
-        channel = apprise.Apprise()
+        channel = apprise.Apprise(asset=apprise.AppriseAsset(service_timeout=SERVICE_S))
         if not channel.add(_with_key(notice.channel_url, notice.key)):
             return Attempt(notice_id=notice.notice_id, accepted=False, outcome="channel address not understood")
         for each in channel:

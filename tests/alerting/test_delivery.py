@@ -213,6 +213,10 @@ class Broken(NotifyBase):
         super().__init__(**values)
         self.made = True
 
+    def url(self, *_: Any, **__: Any) -> str:
+        """Name it, as a channel must."""
+        return "broken://home"
+
     def __getattribute__(self, name: str) -> Any:
         if name == "socket_read_timeout" and "made" in vars(self):
             raise ZeroDivisionError
