@@ -145,11 +145,13 @@ class Judge:
     def _restore(self, desk: Desk, row: Any) -> int:
         found = desk.one("read_snapshot", partition=row.partition)
         state = Partition(desk.profile.sustained, row.partition, self._step)
-        if found and (found.layout_hash, found.rules_hash) == (LAYOUT, rules_hash(desk.profile.sustained)):
+        if found and _load(desk, state, found):
             start, whole_from_ms = found.batch_id, found.whole_from_ms
-            state.load(found.payload)
             untold = _replay(desk, state, start, row.batch_id, whole_from_ms=whole_from_ms)
         else:
+            state = Partition(
+                desk.profile.sustained, row.partition, self._step
+            )  # what was half loaded counts for nothing
             rebuild = rebuild_start(desk, row.partition, row.batch_id)
             start, whole_from_ms = rebuild.after, rebuild.whole_from_ms
             hold_as_at(desk, state, start)
@@ -184,6 +186,18 @@ class Judge:
         owned.cursor, owned.untold = last, set() if judged else untold
         self._owned[partition] = owned
         return len(batches)
+
+
+def _load(desk: Desk, state: Partition, found: Any) -> bool:
+    """Take a snapshot's arrays over; says whether it fits. One that can not be read is as if there were none."""
+    if (found.layout_hash, found.rules_hash) != (LAYOUT, rules_hash(desk.profile.sustained)):
+        return False
+    try:
+        state.load(found.payload)
+    except Exception:
+        log.exception("snapshot_not_understood", partition=state.number, cursor=found.batch_id)
+        return False
+    return True
 
 
 def align(desk: Desk, state: Partition) -> set[tuple[Channel, int]]:

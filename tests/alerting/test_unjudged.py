@@ -190,3 +190,13 @@ def test_a_line_of_limits_that_can_not_be_read_stops_no_partition(ward: Ward, lo
     assert sorted(raised(ward)) == [(1, "SPO2-CRIT"), (SAME_PARTITION, "SPO2-CRIT")]
     assert [each["line"] for each in logs if each["event"] == "limits_not_understood"] == ["no line"]
     ward.restarted()
+
+
+def test_a_snapshot_that_can_not_be_read_is_loud_and_as_if_there_were_none(ward: Ward, logs: Logs) -> None:
+    ward.spo2(1, [CRITICAL] * (FALL_S - 20))
+    ward.judge.save_snapshots(ward.desk())
+    ward.connection.execute("UPDATE engine_snapshot SET payload = 'no arrays'")
+    ward.restarted()
+    assert "snapshot_not_understood" in {each["event"] for each in logs}
+    ward.spo2(1, [CRITICAL] * 20)
+    assert raised(ward) == [(1, "SPO2-CRIT")]
