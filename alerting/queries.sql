@@ -343,6 +343,8 @@ SELECT min(since) AS since FROM active_rule WHERE patient_id = %(patient_id)s AN
 
 -- name: worn_hours
 -- Hours of a wearer from the roll-ups: the median of their minutes' mean SpO2, what was covered, and steps if known.
+-- Roll-ups tell no devices apart, so an hour in which a wellness wearable spoke of SpO2 too is left out.
+SELECT h.* FROM (
 SELECT date_trunc('hour', m.begins_at) AS begins_at,
        floor(percentile_disc(0.5) WITHIN GROUP (ORDER BY m.mean) * 100)::integer AS value,
        round(sum(m.covered_s) * 1000)::bigint AS covered_ms, round(sum(s.mean * s.good))::bigint AS steps
@@ -351,7 +353,15 @@ SELECT date_trunc('hour', m.begins_at) AS begins_at,
        AND s.good > 0
  WHERE m.patient_id = %(patient_id)s AND m.signal = 'spo2' AND m.begins_at >= %(start)s AND m.begins_at < %(until)s
    AND m.covered_s > 0 AND m.mean IS NOT NULL
- GROUP BY 1;
+ GROUP BY 1) AS h
+ WHERE NOT EXISTS (
+    SELECT FROM sample w JOIN care_device d USING (device_id)
+     WHERE w.patient_id = %(patient_id)s AND w.measured_at >= h.begins_at
+       AND w.measured_at < h.begins_at + INTERVAL '1 hour' AND w.spo2 IS NOT NULL AND d.wellness);
+
+-- name: known_baseline
+-- A patient's personal baseline as last kept.
+SELECT spo2 FROM baseline WHERE patient_id = %(patient_id)s;
 
 -- name: times_of_families
 -- When episodes of some families were open.
