@@ -651,17 +651,27 @@ SELECT patient_id, key, initials, bed, time_zone FROM care_patient WHERE key = %
 
 -- name: breathers
 -- Of these patients, whose beats have reached the end of a window that was not derived; and how far each was derived.
-SELECT p.patient_id, d.window_end,
+SELECT p.patient_id, d.window_end, b.since AS left_since,
        COALESCE(bool_or(d.window_end IS NULL OR l.measured_at >= d.window_end + %(every)s), false) AS due
   FROM unnest(%(patients)s::int[]) AS p (patient_id)
   LEFT JOIN LATERAL (SELECT max(window_end) AS window_end FROM derived_respiration r
                       WHERE r.patient_id = p.patient_id AND r.window_end >= %(since)s) d ON true
+  LEFT JOIN breathing_left b ON b.patient_id = p.patient_id
   LEFT JOIN latest l ON l.patient_id = p.patient_id AND l.signal = %(code)s
- GROUP BY p.patient_id, d.window_end ORDER BY p.patient_id;
+ GROUP BY p.patient_id, d.window_end, b.since ORDER BY p.patient_id;
+
+-- name: leave_breathing
+-- More windows of a patient are to be derived than a turn takes: the next goes on, as far back as the oldest.
+INSERT INTO breathing_left AS b (patient_id, since) VALUES (%(patient_id)s, %(since)s)
+ON CONFLICT (patient_id) DO UPDATE SET since = LEAST(b.since, EXCLUDED.since);
+
+-- name: breathing_done
+-- All windows of a patient are derived.
+DELETE FROM breathing_left WHERE patient_id = %(patient_id)s;
 
 -- name: undone_windows
 -- Windows of breathing that end since an instant, which a device's beats have passed, and of which beats have come since
--- they were last derived.
+-- they were last derived; the newest first.
 WITH heard AS (
     SELECT device_id, max(measured_at) AS newest_at FROM sample
      WHERE patient_id = %(patient_id)s AND measured_at >= %(since)s AND received_at <= %(received_by)s
@@ -677,7 +687,7 @@ SELECT h.device_id, w.window_end
      WHERE s.patient_id = %(patient_id)s AND s.device_id = h.device_id AND s.rr_interval IS NOT NULL
        AND s.measured_at > w.window_end - %(window)s AND s.measured_at <= w.window_end
        AND s.received_at <= %(received_by)s AND s.received_at > COALESCE(d.received_by, '-infinity'))
- ORDER BY w.window_end, h.device_id LIMIT %(most)s;
+ ORDER BY w.window_end DESC, h.device_id LIMIT %(most)s;
 
 -- name: beats
 -- A device's good intervals between beats in a stretch of time, as stored by a given instant; in order of time.
