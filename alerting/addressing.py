@@ -23,6 +23,7 @@ class Kind(StrEnum):
     DEVICE = "device"
     SITE = "site"
     SOMEBODY = "somebody"
+    UNWATCHED = "unwatched"
 
 
 KINDS: Mapping[str, Kind] = {
@@ -36,6 +37,7 @@ KINDS: Mapping[str, Kind] = {
     Family.BROKER: Kind.SITE,
     Family.UNATTRIBUTED: Kind.SITE,
     Family.UNBOUND_LOW: Kind.SOMEBODY,
+    Family.UNJUDGED: Kind.UNWATCHED,
 }
 """Families that are not a patient's condition; all others are PERSON."""
 
@@ -43,12 +45,14 @@ _TOLD: Mapping[Kind, Mapping[Audience, tuple[Audience, ...]]] = {
     Kind.DEVICE: {_EXPERT: (_DUTY,)},
     Kind.SITE: {_DOCTOR: (_OPERATIONS,), _HOUSE: (), _EXPERT: (_OPERATIONS, _DUTY)},
     Kind.SOMEBODY: {_DOCTOR: (_DUTY,), _HOUSE: ()},
+    Kind.UNWATCHED: {_DOCTOR: (_DOCTOR, _OPERATIONS), _EXPERT: (_EXPERT, _OPERATIONS)},
 }
 _FALLBACKS: Mapping[Kind, Mapping[Audience, Audience]] = {
     Kind.PERSON: {_DOCTOR: _DUTY, _DUTY: _EXPERT, _EXPERT: _OPERATIONS},
     Kind.DEVICE: {_DOCTOR: _DUTY, _DUTY: _OPERATIONS},
     Kind.SITE: {_OPERATIONS: _DUTY, _DUTY: _EXPERT},
     Kind.SOMEBODY: {_DUTY: _EXPERT, _EXPERT: _OPERATIONS},
+    Kind.UNWATCHED: {_DOCTOR: _DUTY, _DUTY: _EXPERT, _EXPERT: _OPERATIONS},
 }
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import structlog
 
-from alerting.delivery import deliver, warm_up
+from alerting.delivery import WORKERS, deliver, warm_up
 from alerting.desk import Connection, Desk, connect
 from alerting.escalation import tick
 from alerting.judging.judge import Judge
@@ -54,7 +54,7 @@ def run(settings: AlertingSettings, profile: Profile) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     log.info("alerting_starts", profile=profile.name, version=profile.version, hash=profile.profile_hash[:12])
-    with ThreadPoolExecutor(max_workers=8, thread_name_prefix="send") as pool:
+    with ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="send") as pool:
         threads = [
             threading.Thread(target=_keep, args=(settings, profile, duty, stop), name=duty.name, daemon=True)
             for duty in _duties(settings, pool)

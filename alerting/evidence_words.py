@@ -49,6 +49,7 @@ WHY = {
     "unknown_device": Text(zh="设备未登记", en="the device is not registered"),
     "unbound_device": Text(zh="设备未绑定患者", en="the device is bound to nobody"),
     "unknown_gateway": Text(zh="网关未登记", en="the gateway is not registered"),
+    "unjudged": Text(zh="判读失败", en="judging fails"),
     "bound_to_nobody": Text(zh="设备未绑定患者，请立即找到佩戴者", en="bound to nobody: find who wears it"),
 }
 SESSIONS = {

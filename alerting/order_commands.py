@@ -76,11 +76,11 @@ def limits(*, patient: PatientKey, as_json: Annotated[bool, typer.Option("--json
     subject = subject_of(row)
     on = today(row, desk.now)
     settler = Settler(desk.profile)
-    held, refused = settler.held(subject.facts, on)
+    held, wrong = settler.held(subject.facts, on)
     waits = settler.news(subject, on=on) is not None or (judged.said if judged else None) != subject.said
     why = list(from_line(judged.said).why) if judged else ["the profile's own limits"]
     if as_json:
-        said = {"held_since_why": why, "waits_for_the_engine": waits, "orders_refused": refused}
+        said = {"held_since_why": why, "waits_for_the_engine": waits, "orders_refused": "; ".join(wrong.in_words())}
         listed = [each._asdict() for each in orders]
         typer.echo(
             json.dumps(
@@ -93,8 +93,8 @@ def limits(*, patient: PatientKey, as_json: Annotated[bool, typer.Option("--json
     console.print("the engine holds him to it: " + ("not yet" if waits else "yes"))
     for each in why:
         console.print(f"  {each}", markup=False)
-    if refused:
-        console.print(f"his orders do not hold: {refused}", markup=False)
+    for each in wrong.in_words():
+        console.print(each, markup=False)
     if orders:
         console.print(_orders(desk, orders))
 

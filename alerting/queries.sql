@@ -80,9 +80,33 @@ WITH mine AS (
 SELECT intake_read('alerting', partition, batch_id) FROM saved;
 
 -- name: behind
--- Which of these partitions have batches that were not judged yet.
+-- Which of these partitions have batches that were not judged yet, or somebody who is to be tried again.
 SELECT c.partition FROM engine_cursor c JOIN partition p USING (partition)
- WHERE c.partition = ANY(%(partitions)s) AND p.head > c.batch_id ORDER BY c.partition;
+ WHERE c.partition = ANY(%(partitions)s)
+   AND (p.head > c.batch_id OR EXISTS (
+        SELECT FROM unjudged u WHERE u.patient_id %% 32 = c.partition AND u.tried_at <= %(tried_by)s))
+ ORDER BY c.partition;
+
+-- name: note_unjudged
+-- Judging a patient failed; the earliest reading that was left out counts.
+INSERT INTO unjudged AS u (patient_id, since, failed_at, tried_at, failures, error)
+VALUES (%(patient_id)s, %(since)s, %(now)s, %(now)s, 1, %(error)s)
+ON CONFLICT (patient_id) DO UPDATE SET since = LEAST(u.since, EXCLUDED.since), tried_at = EXCLUDED.tried_at,
+    failures = u.failures + 1, error = EXCLUDED.error
+RETURNING failures;
+
+-- name: unjudged_in
+-- Who of a partition could not be judged.
+SELECT patient_id FROM unjudged WHERE patient_id %% 32 = %(partition)s;
+
+-- name: unjudged_due
+-- Who of a partition is to be tried again, the longest waiting first.
+SELECT patient_id, since, failures FROM unjudged
+ WHERE patient_id %% 32 = %(partition)s AND tried_at <= %(tried_by)s ORDER BY tried_at, patient_id LIMIT %(most)s;
+
+-- name: judged_after_all
+-- Judging a patient again has gone well.
+DELETE FROM unjudged WHERE patient_id = %(patient_id)s;
 
 -- name: read_log
 -- The next batches of one partition, in commit order.
@@ -135,7 +159,12 @@ SELECT pg_advisory_xact_lock(3, 0);
 -- name: take_dirty
 -- Patients whose own facts have changed, in the transaction that compares them.
 DELETE FROM limits_dirty WHERE patient_id IN (
-    SELECT patient_id FROM limits_dirty ORDER BY patient_id LIMIT %(most)s FOR UPDATE) RETURNING patient_id;
+    SELECT patient_id FROM limits_dirty WHERE patient_id > %(after)s ORDER BY patient_id LIMIT %(most)s FOR UPDATE)
+RETURNING patient_id;
+
+-- name: mark_dirty
+-- What a patient is held to could not be worked out: he is looked at again.
+INSERT INTO limits_dirty (patient_id) VALUES (%(patient_id)s) ON CONFLICT (patient_id) DO NOTHING;
 
 -- name: patients_to_hold
 -- The next patients, of all or among some, with all that their limits are made of and what the log last said of them.
@@ -314,6 +343,8 @@ SELECT min(since) AS since FROM active_rule WHERE patient_id = %(patient_id)s AN
 
 -- name: worn_hours
 -- Hours of a wearer from the roll-ups: the median of their minutes' mean SpO2, what was covered, and steps if known.
+-- Roll-ups tell no devices apart, so an hour in which a wellness wearable spoke of SpO2 too is left out.
+SELECT h.* FROM (
 SELECT date_trunc('hour', m.begins_at) AS begins_at,
        floor(percentile_disc(0.5) WITHIN GROUP (ORDER BY m.mean) * 100)::integer AS value,
        round(sum(m.covered_s) * 1000)::bigint AS covered_ms, round(sum(s.mean * s.good))::bigint AS steps
@@ -322,7 +353,15 @@ SELECT date_trunc('hour', m.begins_at) AS begins_at,
        AND s.good > 0
  WHERE m.patient_id = %(patient_id)s AND m.signal = 'spo2' AND m.begins_at >= %(start)s AND m.begins_at < %(until)s
    AND m.covered_s > 0 AND m.mean IS NOT NULL
- GROUP BY 1;
+ GROUP BY 1) AS h
+ WHERE NOT EXISTS (
+    SELECT FROM sample w JOIN care_device d USING (device_id)
+     WHERE w.patient_id = %(patient_id)s AND w.measured_at >= h.begins_at
+       AND w.measured_at < h.begins_at + INTERVAL '1 hour' AND w.spo2 IS NOT NULL AND d.wellness);
+
+-- name: known_baseline
+-- A patient's personal baseline as last kept.
+SELECT spo2 FROM baseline WHERE patient_id = %(patient_id)s;
 
 -- name: times_of_families
 -- When episodes of some families were open.
@@ -533,12 +572,20 @@ VALUES (%(patient_id)s, %(good_until)s, %(key)s, %(recipient)s, 'household', 0, 
     %(now)s, %(due_at)s, %(outcome)s)
 ON CONFLICT (key) DO NOTHING;
 
+-- name: too_late
+-- What households were to be asked and has no sense any more: it is not sent.
+UPDATE notice SET due_at = NULL, outcome = %(outcome)s
+ WHERE due_at <= %(now)s AND good_until <= %(now)s RETURNING key;
+
 -- name: claim_notices
--- Lease due notices, the most urgent episode's first, what households are asked behind all that is high: who crashes now
--- leaves them due again when the lease is over, under the same key.
+-- Lease due notices, the most urgent episode's first; what households are asked only when nothing of an episode is due:
+-- who crashes now leaves them due again when the lease is over, under the same key.
 UPDATE notice n SET due_at = %(lease_until)s, attempts = n.attempts + 1
-  FROM (SELECT q.notice_id, COALESCE(e.state <> 'closed', q.good_until > %(now)s) AS is_open
-          FROM notice q LEFT JOIN episode e USING (episode_id) WHERE q.due_at <= %(now)s
+  FROM (SELECT q.notice_id, COALESCE(e.state <> 'closed', true) AS is_open
+          FROM notice q LEFT JOIN episode e USING (episode_id)
+         WHERE q.due_at <= %(now)s
+           AND (q.episode_id IS NOT NULL OR NOT EXISTS (
+                SELECT FROM notice o WHERE o.episode_id IS NOT NULL AND o.due_at <= %(now)s))
          ORDER BY CASE e.priority WHEN 'high' THEN 0 WHEN 'low' THEN 2 ELSE 1 END, q.due_at
          LIMIT %(limit)s FOR UPDATE OF q SKIP LOCKED) AS due
  WHERE n.notice_id = due.notice_id
@@ -607,17 +654,27 @@ SELECT patient_id, key, initials, bed, time_zone FROM care_patient WHERE key = %
 
 -- name: breathers
 -- Of these patients, whose beats have reached the end of a window that was not derived; and how far each was derived.
-SELECT p.patient_id, d.window_end,
+SELECT p.patient_id, d.window_end, b.since AS left_since,
        COALESCE(bool_or(d.window_end IS NULL OR l.measured_at >= d.window_end + %(every)s), false) AS due
   FROM unnest(%(patients)s::int[]) AS p (patient_id)
   LEFT JOIN LATERAL (SELECT max(window_end) AS window_end FROM derived_respiration r
                       WHERE r.patient_id = p.patient_id AND r.window_end >= %(since)s) d ON true
+  LEFT JOIN breathing_left b ON b.patient_id = p.patient_id
   LEFT JOIN latest l ON l.patient_id = p.patient_id AND l.signal = %(code)s
- GROUP BY p.patient_id, d.window_end ORDER BY p.patient_id;
+ GROUP BY p.patient_id, d.window_end, b.since ORDER BY p.patient_id;
+
+-- name: leave_breathing
+-- More windows of a patient are to be derived than a turn takes: the next goes on, as far back as the oldest.
+INSERT INTO breathing_left AS b (patient_id, since) VALUES (%(patient_id)s, %(since)s)
+ON CONFLICT (patient_id) DO UPDATE SET since = LEAST(b.since, EXCLUDED.since);
+
+-- name: breathing_done
+-- All windows of a patient are derived.
+DELETE FROM breathing_left WHERE patient_id = %(patient_id)s;
 
 -- name: undone_windows
 -- Windows of breathing that end since an instant, which a device's beats have passed, and of which beats have come since
--- they were last derived.
+-- they were last derived; the newest first.
 WITH heard AS (
     SELECT device_id, max(measured_at) AS newest_at FROM sample
      WHERE patient_id = %(patient_id)s AND measured_at >= %(since)s AND received_at <= %(received_by)s
@@ -633,7 +690,7 @@ SELECT h.device_id, w.window_end
      WHERE s.patient_id = %(patient_id)s AND s.device_id = h.device_id AND s.rr_interval IS NOT NULL
        AND s.measured_at > w.window_end - %(window)s AND s.measured_at <= w.window_end
        AND s.received_at <= %(received_by)s AND s.received_at > COALESCE(d.received_by, '-infinity'))
- ORDER BY w.window_end, h.device_id LIMIT %(most)s;
+ ORDER BY w.window_end DESC, h.device_id LIMIT %(most)s;
 
 -- name: beats
 -- A device's good intervals between beats in a stretch of time, as stored by a given instant; in order of time.

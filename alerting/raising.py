@@ -102,7 +102,8 @@ def for_patient(consequence: Consequence, patient: WhoseAlarm, *, past: bool) ->
     if past:
         return replace(consequence, priority=Priority.LOW, emergency=False, tier3=False)
     if consequence.special_priority and is_special(patient):
-        return replace(consequence, priority=consequence.special_priority)
+        special = replace(consequence, priority=consequence.special_priority)
+        return min(consequence, special, key=lambda each: each.rank)  # a variant may hold him to more urgent ones
     return consequence
 
 

@@ -7,7 +7,6 @@ together or not at all. Every raise has a key: saying the same thing twice recor
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from alerting.desk import Desk, json
 from alerting.episodes import Act, Audience, Move, Standing, State, after, first_move, move_for
@@ -16,6 +15,7 @@ from alerting.paging import Page, page
 from alerting.profile.patient import urgency_of
 from alerting.profile.profile import Consequence
 from alerting.raising import Basis, Effect, Raise, effect_of, facts_of, for_patient, reaches_tier3_at_once
+from alerting.zones import zone_of
 
 
 def record_raise(desk: Desk, raised: Raise) -> int | None:
@@ -70,7 +70,7 @@ def record_clear(desk: Desk, *, patient_id: int, rule: str, basis: Basis, at: da
 def _urgency(desk: Desk, rule: str, patient: Any) -> Consequence:
     """Say how urgent a rule is for this patient: a variant of the profile may hold him to another priority."""
     facts = facts_of(patient.born_on, patient.special_groups)
-    return urgency_of(desk.profile, rule, facts, on=desk.now.astimezone(ZoneInfo(patient.time_zone)).date())
+    return urgency_of(desk.profile, rule, facts, on=desk.now.astimezone(zone_of(patient.time_zone)).date())
 
 
 def _waits_for_recheck(desk: Desk, patient_id: int, consequence: Consequence) -> bool:

@@ -149,6 +149,11 @@ SELECT p.patient_id, p.time_zone, k.code, max(b.valid_from) AS worn_from,
  GROUP BY p.patient_id, p.time_zone, k.code
  ORDER BY p.patient_id, k.code;
 
+-- name: unjudged
+-- Whose readings can not be judged, and why. Who is in the registry no more is nobody's to be told of.
+SELECT u.patient_id, u.failed_at, u.failures, u.error FROM unjudged u JOIN care_patient p USING (patient_id)
+ ORDER BY u.patient_id;
+
 -- name: unattributed
 -- Readings of late that belong to nobody, by where they came from.
 SELECT r.source, r.device, r.reason, min(r.received_at) AS first_at, max(r.received_at) AS last_at,

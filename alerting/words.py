@@ -5,11 +5,11 @@ An alarm that is no patient's names its gateway, device or centre where a patien
 
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from alerting.addressing import Kind
 from alerting.profile.profile import Consequence, Priority
 from alerting.profile.technical import Family
+from alerting.zones import zone_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +61,10 @@ RULES = {
     "TECH-INGEST": Text(zh="数据接收服务停止,全部患者无人监测", en="Ingest is silent: nobody is watched"),
     "TECH-BROKER": Text(zh="消息代理中断,全部患者无人监测", en="The broker is silent: nobody is watched"),
     "TECH-UNKNOWN-DEVICE": Text(zh="有读数不属于任何患者", en="Readings that belong to no patient"),
+    "TECH-UNJUDGED": Text(
+        zh="该患者的数据无法判读,目前无人监测",
+        en="This patient's readings can not be judged: nobody is watched by them",
+    ),
     "TECH-UNBOUND-LOW": Text(zh="未绑定设备测得血氧极低", en="SpO2 critically low on a device bound to nobody"),
 }
 EMERGENCY = Text(zh="紧急", en="EMERGENCY")
@@ -92,7 +96,21 @@ SOMEBODY_STEPS = {
     2: Text(zh="仍无人确认,请县级专家组处理", en="not acknowledged: to the county expert team"),
     3: Text(zh="无人确认!请立即到现场,必要时拨打120", en="NOBODY HAS ANSWERED: go there now, call 120 if needed"),
 }
-_STEPS = {Kind.PERSON: STEPS, Kind.DEVICE: STEPS, Kind.SITE: SITE_STEPS, Kind.SOMEBODY: SOMEBODY_STEPS}
+UNWATCHED_STEPS = {
+    0: Text(
+        zh="请家庭医生联系患者;运维请查看系统日志", en="family doctor, contact the patient; operations, read the log"
+    ),
+    1: Text(zh="仍无人确认,请值班人员联系患者", en="not acknowledged: township duty, contact the patient"),
+    2: Text(zh="仍无人确认,请县级专家组处理", en="not acknowledged: to the county expert team"),
+    3: Text(zh="无人确认!请立即电话联系该户", en="NOBODY HAS ANSWERED: phone the household now"),
+}
+_STEPS = {
+    Kind.UNWATCHED: UNWATCHED_STEPS,
+    Kind.PERSON: STEPS,
+    Kind.DEVICE: STEPS,
+    Kind.SITE: SITE_STEPS,
+    Kind.SOMEBODY: SOMEBODY_STEPS,
+}
 HOUSEHOLD = Text(
     zh="请马上查看{who},重新测量;若呼吸困难、意识不清,请立即拨打120。",
     en="Please look at {who} now and measure again; if breathing is hard or they are confused, call 120 at once.",
@@ -139,7 +157,16 @@ CHARGE_DEVICE = Text(
     zh="{who}的设备电量低,请充电或更换电池。",
     en="The device of {who} is low on battery: please charge it or change the battery.",
 )
-_TECHNICAL = {Family.SPOT_OVERDUE.value: MEASURE_NOW, Family.BATTERY.value: CHARGE_DEVICE}
+LOOK_YOURSELF = Text(
+    zh="{who}的数据暂时无法自动判读:请自行留意;若呼吸困难、意识不清,请立即拨打120。",
+    en="What {who} measures can not be judged by the centre now: please watch for yourselves;"
+    " if breathing is hard or they are confused, call 120 at once.",
+)
+_TECHNICAL = {
+    Family.UNJUDGED.value: LOOK_YOURSELF,
+    Family.SPOT_OVERDUE.value: MEASURE_NOW,
+    Family.BATTERY.value: CHARGE_DEVICE,
+}
 DECIDED = {
     "stay_home": Text(
         zh="县级专家组决定居家观察,请继续随访", en="the county team decides: observe at home, please follow up"
@@ -159,7 +186,7 @@ def title(consequence: Consequence, *, initials: str, bed: str) -> str:
 def body(*, kind: Kind, step: int, since: datetime, time_zone: str, link: str, act: str) -> str:
     """Write a notice to a person on duty: whose turn it is or what was decided (`act`), since when, where to answer."""
     turn = DECIDED.get(act) or (ACKNOWLEDGED if act == "acknowledge" else _STEPS[kind][step])
-    local = f"{since.astimezone(ZoneInfo(time_zone)):%m-%d %H:%M}"
+    local = f"{since.astimezone(zone_of(time_zone)):%m-%d %H:%M}"
     return f"{turn.zh}(自 {local})\n{turn.en} (since {local})\n{link}"
 
 

@@ -65,6 +65,11 @@ def awaiting(said: str | None) -> list[str]:
     return list(json.loads(said).get("awaiting", ())) if said else []
 
 
+def void(said: str | None) -> list[str]:
+    """Name the rules of which a doctor has ordered a limit that can not hold, as it conflicts with the others."""
+    return list(json.loads(said).get("void", ())) if said else []
+
+
 def held_by(limits: list[Limit], said: str | None) -> list[Limit]:
     """Give them as one patient is held to them, by the log's line about him (alerting/judging/held.py).
 

@@ -6,11 +6,12 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from importlib.resources import files
 from io import BytesIO
-from zoneinfo import ZoneInfo
 
 from babel.dates import format_timedelta
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+
+from alerting.zones import zone_of
 
 
 class Language(StrEnum):
@@ -47,7 +48,7 @@ class Words:
 
     def local(self, at: datetime, now: datetime, zone: str) -> str:
         """Write an instant as local time, with the date where it is not today's."""
-        there, today = at.astimezone(ZoneInfo(zone)), now.astimezone(ZoneInfo(zone))
+        there, today = at.astimezone(zone_of(zone)), now.astimezone(zone_of(zone))
         if there.date() == today.date():
             return f"{there:%H:%M}"
         day = self.day(there.date())
@@ -85,7 +86,7 @@ class Words:
 
 def age_years(born_on: date, now: datetime, zone: str) -> int:
     """Give the age in whole years on the patient's local date."""
-    today = now.astimezone(ZoneInfo(zone)).date()
+    today = now.astimezone(zone_of(zone)).date()
     return today.year - born_on.year - ((today.month, today.day) < (born_on.month, born_on.day))
 
 

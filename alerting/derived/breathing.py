@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import structlog
 
 from alerting.derived.respiration import WINDOW_S, Breathing, from_intervals
 from alerting.desk import Desk, unix_ms
+from alerting.isolation import isolated
 from alerting.spot.spells import How, Measurement
 from vitals.reading import scaled
 from vitals.signals import SIGNALS, Signal
@@ -19,7 +21,7 @@ LOOKBACK = timedelta(minutes=3)
 """How far back a call looks that does not say how old its beats are."""
 
 WINDOWS_MAX = 600
-"""How many windows of one patient a call derives, the oldest first: what is beyond is logged and left."""
+"""How many windows of one patient a call derives, the newest first; later calls go on with the others."""
 
 KEPT = timedelta(days=90)
 """How long derived rates are kept: as the samples they come from (CLINICAL 9, D)."""
@@ -50,11 +52,15 @@ def derive_breathing(
         code=SIGNALS[Signal.RR_INTERVAL].code,
         every=EVERY,
     )
-    derived = {
-        row.patient_id: _derive(desk, row.patient_id, received_by, since=oldest.get(row.patient_id, default_since))
-        for row in rows
-        if row.due or (row.patient_id in oldest and oldest[row.patient_id] <= row.window_end)
-    }
+    derived: dict[int, int] = {}
+    for row in rows:
+        since = oldest.get(row.patient_id, default_since)
+        if row.left_since is None and not row.due and not (row.patient_id in oldest and since <= row.window_end):
+            continue
+        since = min(since, row.left_since or since)
+        with isolated(desk, row.patient_id, since=since):
+            derived[row.patient_id] = _derive(desk, row.patient_id, received_by, since=since)
+            _remember(desk, row, derived[row.patient_id], since=since)
     return {patient_id: windows for patient_id, windows in derived.items() if windows}
 
 
@@ -83,7 +89,7 @@ def _derive(desk: Desk, patient_id: int, received_by: datetime, *, since: dateti
         window=timedelta(seconds=WINDOW_S),
         most=WINDOWS_MAX,
     )
-    for window in windows:
+    for window in reversed(windows):
         found = _window(desk, patient_id, window.device_id, until=window.window_end, received_by=received_by)
         desk.run(
             "save_respiration",
@@ -95,11 +101,18 @@ def _derive(desk: Desk, patient_id: int, received_by: datetime, *, since: dateti
             method=found.method,
             received_by=received_by,
         )
-    if len(windows) == WINDOWS_MAX:
-        log.warning("breathing_left_for_later", patient_id=patient_id, derived=WINDOWS_MAX, since=str(since))
     if windows:
         desk.run("forget_respiration", patient_id=patient_id, before=received_by - KEPT)
     return len(windows)
+
+
+def _remember(desk: Desk, row: Any, derived: int, *, since: datetime) -> None:
+    """Note that there is more, for the next turn in which this patient's beats come; or that there is no more."""
+    if derived == WINDOWS_MAX:
+        log.warning("breathing_left_for_later", patient_id=row.patient_id, derived=derived, since=str(since))
+        desk.run("leave_breathing", patient_id=row.patient_id, since=since)
+    elif row.left_since is not None:
+        desk.run("breathing_done", patient_id=row.patient_id)
 
 
 def _window(desk: Desk, patient_id: int, device_id: int, *, until: datetime, received_by: datetime) -> Breathing:

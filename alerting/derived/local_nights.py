@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+
+from alerting.zones import zone_of
 
 BEGINS, ENDS = time(21), time(9)
 """A night, local time. Source: D; wide enough for early and late sleepers. It is no setting of the profile, as nothing
@@ -20,7 +21,7 @@ class LocalNight:
 
 def night_of(evening: date, zone: str) -> LocalNight:
     """Give the night that begins on an evening; where clocks are turned in it, it is an hour shorter or longer."""
-    there = ZoneInfo(zone)
+    there = zone_of(zone)
     begins_at = datetime.combine(evening, BEGINS, there)
     ends_at = datetime.combine(evening + timedelta(days=1), ENDS, there)
     return LocalNight(date=evening, begins_at=begins_at, ends_at=ends_at)
@@ -28,7 +29,7 @@ def night_of(evening: date, zone: str) -> LocalNight:
 
 def newest_night(now: datetime, zone: str) -> LocalNight:
     """Give the newest night that has begun."""
-    local = now.astimezone(ZoneInfo(zone))
+    local = now.astimezone(zone_of(zone))
     return night_of(local.date() if local.time() >= BEGINS else local.date() - timedelta(days=1), zone)
 
 

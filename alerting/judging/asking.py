@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 from alerting.desk import Desk, instant, json, unix_ms
 from alerting.evidence_words import SIGNAL_WORDS
@@ -11,6 +10,7 @@ from alerting.paging import ask_household
 from alerting.profile.profile import RepeatRule
 from alerting.spot.spells import How, Spell
 from alerting.words import ASKED, Text
+from alerting.zones import zone_of
 from vitals.reading import unscaled
 from vitals.signals import SIGNALS, Signal
 
@@ -117,7 +117,7 @@ def _ask(desk: Desk, patient_id: int, text: Text, *, key: str, at: datetime, goo
 def _in_words(desk: Desk, patient_id: int, named: Text, *, signal: Signal | None = None, **times: datetime) -> Text:
     """Fill a text in: initials, local times, the signal's name."""
     patient = desk.one("patient", patient_id=patient_id)
-    zone = ZoneInfo(patient.time_zone if patient else "UTC")
+    zone = zone_of(patient.time_zone if patient else "UTC")
     said = {name: f"{at.astimezone(zone):%H:%M}" for name, at in times.items()}
     signal_words = SIGNAL_WORDS[signal] if signal else Text(zh="", en="")
     who = patient.initials if patient else ""

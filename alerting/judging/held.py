@@ -20,7 +20,8 @@ class LimitsEventError(ValueError):
 class SaidLimits:
     """One patient's limits by rule id (a rule that does not hold has the limit that nothing breaks), and why.
 
-    `awaiting`: rules that his group leaves to a doctor's order, which there is not: nobody watches him by them.
+    `awaiting`: rules that his group leaves to a doctor's order, which there is not: nobody watches him by them. `void`:
+    rules of which a doctor has ordered a limit that can not hold: they are as if he had not.
     """
 
     patient_id: int
@@ -28,6 +29,7 @@ class SaidLimits:
     why: tuple[str, ...]
     limits: Mapping[str, Limit]
     awaiting: tuple[str, ...] = ()
+    void: tuple[str, ...] = ()
 
 
 def to_line(said: SaidLimits) -> str:
@@ -41,6 +43,8 @@ def to_line(said: SaidLimits) -> str:
         "awaiting": said.awaiting,
         "limits": {rule: (limit.breach, limit.clear_at) for rule, limit in said.limits.items()},
     }
+    if said.void:
+        document["void"] = said.void
     return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
@@ -53,6 +57,7 @@ def from_line(line: str) -> SaidLimits:
             held=HeldAs(name=document["profile"], hash=document["hash"], baseline=document["baseline"]),
             why=tuple(document["why"]),
             awaiting=tuple(document.get("awaiting", ())),
+            void=tuple(document.get("void", ())),
             limits={rule: Limit(breach=breach, clear_at=over) for rule, (breach, over) in document["limits"].items()},
         )
     except (ValueError, KeyError, TypeError, AttributeError) as exc:

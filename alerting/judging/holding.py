@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import structlog
+
 from alerting.desk import Desk, unix_ms
 from alerting.engine.partition import Partition
-from alerting.judging.held import SaidLimits, from_line, lines_of
+from alerting.judging.held import LimitsEventError, SaidLimits, from_line, lines_of
 from alerting.judging.history import LEAD
 from vitals.sustained import NEVER_MS
 
@@ -16,6 +18,9 @@ ON_THE_WAY = timedelta(minutes=3)
 
 REBUILD_SPAN = LEAD + ON_THE_WAY
 """What was received within so long before the cursor fills every window of whoever is heard as he is measured."""
+
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,20 +45,27 @@ def hold_as_at(desk: Desk, state: Partition, batch_id: int) -> None:
 
 
 def hold(state: Partition, payload: bytes) -> None:
-    """Hold patients to what an event of the log says. Raises LimitsEventError."""
+    """Hold patients to what an event of the log says."""
     _hold(state, lines_of(payload))
 
 
 def hold_and_keep(desk: Desk, state: Partition, batch: Any) -> None:
     """The same, and note it as of the batch, in the caller's transaction; what no rebuild needs any more is dropped."""
-    lines = lines_of(batch.payload)
-    place = {"partition": state.number, "patients": [each.patient_id for each in _hold(state, lines)]}
-    desk.run("save_limits", **place, lines=lines, batch_id=batch.batch_id, said_at=batch.received_at)
+    said = _hold(state, lines_of(batch.payload))
+    place = {"partition": state.number, "patients": [each.patient_id for each in said.values()]}
+    desk.run("save_limits", **place, lines=list(said), batch_id=batch.batch_id, said_at=batch.received_at)
     desk.run("forget_limits", **place, before=batch.received_at - REBUILD_SPAN)
 
 
-def _hold(state: Partition, lines: Sequence[str]) -> list[SaidLimits]:
-    said = [from_line(line) for line in lines]
-    for each in said:
-        state.set_limits(each.patient_id, each.limits, each.held)
+def _hold(state: Partition, lines: Sequence[str]) -> dict[str, SaidLimits]:
+    """Hold patients to these lines; one that can not be read leaves its patient as he was, and stops no partition."""
+    said = {}
+    for line in lines:
+        try:
+            each = from_line(line)
+            state.set_limits(each.patient_id, each.limits, each.held)
+        except (LimitsEventError, OverflowError, TypeError) as exc:
+            log.error("limits_not_understood", partition=state.number, reason=str(exc), line=line)
+            continue
+        said[line] = each
     return said

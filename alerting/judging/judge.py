@@ -22,16 +22,17 @@ from typing import Any
 
 import structlog
 
-from alerting.desk import Desk, unix_ms
+from alerting.desk import Desk, instant, unix_ms
 from alerting.engine.partition import Partition, fastest, rules_hash
 from alerting.engine.table import LAYOUT
-from alerting.isolation import one_by_one
+from alerting.isolation import isolated, one_by_one
 from alerting.judging.history import judge_again, record_judged_again
 from alerting.judging.holding import hold, hold_and_keep, hold_as_at, rebuild_start
 from alerting.judging.owning import LEASE, SIGNS_A_LEASE, Fenced, Ownership
 from alerting.judging.saying import record_event
 from alerting.judging.stepping import Late, step, wellness_devices
 from alerting.judging.stored import judge_arrivals
+from alerting.judging.unjudged import RETRY_AFTER, judge_the_unjudged, unjudged_in
 from alerting.profile.profile import Channel
 from ingest.feed import BatchKind, from_payload
 from vitals.sustained import NEVER_MS, Kind, Phase
@@ -91,7 +92,10 @@ class Judge:
         """Judge what has come since; gives the number of batches. A partition that fails does not stop the others."""
         if time.monotonic() >= self._sign_due_s or len(self._owned) < self._claimed:
             self.take_over(desk_of())
-        behind = [row.partition for row in desk_of().all("behind", partitions=list(self._owned))]
+        desk = desk_of()
+        behind = [
+            row.partition for row in desk.all("behind", partitions=list(self._owned), tried_by=desk.now - RETRY_AFTER)
+        ]
         return one_by_one(behind, lambda partition: self._turn(desk_of(), partition), what="partition")
 
     def save_snapshots(self, desk: Desk) -> int:
@@ -141,11 +145,13 @@ class Judge:
     def _restore(self, desk: Desk, row: Any) -> int:
         found = desk.one("read_snapshot", partition=row.partition)
         state = Partition(desk.profile.sustained, row.partition, self._step)
-        if found and (found.layout_hash, found.rules_hash) == (LAYOUT, rules_hash(desk.profile.sustained)):
+        if found and _load(desk, state, found):
             start, whole_from_ms = found.batch_id, found.whole_from_ms
-            state.load(found.payload)
             untold = _replay(desk, state, start, row.batch_id, whole_from_ms=whole_from_ms)
         else:
+            state = Partition(
+                desk.profile.sustained, row.partition, self._step
+            )  # what was half loaded counts for nothing
             rebuild = rebuild_start(desk, row.partition, row.batch_id)
             start, whole_from_ms = rebuild.after, rebuild.whole_from_ms
             hold_as_at(desk, state, start)
@@ -171,7 +177,8 @@ class Judge:
             if desk.one("lock_cursor", partition=partition, version=owned.version) is None:
                 raise Fenced(f"partition {partition} was taken over")
             batches = desk.all("read_log", partition=partition, after=owned.cursor, until=2**62, limit=BATCHES_MAX)
-            untold = owned.untold | align(desk, owned.state)
+            waiting = unjudged_in(desk, partition)  # they are tried by themselves, and not at every turn
+            untold = {key for key in owned.untold | align(desk, owned.state) if key[1] not in waiting}
             judged = _judge_batches(desk, owned, batches, untold)
             last = batches[-1].batch_id if batches else owned.cursor
             if not desk.run("move_cursor", partition=partition, batch_id=last, version=owned.version):
@@ -179,6 +186,18 @@ class Judge:
         owned.cursor, owned.untold = last, set() if judged else untold
         self._owned[partition] = owned
         return len(batches)
+
+
+def _load(desk: Desk, state: Partition, found: Any) -> bool:
+    """Take a snapshot's arrays over; says whether it fits. One that can not be read is as if there were none."""
+    if (found.layout_hash, found.rules_hash) != (LAYOUT, rules_hash(desk.profile.sustained)):
+        return False
+    try:
+        state.load(found.payload)
+    except Exception:
+        log.exception("snapshot_not_understood", partition=state.number, cursor=found.batch_id)
+        return False
+    return True
 
 
 def align(desk: Desk, state: Partition) -> set[tuple[Channel, int]]:
@@ -221,7 +240,10 @@ def _replay(desk: Desk, state: Partition, after: int, until: int, *, whole_from_
             if ended := holding & {each.place for each in events if each.event.kind is Kind.CLEAR}:
                 state.activate(ended)
             for (channel, patient_id), earliest_ms in late.items():
-                judge_again(desk, state, channel, patient_id, earliest_ms=earliest_ms, received_by=batch.received_at)
+                with isolated(desk, patient_id, since=instant(earliest_ms)):
+                    judge_again(
+                        desk, state, channel, patient_id, earliest_ms=earliest_ms, received_by=batch.received_at
+                    )
         after = batches[-1].batch_id
     hold_as_at(desk, state, until)
     return align(desk, state)
@@ -232,7 +254,8 @@ def _judge_batches(
 ) -> Sequence[Any]:
     """Judge a turn's batches in order; what needs a patient's history is judged once, over all of them.
 
-    Gives those that held readings: without any, nobody's history has changed, and who is untold waits.
+    What fails of one patient is undone and kept as `unjudged`; the others' judging goes on. Gives the batches that held
+    readings: without any, nobody's history has changed, and who is untold waits.
     """
     state = owned.state
     readings = [batch for batch in batches if batch.kind == BatchKind.READINGS]
@@ -245,12 +268,15 @@ def _judge_batches(
         rows = from_payload(batch.payload)
         events, behind = step(desk, state, rows, wellness, whole_from_ms=owned.whole_from_ms)
         for event in events:
-            record_event(desk, event, received_at=batch.received_at)
+            with isolated(desk, event.patient_id, since=instant(event.event.since_ms)):
+                record_event(desk, event, received_at=batch.received_at)
         for key, earliest_ms in behind.items():
             late[key] = min(earliest_ms, late.get(key, earliest_ms))
     received_by = readings[-1].received_at if readings else desk.now
     for (channel, patient_id), earliest_ms in late.items():
-        judged = judge_again(desk, state, channel, patient_id, earliest_ms=earliest_ms, received_by=received_by)
-        record_judged_again(desk, judged, received_at=received_by)
+        with isolated(desk, patient_id, since=instant(earliest_ms)):
+            judged = judge_again(desk, state, channel, patient_id, earliest_ms=earliest_ms, received_by=received_by)
+            record_judged_again(desk, judged, received_at=received_by)
     judge_arrivals(desk, readings, received_by=received_by)
+    judge_the_unjudged(desk, state, received_by=received_by)
     return readings

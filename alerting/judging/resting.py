@@ -45,7 +45,10 @@ def _look(desk: Desk, row: Any) -> int:
 
 
 def recompute_baseline(desk: Desk, patient_id: int) -> int | None:
-    """Give the patient's baseline at `desk.now`, scaled; None where he has too few sessions. Writes nothing."""
+    """Give the patient's baseline at `desk.now`, scaled; None where he has too few sessions. Writes nothing.
+
+    Where he has too few only because he is ill, it is the one last known: an illness must not end its own limit.
+    """
     rule = desk.profile.baseline
     start = desk.now - timedelta(milliseconds=rule.span_ms)
     single = measurements(desk, patient_id, Signal.SPO2, start=start, received_by=desk.now)
@@ -61,12 +64,13 @@ def recompute_baseline(desk: Desk, patient_id: int) -> int | None:
         for row in desk.all("worn_hours", patient_id=patient_id, start=start, until=desk.now)
     ]
     ill = desk.all("times_of_families", patient_id=patient_id, families=_families(desk), start=start, now=desk.now)
-    return baseline(
-        [*sessions, *(hour for hour in hours if hour)],
-        rule,
-        now_ms=unix_ms(desk.now),
-        ill=[(unix_ms(row.since), unix_ms(row.until)) for row in ill],
-    )
+    every = [*sessions, *(hour for hour in hours if hour)]
+    spells = [(unix_ms(row.since), unix_ms(row.until)) for row in ill]
+    found = baseline(every, rule, now_ms=unix_ms(desk.now), ill=spells)
+    if found is None and spells and baseline(every, rule, now_ms=unix_ms(desk.now)) is not None:
+        known = desk.one("known_baseline", patient_id=patient_id)
+        return None if known is None else known.spo2
+    return found
 
 
 def _families(desk: Desk) -> list[str]:

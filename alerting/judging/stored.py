@@ -7,6 +7,7 @@ from typing import Any
 
 from alerting.derived.breathing import counts, derive_breathing
 from alerting.desk import Desk, instant, json, unix_ms
+from alerting.isolation import isolated
 from alerting.judging.asking import ask_about_fever, ask_for_repeat, ask_for_thermometer
 from alerting.judging.clips import form_spot_sessions
 from alerting.judging.measured import beginning, held_now, instants_after_activity, measurements, read_devices
@@ -35,13 +36,16 @@ def judge_arrivals(desk: Desk, batches: Sequence[Any], *, received_by: datetime)
     """Judge everybody whose single measurements are in these batches of the log, once, in the caller's transaction."""
     arrived = arrivals(from_payload(b"".join(batch.payload for batch in batches)), read_devices(desk))
     for patient_id, (value, t_ms) in arrived.worn.items():
-        ask_for_thermometer(desk, patient_id, value, instant(t_ms))
+        with isolated(desk, patient_id, since=instant(t_ms)):
+            ask_for_thermometer(desk, patient_id, value, instant(t_ms))
     beats = {patient_id: instant(t_ms) for patient_id, t_ms in arrived.beats.items()}
     for patient_id in derive_breathing(desk, beats, received_by, earliest=beats) if beats else ():
-        if (held := held_now(desk, patient_id, on=received_by)) is not None:
-            _judge_limits(desk, patient_id, Signal.RESPIRATORY_RATE, held, received_by)
+        with isolated(desk, patient_id, since=beats[patient_id]):
+            if (held := held_now(desk, patient_id, on=received_by)) is not None:
+                _judge_limits(desk, patient_id, Signal.RESPIRATORY_RATE, held, received_by)
     for (patient_id, signal), t_ms in arrived.single.items():
-        judge_stored(desk, patient_id, signal, received_by=received_by, since=instant(t_ms))
+        with isolated(desk, patient_id, since=instant(t_ms)):
+            judge_stored(desk, patient_id, signal, received_by=received_by, since=instant(t_ms))
 
 
 def judge_stored(

@@ -145,6 +145,7 @@ def _applies(to: Applies) -> str:
     said = [
         _between("age", to.age_from_days, to.age_until_days, "d"),
         f"group {to.group}" if to.group else "",
+        f"group {to.and_group} too" if to.and_group else "",
         {True: "on oxygen", False: "not on oxygen"}.get(to.on_oxygen, "") if to.on_oxygen is not None else "",
         _between("altitude", to.altitude_from_m, to.altitude_until_m, "m"),
     ]

@@ -76,7 +76,7 @@ def parse_profile(body: str) -> Profile:
         sessions=session_rule(_table(document, "sessions")),
         activity=activity_rule(_table(document, "activity")),
         baseline=baseline_rule(_table(document, "baseline")),
-        orders=order_rule(_table(document, "orders")),
+        orders=order_rule(_table(document, "orders"), limits.values()),
         tags=tuple(tag(name, table) for name, table in tables_of(document, "tag").items()),
         limits=limits,
         variants=variants_of(get(document, "profile", "variant", dict), limits, consequences),

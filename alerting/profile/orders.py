@@ -1,21 +1,24 @@
 """What a doctor orders for one patient: a limit as he writes it, made the rule's own; and what may not be ordered."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from alerting.profile.patient import LimitRefused
-from alerting.profile.profile import OrderRule, Profile
+from alerting.profile.profile import LimitRow, OrderRule, Profile
 from alerting.profile.tables import level, millis, only
-from vitals.reading import ScaleError, scaled, unscaled
-from vitals.signals import Signal
+from vitals.reading import ScaleError, scaled
 from vitals.sustained import Limit
 
+_EDGES = {True: "at_least", False: "at_most"}
 
-def order_rule(table: dict[str, Any]) -> OrderRule:
-    """Read the table `orders`."""
-    only("orders", table, frozenset({"valid_s_max", "spo2_at_least"}))
+
+def order_rule(table: dict[str, Any], rows: Iterable[LimitRow]) -> OrderRule:
+    """Read the table `orders`: of each signal and side that a rule limits, how far out an order may go."""
+    sides = {(row.signal, row.low): f"{row.signal}_{_EDGES[row.low]}" for row in rows}
+    only("orders", table, frozenset({"valid_s_max", *sides.values()}))
     return OrderRule(
         valid_ms_max=millis(table, "orders", "valid_s_max"),
-        spo2_least=level(table, "orders", "spo2_at_least", Signal.SPO2),
+        furthest={side: level(table, "orders", key, side[0]) for side, key in sides.items()},
     )
 
 
@@ -33,9 +36,6 @@ def ordered_limit(profile: Profile, rule: str, limit: float, clear_at: float | N
         over = None if clear_at is None else scaled(row.signal, clear_at)
     except ScaleError as exc:
         raise LimitRefused(f"{rule}: {exc}") from exc
-    if row.signal is Signal.SPO2 and value < profile.orders.spo2_least:
-        least = unscaled(row.signal, profile.orders.spo2_least)
-        raise LimitRefused(f"{rule}: ordered limit {limit:g} lies below {least:g}, where SpO2 is not accurate")
     shipped = row.limit if row.limit is not None else row.drop.limit(value) if row.drop is not None else None
     is_inclusive = shipped is None or row.drop is not None or (shipped.breach - out) % 10 == 0
     margin = (shipped.clear_at - shipped.breach + (out if is_inclusive else 0)) if shipped is not None else 0

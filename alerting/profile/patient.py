@@ -16,6 +16,7 @@ from alerting.profile.profile import (
     FeverRule,
     Holds,
     LimitRow,
+    OrderRule,
     Override,
     Profile,
     RepeatRule,
@@ -28,14 +29,19 @@ from vitals.sustained import Limit
 
 
 class LimitRefused(ValueError):
-    """A patient can not be held to these limits; the message names the rule and both numbers."""
+    """A patient can not be held to these limits; the message names the rule and both numbers, `rules` who conflict."""
+
+    def __init__(self, message: str, *rules: str) -> None:
+        super().__init__(message)
+        self.rules = frozenset(rules)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatientFacts:
     """What of a patient decides which limits hold.
 
-    `orders` are a doctor's limits by rule id, scaled, `breach` exclusive. `baseline` is his median at rest, scaled.
+    `orders` are a doctor's limits by rule id, scaled, `breach` exclusive, and `order_numbers` which of them is newer.
+    `baseline` is his median at rest, scaled.
     `site_altitude_m` matters only under a profile that has not been made its site's (`alerting.profile.site`).
     """
 
@@ -44,6 +50,7 @@ class PatientFacts:
     site_altitude_m: int = 0
     on_oxygen: bool = False
     orders: Mapping[str, Limit] = field(default_factory=dict)
+    order_numbers: Mapping[str, int] = field(default_factory=dict)
     baseline: int | None = None
 
 
@@ -78,9 +85,42 @@ def held_to(profile: Profile, facts: PatientFacts, *, on: date) -> Held:
     variants = _applying(profile, facts, on)
     rows = {rule: _changed(row, variants) for rule, row in profile.limits.items()}
     if unknown := facts.orders.keys() - rows.keys():
-        raise LimitRefused(f"ordered limit of {', '.join(sorted(unknown))}: no such rule in {profile.name}")
-    limits = {rule: _limit(row, facts) for rule, row in rows.items()}
+        raise LimitRefused(f"ordered limit of {', '.join(sorted(unknown))}: no such rule in {profile.name}", *unknown)
+    limits = {rule: _limit(row, facts, profile.orders) for rule, row in rows.items()}
     _refuse_hidden(rows, limits)
+    return _held(profile, facts, rows, limits, variants=variants, on=on)
+
+
+def refuse_hiding(profile: Profile, facts: PatientFacts, *, on: date) -> None:
+    """Raise LimitRefused where a patient's variants together hide a more urgent limit; looks at limits alone."""
+    variants = _applying(profile, facts, on)
+    rows = {rule: _changed(row, variants) for rule, row in profile.limits.items()}
+    _refuse_hidden(rows, {rule: _limit(row, facts, profile.orders) for rule, row in rows.items()})
+
+
+def held_strictest(profile: Profile, facts: PatientFacts, *, on: date) -> Held:
+    """Say what holds for a patient whose variants conflict: of each rule the strictest limit that any of them says.
+
+    One that still lies beyond that of a more urgent rule is as strict as that. Raises LimitRefused for an order that
+    is none.
+    """
+    variants = _applying(profile, facts, on)
+    rows = {rule: _strictest(row, variants) for rule, row in profile.limits.items()}
+    limits = {rule: _limit(row, facts, profile.orders) for rule, row in rows.items()}
+    inside = {rule: _innermost(row, [limits[each] for each in _chain(row, rows)]) for rule, row in rows.items()}
+    limits = {rule: None if limits[rule] is None else inside[rule] for rule in rows}
+    return _held(profile, facts, rows, limits, variants=variants, on=on)
+
+
+def _held(
+    profile: Profile,
+    facts: PatientFacts,
+    rows: Mapping[str, LimitRow],
+    limits: Mapping[str, Limit | None],
+    *,
+    variants: Sequence[Variant],
+    on: date,
+) -> Held:
     held = Held(
         name="+".join([profile.name, *(variant.name for variant in variants), *(["order"] if facts.orders else [])]),
         hash="",
@@ -115,6 +155,7 @@ def applies(to: Applies, facts: PatientFacts, *, on: date) -> bool:
         (to.age_from_days is None or age_days >= to.age_from_days)
         and (to.age_until_days is None or age_days < to.age_until_days)
         and (to.group is None or to.group in facts.special_groups)
+        and (to.and_group is None or to.and_group in facts.special_groups)
         and (to.on_oxygen is None or to.on_oxygen == facts.on_oxygen)
         and (to.altitude_from_m is None or facts.site_altitude_m >= to.altitude_from_m)
         and (to.altitude_until_m is None or facts.site_altitude_m < to.altitude_until_m)
@@ -135,26 +176,51 @@ def _changed(row: LimitRow, variants: Sequence[Variant]) -> LimitRow:
     return row
 
 
+def _strictest(row: LimitRow, variants: Sequence[Variant]) -> LimitRow:
+    """Give a rule as the strictest of these variants says it; as it is written where none speaks of it."""
+    said = _overrides(row.rule, variants)
+    holding = {override.holds for override in said if override.holds is not None}
+    return replace(
+        row,
+        limit=_innermost(row, [override.limit for override in said]) or row.limit,
+        holds=next((each for each in (Holds.YES, Holds.BY_ORDER, Holds.NO) if each in holding), row.holds),
+    )
+
+
+def _innermost(row: LimitRow, limits: Sequence[Limit | None]) -> Limit | None:
+    stated = [limit for limit in limits if limit is not None]
+    return max(stated, key=lambda limit: limit.breach if row.low else -limit.breach, default=None)
+
+
+def _chain(row: LimitRow, rows: Mapping[str, LimitRow]) -> list[str]:
+    """Name a rule and those that are more urgent on its side of its signal."""
+    chain = [row.rule]
+    while (urgent := rows[chain[-1]].reached_before) is not None:
+        chain.append(urgent)
+    return chain
+
+
 def _refuse_hidden(rows: Mapping[str, LimitRow], limits: Mapping[str, Limit | None]) -> None:
     """Raise LimitRefused where a limit lies further out than the more urgent one it has to be reached before."""
     for rule, row in rows.items():
-        limit, urgent = limits[rule], row.reached_before
-        while urgent is not None and limits[urgent] is None:
-            urgent = rows[urgent].reached_before
+        limit = limits[rule]
+        urgent = next((each for each in _chain(row, rows)[1:] if limits[each] is not None), None)
         further = limits[urgent] if urgent is not None else None
-        if limit is None or further is None:
+        if limit is None or urgent is None or further is None:
             continue
         if limit.breach < further.breach if row.low else limit.breach > further.breach:
             raise LimitRefused(
                 f"{rule}: limit {bound(row.signal, limit.breach, low=row.low)} lies beyond that of"
-                f" {urgent}, {bound(row.signal, further.breach, low=row.low)}"
+                f" {urgent}, {bound(row.signal, further.breach, low=row.low)}",
+                rule,
+                urgent,
             )
 
 
-def _limit(row: LimitRow, facts: PatientFacts) -> Limit | None:
+def _limit(row: LimitRow, facts: PatientFacts, orders: OrderRule) -> Limit | None:
     """Give the limit that holds; None: the rule does not."""
     if row.rule in facts.orders:
-        return _ordered(row, facts.orders[row.rule])
+        return _ordered(row, facts.orders[row.rule], orders.furthest[row.signal, row.low])
     if row.holds is not Holds.YES:
         return None
     if row.drop is not None:
@@ -162,14 +228,19 @@ def _limit(row: LimitRow, facts: PatientFacts) -> Limit | None:
     return row.limit
 
 
-def _ordered(row: LimitRow, limit: Limit) -> Limit:
+def _ordered(row: LimitRow, limit: Limit, furthest: int) -> Limit:
     said = f"{row.rule}: ordered limit {bound(row.signal, limit.breach, low=row.low)}"
     said += f", over at {unscaled(row.signal, limit.clear_at):g}"
     low, high = SIGNALS[row.signal].plausible
     if not all(is_plausible(row.signal, scaled) for scaled in (limit.breach, limit.clear_at)):
-        raise LimitRefused(f"{said}: not within {low:g} to {high:g}")
+        raise LimitRefused(f"{said}: not within {low:g} to {high:g}", row.rule)
     if limit.clear_at < limit.breach if row.low else limit.clear_at > limit.breach:
-        raise LimitRefused(f"{said}: that lies inside the limit")
+        raise LimitRefused(f"{said}: that lies inside the limit", row.rule)
+    if limit.breach < furthest if row.low else limit.breach > furthest:
+        side = "below" if row.low else "above"
+        raise LimitRefused(
+            f"{said}: that lies {side} {unscaled(row.signal, furthest):g}, and would silence the rule", row.rule
+        )
     return limit
 
 

@@ -85,10 +85,13 @@ class FeverRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRule:
-    """What a doctor may order for a patient: limits for so long at most, those of SpO2 from here on."""
+    """What a doctor may order for a patient: limits for so long at most, and how far out.
+
+    `furthest` is by (signal, is low dangerous), scaled: an order beyond it would silence its rule.
+    """
 
     valid_ms_max: int
-    spo2_least: int
+    furthest: Mapping[tuple[Signal, bool], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +157,7 @@ class Applies:
     age_from_days: int | None = None
     age_until_days: int | None = None
     group: str | None = None
+    and_group: str | None = None
     on_oxygen: bool | None = None
     altitude_from_m: int | None = None
     altitude_until_m: int | None = None

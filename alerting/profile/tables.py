@@ -14,7 +14,18 @@ E = TypeVar("E", bound=StrEnum)
 Table = Mapping[str, Any]
 
 UNSOURCED = frozenset(
-    {"after_activity", "approved_by", "confirm", "family", "group", "on_oxygen", "reached_before", "rules", "signal"}
+    {
+        "after_activity",
+        "and_group",
+        "approved_by",
+        "confirm",
+        "family",
+        "group",
+        "on_oxygen",
+        "reached_before",
+        "rules",
+        "signal",
+    }
     | {"trust"}
 )
 """Keys that say what a row is about, and decide no number: they need no source."""

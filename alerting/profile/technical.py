@@ -29,6 +29,7 @@ class Family(StrEnum):
     BROKER = "broker"
     UNATTRIBUTED = "unattributed"
     UNBOUND_LOW = "unbound_low"
+    UNJUDGED = "unjudged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +120,13 @@ class UnboundLowLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnjudgedLimits:
+    """How long a patient's readings may wait for being judged, as judging them fails."""
+
+    after_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Again:
     """How long after a person has closed a technical alarm whose cause goes on it is told again, by its priority."""
 
@@ -145,6 +153,7 @@ class Technical:
     broker: BrokerLimits
     unattributed: UnattributedLimits
     unbound_low: UnboundLowLimits
+    unjudged: UnjudgedLimits
     again: Again
     consequences: Mapping[str, Consequence]
 
@@ -164,6 +173,7 @@ RULES = {
     Family.BROKER: "TECH-BROKER",
     Family.UNATTRIBUTED: "TECH-UNKNOWN-DEVICE",
     Family.UNBOUND_LOW: "TECH-UNBOUND-LOW",
+    Family.UNJUDGED: "TECH-UNJUDGED",
 }
 """Families with one rule, whose priority the profile says."""
 
@@ -177,6 +187,7 @@ _PLAIN: dict[Family, type] = {
     Family.BROKER: BrokerLimits,
     Family.UNATTRIBUTED: UnattributedLimits,
     Family.UNBOUND_LOW: UnboundLowLimits,
+    Family.UNJUDGED: UnjudgedLimits,
 }
 _SPOT = tuple(field.name for field in fields(SpotOverdue) if field.name != "every_s")
 

@@ -1,11 +1,13 @@
 """Reads the variants of a profile: to whom each applies, and what differs from the standard patient for them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from itertools import combinations, product
 from typing import Any
 
 from alerting.profile.limits import FORMS, limit_of
-from alerting.profile.patient import LimitRefused, PatientFacts, held_to
+from alerting.profile.patient import LimitRefused, PatientFacts, applies
+from alerting.profile.patient import refuse_hiding as refuse_hidden
 from alerting.profile.profile import (
     Applies,
     Confirm,
@@ -21,7 +23,7 @@ from alerting.profile.tables import ProfileError, choice, count, get, only, sour
 from care.registry import SpecialGroup
 
 _NUMBERS = ("age_from_days", "age_until_days", "altitude_from_m", "altitude_until_m")
-_KEYS = frozenset(_NUMBERS) | {"group", "on_oxygen", "approved_by", "spo2_scale", "rule"}
+_KEYS = frozenset(_NUMBERS) | {"group", "and_group", "on_oxygen", "approved_by", "spo2_scale", "rule"}
 _OVERRIDE_KEYS = frozenset(FORMS) | {"clear_at", "holds", "priority", "emergency", "tier3", "confirm"}
 _SAME_TIMES = "; a variant changes limits, priority and whether a rule holds: its times are the same for everybody"
 
@@ -34,27 +36,35 @@ def variants_of(
 
 
 def refuse_hiding(profile: Profile) -> None:
-    """Raise ProfileError where a variant, with those it lies on, hides a more urgent limit."""
-    for variant in profile.variants:
+    """Raise ProfileError where variants that can apply to one patient together hide a more urgent limit."""
+    for facts in _everybody([variant.applies for variant in profile.variants]):
         try:
-            held_to(profile, _somebody(variant.applies), on=_TODAY)
+            refuse_hidden(profile, facts, on=_TODAY)
         except LimitRefused as exc:
-            raise ProfileError(f"variant.{variant.name}: {exc}") from exc
+            names = [variant.name for variant in profile.variants if applies(variant.applies, facts, on=_TODAY)]
+            raise ProfileError(f"variant.{' + variant.'.join(names)}: {exc}" if names else str(exc)) from exc
 
 
 _TODAY = date(2000, 1, 1)
 _ADULT_DAYS = 15_000
 
 
-def _somebody(to: Applies) -> PatientFacts:
-    """Make a patient to whom a variant applies."""
-    adult = to.age_from_days is None and to.age_until_days is None
-    return PatientFacts(
-        born_on=_TODAY - timedelta(days=_ADULT_DAYS if adult else to.age_from_days or 0),
-        special_groups=frozenset({to.group} if to.group else ()),
-        site_altitude_m=to.altitude_from_m or 0,
-        on_oxygen=bool(to.on_oxygen),
-    )
+def _everybody(said: Sequence[Applies]) -> Iterator[PatientFacts]:
+    """Make a patient of each kind that variants tell apart, of no group first: adults, then every age."""
+    named = sorted({group for to in said for group in (to.group, to.and_group) if group})
+    groups = [frozenset(some) for size in range(len(named) + 1) for some in combinations(named, size)]
+    ages = {edge for to in said for edge in (to.age_from_days, to.age_until_days) if edge is not None}
+    heights = {edge for to in said for edge in (to.altitude_from_m, to.altitude_until_m) if edge is not None}
+    oxygen = {False, *(to.on_oxygen for to in said if to.on_oxygen is not None)}
+    for some, age, altitude_m, on_oxygen in product(
+        groups, [_ADULT_DAYS, *sorted({0} | ages)], sorted({0} | heights), sorted(oxygen)
+    ):
+        yield PatientFacts(
+            born_on=_TODAY - timedelta(days=age),
+            special_groups=some,
+            site_altitude_m=altitude_m,
+            on_oxygen=on_oxygen,
+        )
 
 
 def _variant(name: str, raw: Any, limits: Mapping[str, LimitRow], rules: Mapping[str, Consequence]) -> Variant:
@@ -83,6 +93,7 @@ def _applies(where: str, table: Mapping[str, Any]) -> Applies:
             raise ProfileError(f"{where}: {kind} from {start or 0} is not before {kind} until {end}")
     made = Applies(
         group=choice(table, where, "group", SpecialGroup) if "group" in table else None,
+        and_group=choice(table, where, "and_group", SpecialGroup) if "and_group" in table else None,
         on_oxygen=get(table, where, "on_oxygen", bool) if "on_oxygen" in table else None,
         **numbers,
     )

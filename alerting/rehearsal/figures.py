@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from alerting.profile.profile import Consequence, Priority
 from alerting.rehearsal.paged import Page
+from alerting.zones import zone_of
 
 NIGHT_FROM, NIGHT_UNTIL = 22, 7
 """Hours of the patient's local time between which it is night; of the report, no rule."""
@@ -59,7 +59,7 @@ def urgency_of(consequence: Consequence) -> str:
 
 def is_night(at_ms: int, zone: str) -> bool:
     """Say whether an instant is in the night where the patient lives."""
-    hour = datetime.fromtimestamp(at_ms / 1000, ZoneInfo(zone)).hour
+    hour = datetime.fromtimestamp(at_ms / 1000, zone_of(zone)).hour
     return hour >= NIGHT_FROM or hour < NIGHT_UNTIL
 
 

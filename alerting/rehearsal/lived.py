@@ -40,9 +40,9 @@ class Lived:
         """What was wrong with the patient's orders under this profile: then they did not hold."""
 
     def held(self, facts: PatientFacts, on: date) -> Held:
-        """Say what he is held to in a span; his orders fall where they can not hold. Raises LimitRefused."""
-        held, refused = self._settler.held(facts, on)
-        self.refused = self.refused or refused
+        """Say what he is held to in a span; an order falls where it can not hold."""
+        held, wrong = self._settler.held(facts, on)
+        self.refused = self.refused or "; ".join(wrong.in_words())
         return held
 
     def take(self, samples: Samples, held: Held, devices: Devices, *, begin_ms: int, end_ms: int) -> None:

@@ -1,12 +1,12 @@
 """Days cut where what a patient is held to may change: at his midnights, and where an order begins or ends."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import pairwise
-from zoneinfo import ZoneInfo
 
 from alerting.profile.patient import PatientFacts
+from alerting.zones import zone_of
 from vitals.sustained import Limit
 
 
@@ -33,7 +33,7 @@ class Span:
 
 def spans_of(facts: PatientFacts, orders: Sequence[Order], *, zone: str, edges: Sequence[datetime]) -> list[Span]:
     """Cut the time from the first of `edges` to the last, at all of them too; `facts` are those without orders."""
-    local, begins_at, ends_at = ZoneInfo(zone), edges[0], edges[-1]
+    local, begins_at, ends_at = zone_of(zone), edges[0], edges[-1]
     first, last = begins_at.astimezone(local).date(), ends_at.astimezone(local).date()
     days = (first + timedelta(days=n) for n in range((last - first).days + 1))
     midnights = [datetime(day.year, day.month, day.day, tzinfo=local).astimezone(begins_at.tzinfo) for day in days]
@@ -44,12 +44,16 @@ def spans_of(facts: PatientFacts, orders: Sequence[Order], *, zone: str, edges: 
             begins_at=begin,
             ends_at=end,
             on=begin.astimezone(local).date(),
-            facts=replace(facts, orders=_in_force(orders, begin)),
+            facts=_ordered(facts, orders, begin),
         )
         for begin, end in pairwise(pieces)
     ]
 
 
-def _in_force(orders: Sequence[Order], at: datetime) -> Mapping[str, Limit]:
+def _ordered(facts: PatientFacts, orders: Sequence[Order], at: datetime) -> PatientFacts:
     standing = sorted((o for o in orders if o.begins_at <= at < o.ends_at), key=lambda order: order.number)
-    return {order.rule: order.limit for order in standing}
+    return replace(
+        facts,
+        orders={order.rule: order.limit for order in standing},
+        order_numbers={order.rule: order.number for order in standing},
+    )

@@ -65,6 +65,7 @@ def look(desk: Desk) -> int:
         ("batteries", lambda: settle(desk, (Family.BATTERY,), _batteries(desk))),
         ("overdue measurements", lambda: settle(desk, (Family.SPOT_OVERDUE,), _overdue(desk))),
         ("readings of nobody", lambda: settle(desk, (Family.UNATTRIBUTED,), _unattributed(desk, seen))),
+        ("unjudged patients", lambda: settle(desk, (Family.UNJUDGED,), _unjudged(desk))),
         ("unbound devices", lambda: settle(desk, (Family.UNBOUND_LOW,), _unbound(desk, seen))),
     ]
     return raised + one_by_one(groups, lambda group: group[1](), what="technical")
@@ -172,6 +173,14 @@ def _batteries(desk: Desk) -> Iterator[Finding]:
         for r in rows
     ]
     return patients.batteries(levels, limits)
+
+
+def _unjudged(desk: Desk) -> Iterator[Finding]:
+    rows = [
+        patients.Unjudged(patient_id=r.patient_id, failed_at=r.failed_at, failures=r.failures, error=r.error)
+        for r in desk.all("unjudged")
+    ]
+    return patients.unjudged(rows, desk.profile.technical.unjudged, now=desk.now)
 
 
 def _overdue(desk: Desk) -> Iterator[Finding]:

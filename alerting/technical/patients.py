@@ -1,13 +1,13 @@
-"""What is wrong about a patient's devices but their silence: an empty battery, a measurement that is overdue."""
+"""What is wrong about a patient but silence: an empty battery, a measurement overdue, readings that can't be judged."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
-from zoneinfo import ZoneInfo
 
-from alerting.profile.technical import GRADED, Battery, Family, SpotOverdue
+from alerting.profile.technical import GRADED, RULES, Battery, Family, SpotOverdue, UnjudgedLimits
 from alerting.technical.finding import Finding, Standing, of_patient
+from alerting.zones import zone_of
 from vitals.signals import SIGNALS, Signal
 
 KINDS = {
@@ -39,6 +39,30 @@ class LastSpot:
     time_zone: str
     measured_at: datetime
     worn_from: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unjudged:
+    """Since when judging a patient fails, how often it did, and how."""
+
+    patient_id: int
+    failed_at: datetime
+    failures: int
+    error: str
+
+
+def unjudged(rows: Iterable[Unjudged], limits: UnjudgedLimits, *, now: datetime) -> Iterator[Finding]:
+    """Judge for how long each patient has not been judged."""
+    for row in rows:
+        lasts = now - row.failed_at >= timedelta(seconds=limits.after_s)
+        yield Finding(
+            subject=of_patient(row.patient_id),
+            family=Family.UNJUDGED,
+            standing=Standing.FAULT if lasts else Standing.UNKNOWN,
+            rule=RULES[Family.UNJUDGED],
+            since=row.failed_at,
+            evidence={"why": "unjudged", "error": row.error, "failures": row.failures},
+        )
 
 
 def batteries(levels: Iterable[Level], limits: Battery) -> Iterator[Finding]:
@@ -92,9 +116,9 @@ def overdue(last: Sequence[LastSpot], limits: SpotOverdue, *, now: datetime) -> 
 def due_at(last: LastSpot, limits: SpotOverdue) -> datetime:
     """Say when the next measurement is due; one that falls due at night is due when the night is over."""
     due = max(last.measured_at, last.worn_from) + timedelta(seconds=limits.every_s[last.signal])
-    local = due.astimezone(ZoneInfo(last.time_zone))
+    local = due.astimezone(zone_of(last.time_zone))
     if limits.night_until_h <= local.hour < limits.night_from_h:
         return due
     day = local.date() + timedelta(days=1) if local.hour >= limits.night_from_h else local.date()
-    morning = datetime(day.year, day.month, day.day, limits.night_until_h, tzinfo=ZoneInfo(last.time_zone))
+    morning = datetime(day.year, day.month, day.day, limits.night_until_h, tzinfo=zone_of(last.time_zone))
     return morning.astimezone(due.tzinfo)

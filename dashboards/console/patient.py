@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 from dashboards import board, notices
 from dashboards.console.acts import Sheet, sheet_of
 from dashboards.database import rows
-from dashboards.limits import Limit, awaiting, held_by, limits_of
+from dashboards.limits import Limit, awaiting, held_by, limits_of, void
 from dashboards.series import CHARTED, Bucket, Span, lines, span_for
 from dashboards.units import unit_of
 from dashboards.web import SignedIn, Visit
@@ -35,8 +35,8 @@ def page(visit: SignedIn, key: str) -> HTMLResponse:
     shown = _episodes(visit, patient)
     begun = [visit.now - episode.since for episode in shown["episodes"] if episode.state != "closed"]
     span = span_for(max(begun, default=timedelta(0)))
-    awaited = awaiting(_said_of(visit, patient))
-    values = {**_vitals(visit, patient), **shown, "awaiting": awaited}
+    said = _said_of(visit, patient)
+    values = {**_vitals(visit, patient), **shown, "awaiting": awaiting(said), "void": void(said)}
     return visit.render("patient.html", **values, spans=list(Span), span=span)
 
 

@@ -98,19 +98,21 @@ def _mosquitto(file: Path | None) -> list[Finding]:
 
 def _server(settings: Settings, before: list[Finding]) -> list[Finding]:
     from hearthwatch.doctor import database
+    from hearthwatch.doctor.judging import CHECK as JUDGING
+    from hearthwatch.doctor.judging import judging
     from hearthwatch.doctor.registry import registry
     from hearthwatch.doctor.tending import CHECK, tending
 
-    dsn = settings.database_dsn
+    dsn, people = settings.database_dsn, ("patients", "duty")
     found = [database.reachable(dsn)]
     if is_broken(found):
-        return [*found, *(unknown(check, because="database") for check in ("migrations", CHECK, "patients", "duty"))]
+        return [*found, *(unknown(check, because="database") for check in ("migrations", CHECK, JUDGING, *people))]
     found += [database.same_time(dsn), database.edition(dsn), database.migrated(dsn)]
     if is_broken(found[-1:]):
-        return [*found, *(unknown(check, because="migrations") for check in (CHECK, "patients", "duty"))]
-    found.append(tending(dsn, datetime.now(UTC)))
+        return [*found, *(unknown(check, because="migrations") for check in (CHECK, JUDGING, *people))]
+    found += [tending(dsn, datetime.now(UTC)), judging(dsn)]
     if is_broken([each for each in before if each.check == "clinical clock"]):
-        return [*found, *(unknown(check, because="clinical clock") for check in ("patients", "duty"))]
+        return [*found, *(unknown(check, because="clinical clock") for check in people)]
     clock = ClinicalClock.parse(settings.clock_origin, settings.clock_speed)
     return [*found, *registry(dsn, clock.at(datetime.now(UTC)))]
 

@@ -1,6 +1,6 @@
 """Notices reach a real webhook, once where it can be, again under the same key where it must be."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -8,8 +8,11 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from apprise.manager_plugins import NotificationManager
+from apprise.plugins.base import NotifyBase
 
-from alerting.delivery import ATTEMPTS_MAX, LEASE_S, deliver
+from alerting.delivery import ATTEMPTS_MAX, LEASE_S, WORKERS, deliver
+from alerting.desk import connect
 from tests.alerting.streams import FALL_S
 from tests.alerting.ward import Ward
 
@@ -19,6 +22,7 @@ class Phone:
 
     def __init__(self) -> None:
         self.statuses: list[int] = []
+        self.when_called: Callable[[str], None] = lambda _key: None
         self.keys: list[str] = []
         phone = self
 
@@ -26,6 +30,7 @@ class Phone:
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers["Content-Length"]))
                 phone.keys.append(self.headers["Idempotency-Key"])
+                phone.when_called(phone.keys[-1])
                 self.send_response(phone.statuses.pop(0) if phone.statuses else 204)
                 self.end_headers()
 
@@ -135,3 +140,92 @@ def test_an_address_no_channel_understands_is_an_outcome_and_blocks_nobody(ringi
     assert send(ringing) == 1
     assert notice(ringing).outcome == "channel address not understood"
     assert phone.keys == ["other"]
+
+
+def ask(ward: Ward, phone: Phone, count: int, *, good_for: timedelta = timedelta(hours=1), url: str = "") -> None:
+    """Ask the household of patient 1 so many things."""
+    for number in range(count):
+        ward.connection.execute(
+            "INSERT INTO notice (patient_id, good_until, key, recipient, audience, service_tier, step, channel_url,"
+            " title, body, created_at, due_at) VALUES (1, %s, %s, 'b1', 'household', 0, 0, %s, 't', 'b', %s, %s)",
+            (
+                ward.now + good_for,
+                f"ask{number}",
+                url or f"json://127.0.0.1:{phone.server.server_port}/home",
+                ward.now,
+                ward.now,
+            ),
+        )
+
+
+def outcomes(ward: Ward) -> list[str]:
+    found = ward.connection.execute("SELECT outcome FROM notice WHERE patient_id IS NOT NULL ORDER BY key").fetchall()
+    return [row.outcome for row in found]
+
+
+def test_a_question_that_comes_too_late_is_not_sent_and_says_so(ward: Ward, phone: Phone) -> None:
+    ask(ward, phone, 1)
+    ward.now += timedelta(hours=1)
+    assert send(ward) == 0
+    assert (phone.keys, outcomes(ward)) == ([], ["too late"])
+    row = ward.connection.execute("SELECT due_at FROM notice").fetchone()
+    assert row is not None
+    assert row.due_at is None
+
+
+def test_a_question_that_was_refused_is_given_up_when_it_is_too_late(ward: Ward, phone: Phone) -> None:
+    phone.statuses = [503]
+    ask(ward, phone, 1)
+    send(ward)
+    assert outcomes(ward) == ["refused"]
+    ward.now += timedelta(hours=1)
+    send(ward)
+    assert (len(phone.keys), outcomes(ward)) == (1, ["too late"])
+
+
+def test_an_alarm_goes_before_the_questions_that_still_wait_when_it_comes(ringing: Ward, phone: Phone) -> None:
+    ringing.connection.execute("UPDATE notice SET due_at = NULL")
+    ask(ringing, phone, 4 * WORKERS)
+
+    def ring(_: str) -> None:
+        with connect(ringing.dsn, "beside") as beside:
+            beside.execute("UPDATE notice SET due_at = %s WHERE recipient_id = 1 AND attempts = 0", (ringing.now,))
+
+    phone.when_called = ring
+    send(ringing)
+    assert phone.keys.index(notice(ringing).key) == WORKERS
+    assert len(phone.keys) == 4 * WORKERS + 1
+
+
+def test_questions_wait_while_anything_of_an_episode_is_due(ringing: Ward, phone: Phone) -> None:
+    ask(ringing, phone, 1)
+    send(ringing)
+    assert phone.keys == [notice(ringing).key, "ask0"]
+
+
+N_MGR = NotificationManager()
+
+
+class Broken(NotifyBase):
+    """A channel whose own code fails when it is used."""
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        self.made = True
+
+    def url(self, *_: Any, **__: Any) -> str:
+        """Name it, as a channel must."""
+        return "broken://home"
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == "socket_read_timeout" and "made" in vars(self):
+            raise ZeroDivisionError
+        return super().__getattribute__(name)
+
+
+def test_a_hand_over_that_raises_is_an_outcome_and_the_others_are_recorded(ringing: Ward, phone: Phone) -> None:
+    N_MGR.add(Broken, schemas=("broken",))
+    ask(ringing, phone, 1, url="broken://home")
+    assert send(ringing) == 1
+    assert notice(ringing).outcome == "accepted by channel"
+    assert outcomes(ringing) == ["failed: ZeroDivisionError"]

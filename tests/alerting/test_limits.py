@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -14,6 +14,7 @@ from alerting.desk import Desk
 from alerting.judging.held import LimitsEventError, from_line, lines_of, to_line, to_payload
 from alerting.judging.holding import REBUILD_SPAN
 from alerting.judging.limits import Limits, save_baseline
+from alerting.judging.settling import Settler
 from alerting.orders import (
     BadLimit,
     BadPeriod,
@@ -26,8 +27,10 @@ from alerting.orders import (
     revoke_order,
 )
 from alerting.profile.file import parse_profile, standard_adult
+from alerting.profile.patient import PatientFacts
 from tests.alerting.streams import FALL_S, profile
 from tests.alerting.ward import T0, Ward
+from vitals.sustained import Limit
 
 WELL, COPD, CRITICAL = [9700], [8900], [8200]
 UNTIL = T0 + timedelta(days=90)
@@ -319,7 +322,42 @@ def test_orders_that_another_profile_makes_impossible_are_not_held_to_and_said_l
     enter(ward, "special_groups = '{}'", patient=1)
     say(ward)
     assert logged(ward)[-1]["limits"]["SPO2-REFER"] == [9300, 9400]
-    assert any(why.startswith("orders do not hold: SPO2-REFER") for why in logged(ward)[-1]["why"])
+    assert any(why.startswith("order does not hold: SPO2-REFER") for why in logged(ward)[-1]["why"])
+    assert logged(ward)[-1]["void"] == ["SPO2-REFER"]
+
+
+def test_an_order_that_conflicts_falls_alone_and_the_others_hold(ward: Ward) -> None:
+    fast = replace(ORDER, rule="HR-HIGH", limit=150)
+    give(ward, CRITICAL_ORDER, ORDER, fast)
+    revoke_order(ward.connection, 1, by="li", profile=profile(), now=ward.now)
+    say(ward)
+    line = logged(ward)[-1]
+    assert (line["limits"]["HR-HIGH"], line["limits"]["SPO2-REFER"]) == ([14999, 14500], [9300, 9400])
+    assert line["void"] == ["SPO2-REFER"]
+    assert "order 3: HR-HIGH" in line["why"]
+    assert not any(why.startswith("order 2:") for why in line["why"])
+    assert line["profile"] == "standard-adult+order"
+
+
+def test_of_two_orders_that_conflict_the_newer_falls() -> None:
+    orders = {"HR-FAST": Limit(breach=12499, clear_at=12000), "HR-HIGH": Limit(breach=11999, clear_at=11500)}
+    for newer, older in (("HR-FAST", "HR-HIGH"), ("HR-HIGH", "HR-FAST")):
+        facts = PatientFacts(born_on=date(1950, 1, 1), orders=orders, order_numbers={newer: 9, older: 4})
+        held, wrong = Settler(profile()).held(facts, T0.date())
+        assert list(wrong.orders) == [newer]
+        assert held.by_rule[older] == orders[older]
+
+
+@pytest.mark.parametrize(
+    ("rule", "limit"), [("HR-HIGH", 290), ("HR-LOW", 21), ("RR-SEVERE", 90), ("FEVER-HYPER", 44), ("SPO2-CRIT", 60)]
+)
+def test_an_order_that_would_silence_its_rule_is_refused_and_does_not_hold(ward: Ward, rule: str, limit: float) -> None:
+    with pytest.raises(BadLimit, match="would silence the rule"):
+        give(ward, replace(ORDER, rule=rule, limit=limit))
+    breach, clear_at = round(limit * 100), round(limit * 100) + (10 if profile().limits[rule].low else -10)
+    facts = PatientFacts(born_on=date(1950, 1, 1), orders={rule: Limit(breach=breach, clear_at=clear_at)})
+    held, wrong = Settler(profile()).held(facts, T0.date())
+    assert (list(wrong.orders), held.by_rule[rule]) == ([rule], profile().limits[rule].limit)
 
 
 def test_the_command_line_orders_shows_and_revokes(ward: Ward, monkeypatch: pytest.MonkeyPatch) -> None:

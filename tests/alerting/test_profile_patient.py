@@ -3,14 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import combinations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerting.profile.file import parse_profile, standard_adult
+from alerting.judging.settling import Settler
+from alerting.profile.file import ProfileError, parse_profile, standard_adult
 from alerting.profile.patient import Held, LimitRefused, PatientFacts, held_to
 from alerting.profile.profile import Confirm
+from alerting.raising import facts_of
 from care.registry import SpecialGroup
 from tests.alerting.streams import SPO2
 from vitals.signals import SIGNALS
@@ -74,7 +77,7 @@ def test_the_heart_of_a_child_is_no_adults(age_days: int, fast: int | None) -> N
     assert (child.by_rule["HR-FAST"].breach if fast else None) == fast
     assert ("HR-FAST" in child.off) is (fast is None)
     adult = age_days >= 5844
-    assert ({"HR-HIGH", "HR-LOW", "NEWS2-HIGH", "NEWS2-MEDIUM"} & child.off == set()) is adult
+    assert ({"NEWS2-HIGH", "NEWS2-MEDIUM"} & child.off == set()) is adult
     assert bool(child.news2) is adult
 
 
@@ -250,3 +253,96 @@ def test_every_age_has_exactly_one_band_of_breathing() -> None:
     edges = [(band.applies.age_from_days or 0, band.applies.age_until_days) for band in bands]
     assert [end for _, end in edges[:-1]] == [start for start, _ in edges[1:]]
     assert (edges[0][0], edges[-1][1]) == (0, 5844)
+
+
+def variant(name: str, group: str, **limits: tuple[str, float, float]) -> str:
+    """Write a variant of a group that changes limits: (form, limit, over at) by rule."""
+    said = [f'[variant.{name}]\ngroup = "{group}"']
+    for rule, (form, limit, over) in limits.items():
+        where = f"variant.{name}.rule.{rule.replace('_', '-')}"
+        said.append(f"[{where}]\n{form} = {limit}\nclear_at = {over}")
+        said.append(f'[{where}.source]\n{form} = "D"\nclear_at = "D"')
+    return "\n".join(said)
+
+
+LOW_REFER = variant("low_refer", "dialysis", SPO2_CRIT=("at_or_below", 80.0, 81.0), SPO2_REFER=("below", 85.0, 86.0))
+HIGH_CRIT = variant("high_crit", "disabled", SPO2_CRIT=("at_or_below", 86.0, 87.0))
+
+
+def test_variants_that_conflict_only_together_are_refused_when_the_profile_is_read() -> None:
+    parse_profile(f"{standard_adult()}\n{LOW_REFER}")
+    parse_profile(f"{standard_adult()}\n{HIGH_CRIT}")
+    with pytest.raises(ProfileError, match=r"variant\.low_refer \+ variant\.high_crit: SPO2-REFER: limit spo2 < 85 %"):
+        parse_profile(f"{standard_adult()}\n{LOW_REFER}\n{HIGH_CRIT}")
+
+
+def test_where_variants_conflict_all_the_same_the_strictest_limits_hold_and_nothing_is_raised() -> None:
+    low, high = (parse_profile(f"{standard_adult()}\n{each}").variants[-1] for each in (LOW_REFER, HIGH_CRIT))
+    facts = PatientFacts(born_on=ADULT, special_groups=frozenset({"dialysis", "disabled"}))
+    patient, wrong = Settler(replace(PROFILE, variants=(low, high))).held(facts, TODAY)
+    assert [patient.by_rule[rule].breach for rule in ("SPO2-CRIT", "SPO2-REFER", "SPO2-AMBER")] == [8601, 8601, 9401]
+    assert "SPO2-REFER: limit spo2 < 85 %" in wrong.variants
+
+
+AGES = [0, 60, 61, 364, 365, 730, 731, 1825, 1826, 4382, 4383, 5843, 5844, 25_000]
+FIRST_DAYS_OF_ADULTS = 5844
+COMBINATIONS = [
+    frozenset(some)
+    for size in range(4)
+    for some in combinations((SpecialGroup.PREGNANT, SpecialGroup.HOME_OXYGEN, SpecialGroup.HYPERCAPNIC), size)
+]
+
+
+@pytest.mark.parametrize("groups", COMBINATIONS, ids=lambda groups: "+".join(sorted(groups)) or "none")
+@pytest.mark.parametrize("age_days", AGES)
+def test_no_combination_of_age_and_groups_falls_between_the_rules(
+    age_days: int, groups: frozenset[SpecialGroup]
+) -> None:
+    patient = held_to(PROFILE, facts_of(TODAY - timedelta(days=age_days), groups), on=TODAY)
+    spo2 = {rule: patient.by_rule[rule].breach for rule in ("SPO2-CRIT", "SPO2-REFER") if rule in patient.by_rule}
+    target_88 = bool(groups & {SpecialGroup.HOME_OXYGEN, SpecialGroup.HYPERCAPNIC})
+    if target_88 and age_days >= FIRST_DAYS_OF_ADULTS and SpecialGroup.PREGNANT not in groups:
+        hypercapnic = {"SPO2-CRIT": 8301, "SPO2-REFER": 8800}
+        assert spo2 == (hypercapnic if SpecialGroup.HYPERCAPNIC in groups else {"SPO2-CRIT": 8301})
+        assert [patient.by_rule[rule].breach for rule in ("QUESTIONABLE-LOW", "WELLNESS-LOW")] == [8800, 8800]
+    else:
+        assert spo2 == {"SPO2-CRIT": 8801, "SPO2-REFER": 9300}
+        assert patient.by_rule["SPO2-AMBER"].breach == (
+            9501 if age_days < 1826 and SpecialGroup.PREGNANT not in groups else 9401
+        )
+        assert patient.awaiting_order == frozenset()
+        assert [patient.by_rule[rule].breach for rule in ("QUESTIONABLE-LOW", "WELLNESS-LOW")] == [9300, 9300]
+    assert "RR-SEVERE" in patient.by_rule
+
+
+@pytest.mark.parametrize(
+    ("age_days", "slow", "fast"),
+    [
+        (0, 6000, 18000),
+        (364, 6000, 18000),
+        (365, 5000, 17000),
+        (730, 5000, 17000),
+        (731, 5000, 16000),
+        (1825, 5000, 16000),
+        (1826, 5000, 14000),
+        (4382, 5000, 14000),
+        (4383, 4001, 13099),
+        (5843, 4001, 13099),
+        (25_000, 4001, 13099),
+    ],
+)
+@pytest.mark.parametrize("groups", COMBINATIONS, ids=lambda groups: "+".join(sorted(groups)) or "none")
+def test_every_age_has_a_limit_for_a_slow_heart_and_a_fast_one(
+    age_days: int, slow: int, fast: int, groups: frozenset[SpecialGroup]
+) -> None:
+    patient = held_to(PROFILE, facts_of(TODAY - timedelta(days=age_days), groups), on=TODAY)
+    assert (patient.by_rule["HR-LOW"].breach, patient.by_rule["HR-HIGH"].breach) == (slow, fast)
+
+
+@pytest.mark.parametrize("groups", [g for g in COMBINATIONS if g], ids=lambda groups: "+".join(sorted(groups)))
+@pytest.mark.parametrize("age_days", [900, 3000, 25_000])
+def test_a_doctors_order_lies_over_every_combination(age_days: int, groups: frozenset[SpecialGroup]) -> None:
+    facts = facts_of(TODAY - timedelta(days=age_days), groups)
+    orders = {"SPO2-CRIT": low(80, 81), "SPO2-REFER": low(86, 87)}
+    patient = held_to(PROFILE, replace(facts, orders=orders), on=TODAY)
+    assert {rule: patient.by_rule[rule] for rule in orders} == orders

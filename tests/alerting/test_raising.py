@@ -6,9 +6,11 @@ from datetime import UTC, date, datetime
 import pytest
 
 from alerting.episodes import State
+from alerting.profile.patient import PatientFacts, urgency_of
 from alerting.profile.profile import Consequence, Priority
 from alerting.raising import Basis, Effect, Raise, effect_of, facts_of, for_patient, is_special, reaches_tier3_at_once
 from care.registry import SpecialGroup
+from tests.alerting.streams import profile
 
 HIGH = Consequence(rule="R", family="spo2_low", priority=Priority.HIGH, emergency=False, tier3=True)
 EMERGENCY, MEDIUM, LOW = (
@@ -113,3 +115,33 @@ def test_oxygen_at_home_is_read_off_the_registry() -> None:
     assert facts_of(born_on, [SpecialGroup.HOME_OXYGEN]).on_oxygen is True
     facts = facts_of(born_on, [SpecialGroup.DIALYSIS])
     assert (facts.on_oxygen, facts.special_groups, facts.born_on) == (False, {"dialysis"}, born_on)
+
+
+@dataclass
+class Red:
+    """A red patient."""
+
+    risk_colour: str = "red"
+    special_groups: list[str] = field(default_factory=list)
+
+
+@pytest.mark.parametrize(
+    ("own", "special", "told"),
+    [
+        (Priority.HIGH, Priority.MEDIUM, Priority.HIGH),
+        (Priority.LOW, Priority.MEDIUM, Priority.MEDIUM),
+        (Priority.MEDIUM, Priority.MEDIUM, Priority.MEDIUM),
+    ],
+)
+def test_a_special_patients_priority_never_lowers_what_a_variant_says(
+    own: Priority, special: Priority, told: Priority
+) -> None:
+    consequence = Consequence(
+        rule="X", family="x", priority=own, special_priority=special, emergency=False, tier3=False
+    )
+    assert for_patient(consequence, Red(), past=False).priority is told
+
+
+def test_a_red_adult_with_high_fever_is_told_as_the_profile_says() -> None:
+    fever = urgency_of(profile(), "FEVER-HIGH", PatientFacts(born_on=date(1950, 1, 1)), on=date(2026, 3, 1))
+    assert for_patient(fever, Red(), past=False).priority is Priority.MEDIUM

@@ -26,6 +26,7 @@ def test_the_standard_profile_has_them_all() -> None:
         "TECH-INGEST",
         "TECH-BROKER",
         "TECH-UNBOUND-LOW",
+        "TECH-UNJUDGED",
     }
     assert technical.keys() <= RULES.keys()
 

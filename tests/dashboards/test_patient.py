@@ -131,6 +131,19 @@ def test_who_awaits_a_doctors_limit_is_shown_so(console: Console, open_page: Ope
     expect(page.locator(".awaiting")).to_have_count(0)
 
 
+def test_an_order_that_can_not_hold_is_shown_so(console: Console, open_page: OpenPage) -> None:
+    with console.rows() as db:
+        (patient_id,) = db.execute("SELECT patient_id FROM patient WHERE key = 'p-001'").fetchone() or (0,)
+        said = json.dumps({"patient": patient_id, "limits": {}, "void": ["SPO2-REFER"]})
+        db.execute("INSERT INTO limits_said (patient_id, said, said_at) VALUES (%s, %s, now())", [patient_id, said])
+    page = open_page(language="en-GB")
+    enter(page, console)
+    page.goto(console.url + "/patients/p-001")
+    expect(page.locator(".awaiting--void")).to_contain_text("the usual limit holds instead: SpO₂ low: refer")
+    page.goto(console.url + "/patients/p-002")
+    expect(page.locator(".awaiting--void")).to_have_count(0)
+
+
 def test_what_was_asked_at_home_stands_beside_the_episodes(console: Console, open_page: OpenPage) -> None:
     with console.rows() as db:
         (patient_id,) = db.execute("SELECT patient_id FROM patient WHERE key = 'p-001'").fetchone() or (0,)

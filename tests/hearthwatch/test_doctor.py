@@ -21,6 +21,7 @@ from paho.mqtt.properties import Properties
 from gateway.outbox.outbox import Outbox
 from hearthwatch.doctor import broker, database, machine, mosquitto_settings, registry
 from hearthwatch.doctor.adapter import adapter
+from hearthwatch.doctor.judging import judging
 from hearthwatch.services import mosquitto
 from hearthwatch.services.mosquitto import Mosquitto
 from hearthwatch.services.ports import LOOPBACK, free_port
@@ -462,3 +463,12 @@ INSERT INTO duty (organisation_id, duty_role, person_id, valid)
 SELECT organisation_id, role, person_id, tstzrange(%(from)s, '2027-01-01Z')
   FROM org, doctor, unnest(ARRAY['township_duty', 'county_expert']) AS role
 """
+
+
+def test_a_patient_whose_readings_can_not_be_judged_is_broken_and_named(database: str) -> None:
+    assert judging(database).verdict is Verdict.FINE
+    with psycopg.connect(database) as db:
+        db.execute("INSERT INTO unjudged VALUES (7, now(), now(), now(), 3, 'ValueError: no line')")
+    found = judging(database)
+    assert found.verdict is Verdict.BROKEN
+    assert "?: ValueError: no line" in found.found.en

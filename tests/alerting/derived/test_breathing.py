@@ -190,3 +190,19 @@ def test_one_fast_count_from_beats_raises_nothing_however_long_no_other_comes(wa
     assert len(counts(ward.desk(), 1, start=T0, received_by=ward.now)) == 1
     ward.pass_time(seconds=1200)
     assert [episode for episode in ward.episodes() if not episode.technical] == []
+
+
+def test_of_a_long_upload_the_newest_windows_come_first_and_the_others_later(
+    ward: Ward, band: Band, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("alerting.derived.breathing.WINDOWS_MAX", 6)
+    beats = breathing_heart(seconds=480, rate_per_min=15)
+    band.store(beats[:-2], received_at=beats[-3][0])
+    ends = [T0 + EVERY * n for n in range(1, 16)]
+    assert derive_breathing(ward.desk(), [1], ward.now, earliest={1: T0}) == {1: 6}
+    assert [end for end, _, _ in band.derived()] == ends[-6:]
+    assert derive_breathing(ward.desk(), [1], ward.now) == {1: 6}
+    assert [end for end, _, _ in band.derived()] == ends[-12:]
+    assert derive_breathing(ward.desk(), [1], ward.now) == {1: 3}
+    assert [end for end, _, _ in band.derived()] == ends
+    assert derive_breathing(ward.desk(), [1], ward.now) == {}

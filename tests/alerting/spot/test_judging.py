@@ -297,3 +297,39 @@ def test_a_wearers_days_are_not_read_for_a_thermometers_history(home: SpotHome, 
     }  # fmt: skip
     plan = home.connection.execute(b"EXPLAIN " + QUERIES[query], values).fetchall()
     assert any("sample_single" in str(line) or "patient_id_measured_at_idx" in str(line) for line in plan), plan
+
+
+def nine_hours(value: int) -> list[tuple[int, Signal, int]]:
+    return [(n * 10, Signal.SPO2, value) for n in range(9 * 360)]
+
+
+def test_a_ring_makes_nobodys_baseline_and_spoils_the_hours_it_speaks_in(home: SpotHome) -> None:
+    home.say(WELLNESS, nine_hours(9400), acquisition=0)
+    home.now += timedelta(minutes=5)
+    home.roll_up()
+    assert recompute_baseline(home.desk(), PATIENT) is None
+
+
+def test_the_hours_of_a_medical_wearable_make_one(home: SpotHome) -> None:
+    home.say(PATCH, nine_hours(9700), acquisition=0, judged=False)
+    home.now += timedelta(minutes=5)
+    home.roll_up()
+    assert recompute_baseline(home.desk(), PATIENT) == 9700
+
+
+def test_an_illness_of_two_weeks_leaves_the_baseline_that_was_known(home: SpotHome) -> None:
+    home.say(CLIP, [(hour * 3600, Signal.SPO2, 9700) for hour in range(7)], judged=False)
+    assert look_at_baselines(home.desk) == 1
+    home.connection.execute(
+        "INSERT INTO episode (patient_id, family, technical, rule, priority, emergency, tier3, condition, state, step,"
+        " service_tier, since, raised_at, detected_at, alarmed_at, due_at, evidence, profile_hash)"
+        " SELECT 3, 'spo2_low', false, 'SPO2-REFER', 'high', false, true, 'present', 'unack', 0, 2, %(at)s, %(at)s,"
+        " %(at)s, %(at)s, %(at)s, '{}', profile_hash FROM clinical_profile LIMIT 1",
+        {"at": T0 + timedelta(hours=7)},
+    )
+    for day in range(1, 15):
+        home.say(CLIP, [(day * 86_400, Signal.SPO2, 9100)], judged=False)
+    assert look_at_baselines(home.desk) == 1
+    assert home.connection.execute("SELECT spo2 FROM baseline").fetchall() == [(9700,)]
+    home.now += timedelta(days=15)
+    assert recompute_baseline(home.desk(), PATIENT) is None
