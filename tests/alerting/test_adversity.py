@@ -142,6 +142,15 @@ def test_late_lows_of_the_past_leave_the_present_condition_alone(ward: Ward) -> 
     assert [(e.state, e.condition) for e in physiological(ward)] == [("unack", "present")]
 
 
+def test_a_lasting_fever_reaches_tier_3_on_its_third_day_though_its_second_raised(ward: Ward) -> None:
+    for hours in range(0, 77, 4):
+        ward.now = T0 + timedelta(hours=hours)
+        ward.temperatures(3, [(0, 3890)])
+    (episode,) = [e for e in physiological(ward) if e.family == "fever"]
+    assert (episode.rule, episode.tier3) == ("FEVER-PERSIST", True)
+    assert "raised_anew" in ward.history()
+
+
 def test_a_rule_that_is_gone_from_the_profile_stops_nobody(ward: Ward) -> None:
     ward.spo2(1, LOW * 100)
     ward.spo2(2, WELL * 10)
