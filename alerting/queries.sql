@@ -512,10 +512,12 @@ ON CONFLICT (key) DO NOTHING RETURNING event_id;
 -- Was this event recorded before?
 SELECT EXISTS (SELECT FROM episode_event WHERE key = %(key)s) AS recorded;
 
--- name: overlapping_episode
--- Was there an episode of this family at that time, open or closed?
-SELECT EXISTS (SELECT FROM episode WHERE patient_id = %(patient_id)s AND family = %(family)s
-   AND since <= %(until)s AND COALESCE(closed_at, 'infinity') >= %(since)s) AS known;
+-- name: told_of_family
+-- What was told of a family's conditions in episodes that were open at an instant or later, and where they ended.
+SELECT e.episode_id, e.closed_at, v.kind, v.detail FROM episode e JOIN episode_event v USING (episode_id)
+ WHERE e.patient_id = %(patient_id)s AND e.family = %(family)s AND COALESCE(e.closed_at, 'infinity') >= %(since)s
+   AND v.kind IN ('raised', 'raised_anew', 'raised_again', 'cleared')
+ ORDER BY v.event_id;
 
 -- name: insert_notice
 -- One message to one recipient over one channel, in the transaction that decided it.

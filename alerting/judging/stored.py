@@ -11,6 +11,7 @@ from alerting.judging.asking import ask_about_fever, ask_for_repeat, ask_for_the
 from alerting.judging.clips import form_spot_sessions
 from alerting.judging.measured import beginning, held_now, instants_after_activity, measurements, read_devices
 from alerting.judging.scoring import score_evidence, scored
+from alerting.judging.told import was_told
 from alerting.profile.patient import Held
 from alerting.profile.profile import FeverRule, RepeatRule
 from alerting.profile.tags import tags_of
@@ -124,24 +125,13 @@ def _record(desk: Desk, patient_id: int, rule: str, basis: Basis, judged: Judged
         elif holding is not None and instant(spell.cleared_ms) >= holding.since and not _holds_after(spells, spell):
             record_clear(desk, patient_id=patient_id, rule=rule, basis=basis, at=instant(spell.cleared_ms))
             holding = None
-        elif not _is_known(desk, patient_id, rule, spell):
+        elif not was_told(desk, patient_id, rule, since=raised.since, until=instant(spell.cleared_ms)):
             record_raise(desk, raised)
 
 
 def _holds_after(spells: Sequence[Spell], spell: Spell) -> bool:
     """Say whether a later spell has been raised and is not over: then the condition goes on."""
     return any(s.since_ms > spell.since_ms and s.raised_ms is not None and s.cleared_ms is None for s in spells)
-
-
-def _is_known(desk: Desk, patient_id: int, rule: str, spell: Spell) -> bool:
-    known = desk.one(
-        "overlapping_episode",
-        patient_id=patient_id,
-        family=desk.profile.consequences[rule].family,
-        since=instant(spell.since_ms),
-        until=instant(spell.cleared_ms or spell.newest_ms),
-    )
-    return known is not None and bool(known.known)
 
 
 def _wait(desk: Desk, patient_id: int, rule: str, judged: Judged, *, asks: RepeatRule | None = None) -> None:
