@@ -309,8 +309,25 @@ SELECT i.at, v.code, s.measured_at, v.value
    AND NOT COALESCE(d.wellness, false) AND (v.code <> 4 OR d.kind IS DISTINCT FROM 'wearable');
 
 -- name: oldest_active
--- Since when any of some rules' conditions holds.
-SELECT min(since) AS since FROM active_rule WHERE patient_id = %(patient_id)s AND rule = ANY(%(rules)s);
+-- Since when any of some rules' conditions holds by single measurements.
+SELECT min(since) AS since FROM active_rule
+ WHERE patient_id = %(patient_id)s AND rule = ANY(%(rules)s) AND basis IN ('repeat', 'fever');
+
+-- name: held_by_measurements
+-- Of some patients (None: of a whole partition), the rules that hold by single measurements, and since when.
+SELECT patient_id, rule, basis, since FROM active_rule
+ WHERE patient_id %% 32 = %(partition)s AND basis IN ('repeat', 'fever')
+   AND (%(patients)s::integer[] IS NULL OR patient_id = ANY(%(patients)s))
+ ORDER BY patient_id, rule;
+
+-- name: spot_over
+-- Until when what was measured singly says no more of a patient's rules: a stream has said since that they are over.
+SELECT rule, at FROM spot_over WHERE patient_id = %(patient_id)s;
+
+-- name: save_spot_over
+-- A stream says that a rule's condition is over.
+INSERT INTO spot_over (patient_id, rule, at) VALUES (%(patient_id)s, %(rule)s, %(at)s)
+ON CONFLICT (patient_id, rule) DO UPDATE SET at = GREATEST(spot_over.at, EXCLUDED.at);
 
 -- name: worn_hours
 -- Hours of a wearer from the roll-ups: the median of their minutes' mean SpO2, what was covered, and steps if known.

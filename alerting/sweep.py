@@ -9,7 +9,7 @@ from typing import Any
 
 from alerting.desk import Desk
 from alerting.isolation import one_by_one
-from alerting.judging.stored import raise_key
+from alerting.judging.conditions import raise_key
 from alerting.profile.profile import Trust
 from alerting.raising import Basis, Raise
 from alerting.recording import record_raise

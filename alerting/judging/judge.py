@@ -31,7 +31,7 @@ from alerting.judging.holding import hold, hold_and_keep, hold_as_at, rebuild_st
 from alerting.judging.owning import LEASE, SIGNS_A_LEASE, Fenced, Ownership
 from alerting.judging.saying import record_event
 from alerting.judging.stepping import Late, step, wellness_devices
-from alerting.judging.stored import judge_arrivals
+from alerting.judging.stored import end_what_holds_no_more, judge_arrivals
 from alerting.profile.profile import Channel
 from ingest.feed import BatchKind, from_payload
 from vitals.sustained import NEVER_MS, Kind, Phase
@@ -230,7 +230,7 @@ def _replay(desk: Desk, state: Partition, after: int, until: int, *, whole_from_
 def _judge_batches(
     desk: Desk, owned: _Owned, batches: Sequence[Any], untold: Iterable[tuple[Channel, int]]
 ) -> Sequence[Any]:
-    """Judge a turn's batches in order; what needs a patient's history is judged once, over all of them.
+    """Judge a turn's batches in order; streams that came late are judged from what is stored once, over all of them.
 
     Gives those that held readings: without any, nobody's history has changed, and who is untold waits.
     """
@@ -238,9 +238,10 @@ def _judge_batches(
     readings = [batch for batch in batches if batch.kind == BatchKind.READINGS]
     wellness = wellness_devices(desk)
     late: Late = {key: unix_ms(batch.received_at) for key in untold for batch in readings[:1]}
+    held_anew: list[int] = []
     for batch in batches:
         if batch.kind != BatchKind.READINGS:
-            hold_and_keep(desk, state, batch)
+            held_anew += hold_and_keep(desk, state, batch)
             continue
         rows = from_payload(batch.payload)
         events, behind = step(desk, state, rows, wellness, whole_from_ms=owned.whole_from_ms)
@@ -252,5 +253,7 @@ def _judge_batches(
     for (channel, patient_id), earliest_ms in late.items():
         judged = judge_again(desk, state, channel, patient_id, earliest_ms=earliest_ms, received_by=received_by)
         record_judged_again(desk, judged, received_at=received_by)
-    judge_arrivals(desk, readings, received_by=received_by)
+    judge_arrivals(desk, state, readings)
+    if held_anew:
+        end_what_holds_no_more(desk, state.number, held_anew, received_by=max(b.received_at for b in batches))
     return readings

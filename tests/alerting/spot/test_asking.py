@@ -8,7 +8,7 @@ import pytest
 
 from alerting.delivery import deliver
 from alerting.judging.asking import KEPT
-from tests.alerting.spot.home import CLIP, THERMOMETER, WELLNESS, SpotHome, clip
+from tests.alerting.spot.home import CLIP, CUFF, THERMOMETER, WELLNESS, SpotHome, clip
 from vitals.signals import Signal
 
 CHANNEL = "json://localhost:1/home"
@@ -32,6 +32,40 @@ def test_a_low_clip_asks_once_for_its_repeat_however_many_rules_wait(home: SpotH
 def test_a_fever_is_to_be_measured_again_when_that_can_confirm_it(home: SpotHome) -> None:
     home.say(THERMOMETER, [(0, Signal.TEMPERATURE, 3950)])
     assert home.asked() == [(CHANNEL, "Please measure the temperature of P3 again between 20:15 and 21:00.")]
+
+
+@pytest.mark.parametrize(
+    ("facts", "value", "text"),
+    [
+        pytest.param("", 4120, "Please measure the temperature of P3 again, by 20:10.", id="41.2 is urgent"),
+        pytest.param(
+            "born_on = '2026-01-15', special_groups = '{infant}'",
+            3950,
+            "Please measure the temperature of P3 again, by 20:10.",
+            id="so is an infant's 39.5",
+        ),
+    ],
+)
+def test_a_household_is_asked_in_time_for_the_rule_that_waits_shortest(
+    home: SpotHome, facts: str, value: int, text: str
+) -> None:
+    if facts:
+        home.connection.execute(f"UPDATE patient SET {facts} WHERE patient_id = 3".encode())  # noqa: S608
+    home.say(THERMOMETER, [(0, Signal.TEMPERATURE, value)])
+    assert {rule for _, rule in home.prompts()} >= {"FEVER-HIGH"}
+    assert home.asked() == [(CHANNEL, text)]
+
+
+def test_a_score_that_waits_for_a_repeat_asks_for_what_it_waits_for(home: SpotHome) -> None:
+    home.say(CUFF, [(0, Signal.SYSTOLIC, 8800), (0, Signal.PULSE, 7000)])
+    assert home.waits() == ["NEWS2-MEDIUM"]
+    assert home.asked() == [(CHANNEL, "Please measure the systolic pressure of P3 again, by 20:15.")]
+
+
+def test_who_was_measured_again_before_anybody_judged_is_not_asked(home: SpotHome) -> None:
+    home.say(CLIP, [(0, Signal.SPO2, 9100)], judged=False)
+    home.say(CLIP, [(60, Signal.SPO2, 9700)])
+    assert home.asked() == []
 
 
 def test_what_a_memory_tells_of_yesterday_asks_nobody(home: SpotHome) -> None:
