@@ -13,7 +13,7 @@ from alerting.judging.measured import measurements
 from alerting.profile.patient import Held
 from alerting.profile.singles import News2Rule
 from alerting.spot.news2 import SIGNAL_OF, Item, Known, Score, score
-from alerting.spot.scores import ScoreSpell, known_of, marked_elsewhere, score_spells
+from alerting.spot.scores import ScoreSpell, deciding, known_of, marked_elsewhere, score_spells
 from care.registry import SpecialGroup
 from vitals.signals import SIGNALS
 
@@ -61,7 +61,7 @@ def scored(desk: Desk, patient_id: int, held: Held, *, received_by: datetime) ->
                 item: each for item, each in found.items() if each
             }
             scores[t_ms] = score(
-                marked_elsewhere(known, held.repeat),
+                marked_elsewhere(known, deciding(desk.profile.repeat, held.repeat)),
                 at_ms=t_ms,
                 within_ms=rule.complete_within_ms,
                 spo2_scale=held.spo2_scale,

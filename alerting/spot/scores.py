@@ -91,6 +91,15 @@ def marked_elsewhere(known: Mapping[Item, Known], rules: Iterable[RepeatRule]) -
     }
 
 
+def deciding(standard: Sequence[RepeatRule], own: Sequence[RepeatRule]) -> list[RepeatRule]:
+    """Give the rules by which a value is another rule's matter, of the standard patient's and this one's, in one order.
+
+    Where a doctor's order or a variant has moved a limit, what is beyond the standard one is a matter of his own limit,
+    even where that lets it pass: the chart knows nothing of it and would undo it.
+    """
+    return [*own, *(rule for rule, his in zip(standard, own, strict=True) if rule.holds and rule.limit != his.limit)]
+
+
 class _Building:
     def __init__(self, rule: News2Rule) -> None:
         self.rule = rule
