@@ -371,7 +371,7 @@ SELECT since FROM active_rule WHERE patient_id = %(patient_id)s AND rule = %(rul
 
 -- name: active_of_family
 -- The rules of a family that hold for a patient.
-SELECT rule FROM active_rule WHERE patient_id = %(patient_id)s AND family = %(family)s;
+SELECT rule, basis FROM active_rule WHERE patient_id = %(patient_id)s AND family = %(family)s;
 
 -- name: phases_in_partition
 -- Which sustained rules hold, and which wait, in one partition.

@@ -257,6 +257,25 @@ def _forget(home: SpotHome) -> None:
     )
 
 
+def test_a_false_alarm_is_not_present_by_one_well_value_and_is_by_a_low_one(home: SpotHome) -> None:
+    one_by_one(home, (0, 9100), (60, 9100))
+    answered(home, "false_alarm")
+    one_by_one(home, (700, 9800))
+    home.pass_time(seconds=900)
+    assert conditions(home) == [("closed", "present")]
+    one_by_one(home, (1700, 9100))
+    home.pass_time(seconds=150)
+    assert [condition for _, condition in conditions(home)] == ["present", "present"]
+
+
+def test_a_false_alarm_of_whom_nobody_measured_that_signal_again_is_present(plain_home: SpotHome) -> None:
+    one_by_one(plain_home, (0, 9100), (60, 9100))
+    answered(plain_home, "false_alarm")
+    plain_home.say(THERMOMETER, [(700, Signal.TEMPERATURE, 3650)])
+    plain_home.pass_time(seconds=900)
+    assert [condition for _, condition in conditions(plain_home)] == ["present", "present"]
+
+
 @pytest.mark.parametrize("minutes", [12])
 def test_a_stream_of_breathing_ends_what_was_counted(plain_home: SpotHome, minutes: int) -> None:
     plain_home.connection.execute("UPDATE device SET expected_every_s = 1 WHERE device_id = 25")
