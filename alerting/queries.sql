@@ -292,6 +292,13 @@ SELECT %(patient_id)s, %(reason)s, %(rule)s, %(at)s, %(now)s, %(detail)s
                       AND at > %(at)s - %(not_within)s AND at < %(at)s + %(not_within)s)
 ON CONFLICT DO NOTHING;
 
+-- name: asked_in_a_row
+-- How often a household was asked for the same since an instant, and since a clip of the patient last came to rest.
+SELECT count(*) AS times FROM prompt
+ WHERE patient_id = %(patient_id)s AND reason = %(reason)s AND at < %(at)s AND at > %(since)s
+   AND at > COALESCE((SELECT max(s.at) FROM spot_session s
+                       WHERE s.patient_id = %(patient_id)s AND s.status = 'stable' AND s.at < %(at)s), '-infinity');
+
 -- name: forget_prompts
 -- What a household was asked long ago, with its notices.
 WITH gone AS (DELETE FROM notice WHERE patient_id = %(patient_id)s AND created_at < %(before)s)

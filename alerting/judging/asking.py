@@ -15,7 +15,14 @@ from vitals.reading import unscaled
 from vitals.signals import SIGNALS, Signal
 
 AGAIN_AFTER = timedelta(hours=1)
-"""How soon a worn thermometer may ask again: it streams."""
+"""How soon a worn thermometer may ask again, it streams; and for how long a thermometer's word stands against it."""
+
+HOLD_STILL_AFTER = timedelta(minutes=30)
+"""How soon a clip that does not come to rest may ask again: it may be left on all night."""
+
+IN_A_ROW_MAX = 3
+IN_A_ROW_WITHIN = timedelta(hours=12)
+"""Asked so often within so long without a clip that came to rest, a household is not asked again."""
 
 GOOD_FOR = timedelta(hours=1)
 """How long after an instant it makes sense to ask about it, where no rule says until when a repeat counts."""
@@ -65,8 +72,12 @@ def ask_for_repeats(desk: Desk, patient_id: int, awaited: Sequence[Awaited]) -> 
 
 
 def ask_to_hold_still(desk: Desk, patient_id: int, at: datetime) -> None:
-    """Ask for a measurement in place of one that did not come to rest."""
-    if _save(desk, patient_id, Reason.UNSTABLE, rule="", at=at, detail={}):
+    """Ask for a measurement in place of one that did not come to rest; not all night where a clip is left on."""
+    row = {"patient_id": patient_id, "reason": Reason.UNSTABLE, "at": at, "since": at - IN_A_ROW_WITHIN}
+    asked = desk.one("asked_in_a_row", **row)
+    if asked is not None and asked.times >= IN_A_ROW_MAX:
+        return
+    if _save(desk, patient_id, Reason.UNSTABLE, rule="", at=at, detail={}, not_within=HOLD_STILL_AFTER):
         _ask_at(desk, patient_id, Reason.UNSTABLE, at)
 
 
@@ -83,10 +94,9 @@ def ask_about_fever(desk: Desk, patient_id: int, spell: Spell) -> None:
 
 def ask_for_thermometer(desk: Desk, patient_id: int, value: int, at: datetime) -> None:
     """Ask for a thermometer's reading where a wearable says fever: by itself it raises nothing (CLINICAL 2.4, 3.3)."""
-    if value > min((rule.above for rule in desk.profile.fever), default=value):
-        said = {"worn": unscaled(Signal.TEMPERATURE, value), "unit": SIGNALS[Signal.TEMPERATURE].unit}
-        if _save(desk, patient_id, Reason.WORN_FEVER, rule="", at=at, detail=said, not_within=AGAIN_AFTER):
-            _ask_at(desk, patient_id, Reason.WORN_FEVER, at)
+    said = {"worn": unscaled(Signal.TEMPERATURE, value), "unit": SIGNALS[Signal.TEMPERATURE].unit}
+    if _save(desk, patient_id, Reason.WORN_FEVER, rule="", at=at, detail=said, not_within=AGAIN_AFTER):
+        _ask_at(desk, patient_id, Reason.WORN_FEVER, at)
 
 
 def _save_awaited(desk: Desk, patient_id: int, awaited: Awaited) -> bool:

@@ -13,13 +13,14 @@ from typing import Any
 from alerting.derived.breathing import counts, derive_breathing
 from alerting.desk import Desk, instant, unix_ms
 from alerting.engine.partition import Partition
-from alerting.judging.asking import Awaited, ask_about_fever, ask_for_repeats, ask_for_thermometer
+from alerting.judging.asking import Awaited, ask_about_fever, ask_for_repeats
 from alerting.judging.clips import form_spot_sessions
 from alerting.judging.conditions import Condition, keep_waiting, record_conditions, record_ends
 from alerting.judging.evidence import evidence_of, of_spell
 from alerting.judging.measured import beginning, held_now, instants_after_activity, measurements, read_devices
 from alerting.judging.scoring import NOT_SCORED, Scored, score_evidence, scored
 from alerting.judging.well_streams import end_what_streams_end, over_by_streams
+from alerting.judging.worn import look_at_worn
 from alerting.profile.patient import Held
 from alerting.profile.profile import FeverRule, RepeatRule
 from alerting.profile.singles import News2Rule
@@ -78,7 +79,7 @@ def judge_arrivals(desk: Desk, state: Partition, batches: Sequence[Any]) -> None
         rows = from_payload(batch.payload)
         arrived = arrivals(rows, devices)
         for patient_id, (value, t_ms) in arrived.worn.items():
-            ask_for_thermometer(desk, patient_id, value, instant(t_ms))
+            look_at_worn(desk, patient_id, value, t_ms=t_ms, received_by=received_by)
         beats = {patient_id: instant(t_ms) for patient_id, t_ms in arrived.beats.items()}
         for patient_id in derive_breathing(desk, beats, received_by, earliest=beats) if beats else ():
             came = _Came(derived_from_ms=arrived.beats[patient_id])

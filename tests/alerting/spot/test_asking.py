@@ -88,6 +88,31 @@ def test_a_wearable_with_a_fever_asks_for_a_thermometer(home: SpotHome) -> None:
     assert [text for _, text in home.asked()] == ["What P3 wears shows a fever: please measure with a thermometer."]
 
 
+def test_a_clip_that_is_left_on_does_not_ask_all_night(home: SpotHome) -> None:
+    for minute in range(0, 240, 5):
+        home.say(CLIP, clip([9500, 9900] * 20, begin_s=60 * minute), acquisition=0)
+    assert len([status for _, status in home.sessions() if status == "unstable"]) > 40
+    assert home.prompts() == [("unstable", "")] * 3
+    home.say(CLIP, clip([9700] * 61, begin_s=250 * 60), acquisition=0)
+    home.say(CLIP, clip([9500, 9900] * 20, begin_s=260 * 60), acquisition=0)
+    assert home.prompts() == [("unstable", "")] * 4
+
+
+def test_a_wearable_with_a_fever_asks_nothing_that_a_thermometer_has_just_said(home: SpotHome) -> None:
+    home.say(THERMOMETER, [(0, Signal.TEMPERATURE, 3700)])
+    home.say(WELLNESS, [(3000, Signal.TEMPERATURE, 3950)], acquisition=0)
+    assert home.asked() == []
+    home.say(WELLNESS, [(3700, Signal.TEMPERATURE, 3950)], acquisition=0)
+    assert home.prompts() == [("worn_fever", "")]
+
+
+@pytest.mark.parametrize(("born_on", "asked"), [("2026-01-15", 1), ("1950-01-01", 0)])
+def test_an_infants_fever_begins_where_his_own_limit_is(home: SpotHome, born_on: str, asked: int) -> None:
+    home.connection.execute("UPDATE patient SET born_on = %s WHERE patient_id = 3", [born_on])
+    home.say(WELLNESS, [(0, Signal.TEMPERATURE, 3810)], acquisition=0)
+    assert home.prompts() == [("worn_fever", "")] * asked
+
+
 def test_several_channels_are_all_asked_and_none_is_noted(home: SpotHome) -> None:
     home.connection.execute("UPDATE patient SET household_channels = '{json://a,json://b}' WHERE patient_id = 3")
     home.say(CLIP, [(0, Signal.SPO2, 8700)])
