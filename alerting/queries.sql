@@ -321,6 +321,13 @@ SELECT %(patient_id)s, %(reason)s, %(rule)s, %(at)s, %(now)s, %(detail)s
                       AND at > %(at)s - %(not_within)s AND at < %(at)s + %(not_within)s)
 ON CONFLICT DO NOTHING;
 
+-- name: asked_in_a_row
+-- How often a household was asked for the same since an instant, and since a clip of the patient last came to rest.
+SELECT count(*) AS times FROM prompt
+ WHERE patient_id = %(patient_id)s AND reason = %(reason)s AND at < %(at)s AND at > %(since)s
+   AND at > COALESCE((SELECT max(s.at) FROM spot_session s
+                       WHERE s.patient_id = %(patient_id)s AND s.status = 'stable' AND s.at < %(at)s), '-infinity');
+
 -- name: forget_prompts
 -- What a household was asked long ago, with its notices.
 WITH gone AS (DELETE FROM notice WHERE patient_id = %(patient_id)s AND created_at < %(before)s)
@@ -338,8 +345,25 @@ SELECT i.at, v.code, s.measured_at, v.value
    AND NOT COALESCE(d.wellness, false) AND (v.code <> 4 OR d.kind IS DISTINCT FROM 'wearable');
 
 -- name: oldest_active
--- Since when any of some rules' conditions holds.
-SELECT min(since) AS since FROM active_rule WHERE patient_id = %(patient_id)s AND rule = ANY(%(rules)s);
+-- Since when any of some rules' conditions holds by single measurements.
+SELECT min(since) AS since FROM active_rule
+ WHERE patient_id = %(patient_id)s AND rule = ANY(%(rules)s) AND basis IN ('repeat', 'fever');
+
+-- name: held_by_measurements
+-- Of some patients (None: of a whole partition), the rules that hold by single measurements, and since when.
+SELECT patient_id, rule, basis, since FROM active_rule
+ WHERE patient_id %% 32 = %(partition)s AND basis IN ('repeat', 'fever')
+   AND (%(patients)s::integer[] IS NULL OR patient_id = ANY(%(patients)s))
+ ORDER BY patient_id, rule;
+
+-- name: spot_over
+-- Until when what was measured singly says no more of a patient's rules: a stream has said since that they are over.
+SELECT rule, at FROM spot_over WHERE patient_id = %(patient_id)s;
+
+-- name: save_spot_over
+-- A stream says that a rule's condition is over.
+INSERT INTO spot_over (patient_id, rule, at) VALUES (%(patient_id)s, %(rule)s, %(at)s)
+ON CONFLICT (patient_id, rule) DO UPDATE SET at = GREATEST(spot_over.at, EXCLUDED.at);
 
 -- name: worn_hours
 -- Hours of a wearer from the roll-ups: the median of their minutes' mean SpO2, what was covered, and steps if known.
@@ -393,7 +417,7 @@ SELECT since FROM active_rule WHERE patient_id = %(patient_id)s AND rule = %(rul
 
 -- name: active_of_family
 -- The rules of a family that hold for a patient.
-SELECT rule FROM active_rule WHERE patient_id = %(patient_id)s AND family = %(family)s;
+SELECT rule, basis FROM active_rule WHERE patient_id = %(patient_id)s AND family = %(family)s;
 
 -- name: phases_in_partition
 -- Which sustained rules hold, and which wait, in one partition.
@@ -551,10 +575,12 @@ ON CONFLICT (key) DO NOTHING RETURNING event_id;
 -- Was this event recorded before?
 SELECT EXISTS (SELECT FROM episode_event WHERE key = %(key)s) AS recorded;
 
--- name: overlapping_episode
--- Was there an episode of this family at that time, open or closed?
-SELECT EXISTS (SELECT FROM episode WHERE patient_id = %(patient_id)s AND family = %(family)s
-   AND since <= %(until)s AND COALESCE(closed_at, 'infinity') >= %(since)s) AS known;
+-- name: told_of_family
+-- What was told of a family's conditions in episodes that were open at an instant or later, and where they ended.
+SELECT e.episode_id, e.closed_at, v.kind, v.detail FROM episode e JOIN episode_event v USING (episode_id)
+ WHERE e.patient_id = %(patient_id)s AND e.family = %(family)s AND COALESCE(e.closed_at, 'infinity') >= %(since)s
+   AND v.kind IN ('raised', 'raised_anew', 'raised_again', 'cleared')
+ ORDER BY v.event_id;
 
 -- name: insert_notice
 -- One message to one recipient over one channel, in the transaction that decided it.

@@ -27,7 +27,7 @@ def record_raise(desk: Desk, raised: Raise) -> int | None:
     patient = desk.one("patient", patient_id=raised.patient_id)
     if patient is None:
         return None
-    consequence = for_patient(_urgency(desk, raised.rule, patient), patient, past=raised.past)
+    consequence = urgency_for(desk, raised.rule, patient, past=raised.past)
     if not raised.past and raised.basis is not Basis.RECHECK:
         desk.run(
             "activate",
@@ -67,10 +67,11 @@ def record_clear(desk: Desk, *, patient_id: int, rule: str, basis: Basis, at: da
         add_event(desk, changed.episode_id, kind="cleared", detail={"rule": rule, "at": at.isoformat()})
 
 
-def _urgency(desk: Desk, rule: str, patient: Any) -> Consequence:
-    """Say how urgent a rule is for this patient: a variant of the profile may hold him to another priority."""
+def urgency_for(desk: Desk, rule: str, patient: Any, *, past: bool = False) -> Consequence:
+    """Say how urgent a rule is for a patient (a row of `patient`): a variant may hold him to another priority."""
     facts = facts_of(patient.born_on, patient.special_groups)
-    return urgency_of(desk.profile, rule, facts, on=desk.now.astimezone(zone_of(patient.time_zone)).date())
+    consequence = urgency_of(desk.profile, rule, facts, on=desk.now.astimezone(zone_of(patient.time_zone)).date())
+    return for_patient(consequence, patient, past=past)
 
 
 def _waits_for_recheck(desk: Desk, patient_id: int, consequence: Consequence) -> bool:

@@ -7,9 +7,10 @@ anything: what can not be known becomes `unknown`.
 from datetime import timedelta
 from typing import Any
 
-from alerting.desk import Desk
+from alerting.desk import Desk, json
 from alerting.isolation import one_by_one
-from alerting.judging.stored import raise_key
+from alerting.judging.conditions import raise_key
+from alerting.judging.rechecking import is_beyond_since
 from alerting.profile.profile import Trust
 from alerting.raising import Basis, Raise
 from alerting.recording import record_raise
@@ -38,9 +39,11 @@ def _raise_overdue(desk: Desk, row: Any) -> int:
         desk.run("lock_patient", patient_id=row.patient_id)
         place = {"patient_id": row.patient_id, "rule": row.rule, "basis": row.basis}
         waited = desk.one("take_pending", **place, now=desk.now)
+        if waited is None:
+            return 0
         basis = Basis(row.basis)
-        rule = _still_holding(desk, row) if basis is Basis.RECHECK else row.rule
-        if waited is None or rule not in desk.profile.consequences:
+        rule = _still_present(desk, row, waited) if basis is Basis.RECHECK else row.rule
+        if rule not in desk.profile.consequences:
             return 0
         why = {Basis.SUSTAINED: "lost_while_low", Basis.RECHECK: "still_present"}.get(basis, "no_repeat")
         said = record_raise(
@@ -58,11 +61,21 @@ def _raise_overdue(desk: Desk, row: Any) -> int:
     return said is not None
 
 
-def _still_holding(desk: Desk, row: Any) -> str:
-    """Name the most urgent rule of a closed alarm's family that holds now; none: the condition ended after all."""
+def _still_present(desk: Desk, row: Any, waited: Any) -> str:
+    """Name the most urgent rule of a closed alarm's family that is present; none: the condition ended after all.
+
+    What holds by the record, while all that was measured since is within its limit, is neither: it is looked at again.
+    """
     known = desk.profile.consequences
     if row.rule not in known:
         return ""
-    holding = desk.all("active_of_family", patient_id=row.patient_id, family=known[row.rule].family)
-    ranked = sorted((known[h.rule] for h in holding if h.rule in known), key=lambda c: c.rank)
-    return ranked[0].rule if ranked else ""
+    standing = desk.all("active_of_family", patient_id=row.patient_id, family=known[row.rule].family)
+    holding = sorted((h for h in standing if h.rule in known), key=lambda h: known[h.rule].rank)
+    for each in holding:
+        if is_beyond_since(desk, row.patient_id, each.rule, Basis(each.basis), since=waited.since):
+            return str(each.rule)
+    if holding:
+        again_at = desk.now + timedelta(seconds=desk.profile.silence.lost_while_low_s)
+        place = {"patient_id": row.patient_id, "rule": row.rule, "basis": row.basis}
+        desk.run("save_pending", **place, since=waited.since, due_at=again_at, evidence=json(waited.evidence))
+    return ""

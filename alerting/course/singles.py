@@ -24,7 +24,7 @@ from alerting.spot.arrivals import Devices
 from alerting.spot.fever import fever_spells
 from alerting.spot.news2 import SIGNAL_OF, Item, Known, Score, score
 from alerting.spot.repeat import repeat_spells
-from alerting.spot.scores import known_of, marked_elsewhere, score_spells
+from alerting.spot.scores import deciding, known_of, marked_elsewhere, score_spells
 from alerting.spot.spells import Measurement, Spell
 from vitals.reading import unscaled
 from vitals.signals import Signal
@@ -115,7 +115,7 @@ class Singles:
             found = known_of(points[max(newest - 1, 0) : newest], stream, at_ms=t_ms, rule=rule)
             if found is not None:
                 known[item] = found
-        marked = marked_elsewhere(known, held.repeat)
+        marked = marked_elsewhere(known, deciding(self._profile.repeat, held.repeat))
         return score(marked, at_ms=t_ms, within_ms=rule.complete_within_ms, spo2_scale=held.spo2_scale)
 
     def _flow(self, item: Item, signal: Signal, samples: Samples, devices: Devices) -> tuple[Ints, Shorts]:

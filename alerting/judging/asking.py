@@ -1,13 +1,13 @@
 """Notes what somebody at home is to be asked to do, and asks it where it is not too late."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from alerting.desk import Desk, instant, json, unix_ms
 from alerting.evidence_words import SIGNAL_WORDS
 from alerting.paging import ask_household
-from alerting.profile.profile import RepeatRule
 from alerting.spot.spells import How, Spell
 from alerting.words import ASKED, Text
 from alerting.zones import zone_of
@@ -15,7 +15,14 @@ from vitals.reading import unscaled
 from vitals.signals import SIGNALS, Signal
 
 AGAIN_AFTER = timedelta(hours=1)
-"""How soon a worn thermometer may ask again: it streams."""
+"""How soon a worn thermometer may ask again, it streams; and for how long a thermometer's word stands against it."""
+
+HOLD_STILL_AFTER = timedelta(minutes=30)
+"""How soon a clip that does not come to rest may ask again: it may be left on all night."""
+
+IN_A_ROW_MAX = 3
+IN_A_ROW_WITHIN = timedelta(hours=12)
+"""Asked so often within so long without a clip that came to rest, a household is not asked again."""
 
 GOOD_FOR = timedelta(hours=1)
 """How long after an instant it makes sense to ask about it, where no rule says until when a repeat counts."""
@@ -36,25 +43,41 @@ class Reason(StrEnum):
     DATA_GAP = "data_gap"  # a fever of which a whole block is not known: measure
 
 
-def ask_for_repeat(desk: Desk, patient_id: int, waiting: Spell, *, rule: RepeatRule | None, due_ms: int) -> None:
-    """Ask for a second measurement; without a `rule` of one signal (a score), its own rules ask.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Awaited:
+    """A second measurement that a rule waits for, of any of some signals; times in Unix ms."""
+
+    rule: str
+    signals: tuple[Signal, ...]
+    since_ms: int
+    from_ms: int
+    due_ms: int
+    begun: How = How.SINGLE
+
+
+def ask_for_repeats(desk: Desk, patient_id: int, awaited: Sequence[Awaited]) -> None:
+    """Ask once for each signal, in time for the rule that waits shortest.
 
     (A clip that did not come to rest asks by its session.)
     """
-    if waiting.begun in _SESSIONS_OF_THEIR_OWN:
-        return
-    since, due_at = instant(waiting.since_ms), instant(due_ms)
-    detail = {"due_at": due_at.isoformat()}
-    if _save(desk, patient_id, Reason.REPEAT, rule=waiting.rule, at=since, detail=detail) and rule is not None:
-        not_before = since + timedelta(milliseconds=rule.repeat_from_ms)
+    new = [
+        each for each in awaited if each.begun not in _SESSIONS_OF_THEIR_OWN and _save_awaited(desk, patient_id, each)
+    ]
+    for signal in dict.fromkeys(signal for each in new for signal in each.signals):
+        first = min((each for each in new if signal in each.signals), key=lambda each: (each.due_ms, each.from_ms))
+        since, not_before, due_at = instant(first.since_ms), instant(first.from_ms), instant(first.due_ms)
         named = ASKED["repeat_later" if not_before > desk.now else Reason.REPEAT]
-        text = _in_words(desk, patient_id, named, not_before=not_before, by=due_at, signal=rule.signal)
-        _ask(desk, patient_id, text, key=f"repeat:{rule.signal}", at=since, good_until=due_at)
+        text = _in_words(desk, patient_id, named, not_before=not_before, by=due_at, signal=signal)
+        _ask(desk, patient_id, text, key=f"repeat:{signal}", at=since, good_until=due_at)
 
 
 def ask_to_hold_still(desk: Desk, patient_id: int, at: datetime) -> None:
-    """Ask for a measurement in place of one that did not come to rest."""
-    if _save(desk, patient_id, Reason.UNSTABLE, rule="", at=at, detail={}):
+    """Ask for a measurement in place of one that did not come to rest; not all night where a clip is left on."""
+    row = {"patient_id": patient_id, "reason": Reason.UNSTABLE, "at": at, "since": at - IN_A_ROW_WITHIN}
+    asked = desk.one("asked_in_a_row", **row)
+    if asked is not None and asked.times >= IN_A_ROW_MAX:
+        return
+    if _save(desk, patient_id, Reason.UNSTABLE, rule="", at=at, detail={}, not_within=HOLD_STILL_AFTER):
         _ask_at(desk, patient_id, Reason.UNSTABLE, at)
 
 
@@ -71,10 +94,14 @@ def ask_about_fever(desk: Desk, patient_id: int, spell: Spell) -> None:
 
 def ask_for_thermometer(desk: Desk, patient_id: int, value: int, at: datetime) -> None:
     """Ask for a thermometer's reading where a wearable says fever: by itself it raises nothing (CLINICAL 2.4, 3.3)."""
-    if value > min((rule.above for rule in desk.profile.fever), default=value):
-        said = {"worn": unscaled(Signal.TEMPERATURE, value), "unit": SIGNALS[Signal.TEMPERATURE].unit}
-        if _save(desk, patient_id, Reason.WORN_FEVER, rule="", at=at, detail=said, not_within=AGAIN_AFTER):
-            _ask_at(desk, patient_id, Reason.WORN_FEVER, at)
+    said = {"worn": unscaled(Signal.TEMPERATURE, value), "unit": SIGNALS[Signal.TEMPERATURE].unit}
+    if _save(desk, patient_id, Reason.WORN_FEVER, rule="", at=at, detail=said, not_within=AGAIN_AFTER):
+        _ask_at(desk, patient_id, Reason.WORN_FEVER, at)
+
+
+def _save_awaited(desk: Desk, patient_id: int, awaited: Awaited) -> bool:
+    detail = {"due_at": instant(awaited.due_ms).isoformat(), "measure": list(awaited.signals)}
+    return _save(desk, patient_id, Reason.REPEAT, rule=awaited.rule, at=instant(awaited.since_ms), detail=detail)
 
 
 def _save(

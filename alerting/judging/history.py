@@ -10,6 +10,7 @@ from alerting.desk import Desk, instant, unix_ms
 from alerting.engine.partition import Partition, PatientEvent
 from alerting.judging.channels import NOBODYS, QUALITIES, as_judged
 from alerting.judging.saying import raise_of, record_event
+from alerting.judging.told import was_told
 from alerting.profile.profile import Channel, Trust
 from alerting.raising import Basis, Raise
 from alerting.recording import record_raise
@@ -96,14 +97,8 @@ def _untold(desk: Desk, said: list[PatientEvent], *, holds: bool) -> list[Raise]
             untold.append(raised)
             continue
         cleared = next((e.event for e in said if e.event.kind is Kind.CLEAR and e.event.at_ms > event.at_ms), None)
-        known = desk.one(
-            "overlapping_episode",
-            patient_id=patient_id,
-            family=desk.profile.consequences[event.rule].family,
-            since=instant(event.since_ms),
-            until=instant(cleared.at_ms if cleared else event.at_ms),
-        )
-        if known is not None and known.known:
+        until = instant(cleared.at_ms if cleared else event.at_ms)
+        if was_told(desk, patient_id, event.rule, since=instant(event.since_ms), until=until):
             continue
         key = f"{patient_id}:{event.rule}:past:{event.since_ms}"
         untold.append(replace(raised, key=key, evidence=raised.evidence | {"late": True}, past=True))

@@ -49,12 +49,17 @@ def hold(state: Partition, payload: bytes) -> None:
     _hold(state, lines_of(payload))
 
 
-def hold_and_keep(desk: Desk, state: Partition, batch: Any) -> None:
-    """The same, and note it as of the batch, in the caller's transaction; what no rebuild needs any more is dropped."""
+def hold_and_keep(desk: Desk, state: Partition, batch: Any) -> list[int]:
+    """The same, and note it as of the batch, in the caller's transaction; gives whose limits these are.
+
+    What no rebuild needs any more is dropped.
+    """
     said = _hold(state, lines_of(batch.payload))
-    place = {"partition": state.number, "patients": [each.patient_id for each in said.values()]}
+    patients = [each.patient_id for each in said.values()]
+    place = {"partition": state.number, "patients": patients}
     desk.run("save_limits", **place, lines=list(said), batch_id=batch.batch_id, said_at=batch.received_at)
     desk.run("forget_limits", **place, before=batch.received_at - REBUILD_SPAN)
+    return patients
 
 
 def _hold(state: Partition, lines: Sequence[str]) -> dict[str, SaidLimits]:

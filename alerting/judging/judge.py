@@ -31,7 +31,7 @@ from alerting.judging.holding import hold, hold_and_keep, hold_as_at, rebuild_st
 from alerting.judging.owning import LEASE, SIGNS_A_LEASE, Fenced, Ownership
 from alerting.judging.saying import record_event
 from alerting.judging.stepping import Late, step, wellness_devices
-from alerting.judging.stored import judge_arrivals
+from alerting.judging.stored import end_what_holds_no_more, judge_arrivals
 from alerting.judging.unjudged import RETRY_AFTER, judge_the_unjudged, unjudged_in
 from alerting.profile.profile import Channel
 from ingest.feed import BatchKind, from_payload
@@ -252,7 +252,7 @@ def _replay(desk: Desk, state: Partition, after: int, until: int, *, whole_from_
 def _judge_batches(
     desk: Desk, owned: _Owned, batches: Sequence[Any], untold: Iterable[tuple[Channel, int]]
 ) -> Sequence[Any]:
-    """Judge a turn's batches in order; what needs a patient's history is judged once, over all of them.
+    """Judge a turn's batches in order; streams that came late are judged from what is stored once, over all of them.
 
     What fails of one patient is undone and kept as `unjudged`; the others' judging goes on. Gives the batches that held
     readings: without any, nobody's history has changed, and who is untold waits.
@@ -261,9 +261,10 @@ def _judge_batches(
     readings = [batch for batch in batches if batch.kind == BatchKind.READINGS]
     wellness = wellness_devices(desk)
     late: Late = {key: unix_ms(batch.received_at) for key in untold for batch in readings[:1]}
+    held_anew: list[int] = []
     for batch in batches:
         if batch.kind != BatchKind.READINGS:
-            hold_and_keep(desk, state, batch)
+            held_anew += hold_and_keep(desk, state, batch)
             continue
         rows = from_payload(batch.payload)
         events, behind = step(desk, state, rows, wellness, whole_from_ms=owned.whole_from_ms)
@@ -277,6 +278,8 @@ def _judge_batches(
         with isolated(desk, patient_id, since=instant(earliest_ms)):
             judged = judge_again(desk, state, channel, patient_id, earliest_ms=earliest_ms, received_by=received_by)
             record_judged_again(desk, judged, received_at=received_by)
-    judge_arrivals(desk, readings, received_by=received_by)
+    judge_arrivals(desk, state, readings)
+    if held_anew:
+        end_what_holds_no_more(desk, state.number, held_anew, received_by=max(b.received_at for b in batches))
     judge_the_unjudged(desk, state, received_by=received_by)
     return readings

@@ -5,6 +5,7 @@ known only of those the registry names as on oxygen at home.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from alerting.desk import Desk, instant, unix_ms
@@ -12,7 +13,7 @@ from alerting.judging.measured import measurements
 from alerting.profile.patient import Held
 from alerting.profile.singles import News2Rule
 from alerting.spot.news2 import SIGNAL_OF, Item, Known, Score, score
-from alerting.spot.scores import ScoreSpell, known_of, marked_elsewhere, score_spells
+from alerting.spot.scores import ScoreSpell, deciding, known_of, marked_elsewhere, score_spells
 from care.registry import SpecialGroup
 from vitals.signals import SIGNALS
 
@@ -23,8 +24,20 @@ INSTANTS_MAX = 100
 Samples = dict[tuple[Item, int], list[tuple[int, int]]]
 
 
-def scored(desk: Desk, patient_id: int, held: Held, *, received_by: datetime) -> dict[str, list[ScoreSpell]]:
-    """Give each rule's spells over what is stored, in the caller's transaction."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """A patient's scores by their instants (Unix ms), and a rule's spells over them."""
+
+    scores: Mapping[int, Score]
+    spells: Sequence[ScoreSpell]
+
+
+NOT_SCORED = Scored(scores={}, spells=())
+"""Of a rule that does not hold for somebody."""
+
+
+def scored(desk: Desk, patient_id: int, held: Held, *, received_by: datetime) -> dict[str, Scored]:
+    """Score a patient over what is stored, by each rule that holds for him, in the caller's transaction."""
     rules = held.news2
     start = _beginning(desk, patient_id, rules, received_by)
     single = {
@@ -37,7 +50,7 @@ def scored(desk: Desk, patient_id: int, held: Held, *, received_by: datetime) ->
     }
     facts = _facts(desk, patient_id)
     times = sorted({t_ms for points in single.values() for t_ms, _ in points})[-INSTANTS_MAX:]
-    spells = {}
+    found_by_rule = {}
     for rule in rules:
         streams = _streams(desk, patient_id, times, rule, received_by)
         scores = {}
@@ -48,13 +61,13 @@ def scored(desk: Desk, patient_id: int, held: Held, *, received_by: datetime) ->
                 item: each for item, each in found.items() if each
             }
             scores[t_ms] = score(
-                marked_elsewhere(known, held.repeat),
+                marked_elsewhere(known, deciding(desk.profile.repeat, held.repeat)),
                 at_ms=t_ms,
                 within_ms=rule.complete_within_ms,
                 spo2_scale=held.spo2_scale,
             )
-        spells[rule.rule] = score_spells(scores, rule)
-    return spells
+        found_by_rule[rule.rule] = Scored(scores=scores, spells=score_spells(scores, rule))
+    return found_by_rule
 
 
 def score_evidence(spell: ScoreSpell, rule: News2Rule) -> dict[str, object]:

@@ -15,8 +15,6 @@ from alerting.engine.partition import Partition
 from alerting.isolation import isolated
 from alerting.judging.history import judge_again, record_judged_again
 from alerting.judging.stored import judge_stored
-from alerting.spot.arrivals import NEVER_JUDGED
-from vitals.signals import Signal
 
 RETRY_AFTER = timedelta(seconds=30)
 """How long after a failure a patient is judged again: before anybody is told, where the cause was passing."""
@@ -49,6 +47,4 @@ def _judge_wholly(desk: Desk, state: Partition, row: Any, received_by: datetime)
         judged = judge_again(desk, state, channel, patient_id, earliest_ms=since_ms, received_by=received_by)
         record_judged_again(desk, judged, received_at=received_by)
     derive_breathing(desk, [patient_id], received_by, earliest={patient_id: row.since})
-    for signal in Signal:
-        if signal not in NEVER_JUDGED:
-            judge_stored(desk, patient_id, signal, received_by=received_by, since=row.since)
+    judge_stored(desk, patient_id, received_by=received_by, since=row.since)

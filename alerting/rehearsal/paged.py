@@ -79,6 +79,7 @@ class _Open:
     def __init__(self, first: Raising, state: State) -> None:
         self.raised: list[Raising] = []
         self.over_ms = -math.inf
+        self.tier3 = False
         self.condition = "present"
         self.state: str = state
         self.take(first)
@@ -87,6 +88,7 @@ class _Open:
         self.raised.append(raised)
         self.priority: str = raised.consequence.priority
         self.emergency = raised.consequence.emergency
+        self.tier3 = self.tier3 or raised.consequence.tier3
         self.over_ms = max(self.over_ms, _end(raised.cleared_ms))
 
     def pages(self) -> list[Page]:

@@ -30,13 +30,14 @@ class Devices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrived:
-    """What came, each with its earliest instant in Unix ms; and the highest worn temperature by patient."""
+    """What came, with its instants in Unix ms; and the highest worn temperature by patient."""
 
-    single: dict[tuple[int, Signal], int]
+    single: dict[int, dict[Signal, frozenset[int]]]
+    """By patient and signal, when it was measured."""
     worn: dict[int, tuple[int, int]]
     """(Scaled value, Unix ms)."""
     beats: dict[int, int]
-    """Of whom intervals between beats came."""
+    """Of whom intervals between beats came, and the earliest."""
 
 
 def arrivals(rows: Rows, devices: Devices) -> Arrived:
@@ -49,12 +50,11 @@ def arrivals(rows: Rows, devices: Devices) -> Arrived:
     medical = ~np.isin(device, devices.wellness) & ~worn
     clip = streamed & (signal == _SPO2) & np.isin(device, devices.clips)
     chosen = rows[medical & ((good & ~streamed & np.isin(signal, codes)) | clip)]
-    single: dict[tuple[int, Signal], int] = {}
+    single: dict[int, dict[Signal, set[int]]] = {}
     for patient, code, t_ms in zip(
         chosen["patient"].tolist(), chosen["signal"].tolist(), chosen["measured_ms"].tolist(), strict=True
     ):
-        key = (patient, SIGNAL_BY_CODE[code])
-        single[key] = min(t_ms, single.get(key, t_ms))
+        single.setdefault(patient, {}).setdefault(SIGNAL_BY_CODE[code], set()).add(t_ms)
     hottest: dict[int, tuple[int, int]] = {}
     heated = rows[worn & good]
     for patient, value, t_ms in zip(
@@ -66,7 +66,10 @@ def arrivals(rows: Rows, devices: Devices) -> Arrived:
     for patient, t_ms in zip(beating["patient"].tolist(), beating["measured_ms"].tolist(), strict=True):
         beats[patient] = min(t_ms, beats.get(patient, t_ms))
     return Arrived(
-        single=dict(sorted(single.items(), key=lambda kv: (kv[0][0], SIGNALS[kv[0][1]].code))),
+        single={
+            patient: {s: frozenset(of[s]) for s in sorted(of, key=lambda signal: SIGNALS[signal].code)}
+            for patient, of in sorted(single.items())
+        },
         worn=hottest,
         beats=dict(sorted(beats.items())),
     )

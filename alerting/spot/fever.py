@@ -1,6 +1,7 @@
 """Fever that lasts for days, judged over stored temperatures (CLINICAL 3.3)."""
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 from alerting.profile.profile import FeverRule
 from alerting.spot.spells import Building, Measurement, Spell, in_order
@@ -41,3 +42,14 @@ def fever_spells(history: Sequence[Measurement], rule: FeverRule) -> list[Spell]
     if spell and spell.raised_ms is not None:
         spells.append(spell.freeze(rule.rule))
     return spells
+
+
+def cool_at(history: Sequence[Measurement], rule: FeverRule, before_ms: int | None) -> int | None:
+    """Give the instant of the newest value (of those before an instant), if it has been cool for long enough by then.
+
+    For a recorded fever that no spell is any more.
+    """
+    trusted = (m for m in history if m.trusted and (before_ms is None or m.t_ms < before_ms))
+    ordered = in_order(trusted, low=False)
+    cool = list(takewhile(lambda m: m.value <= rule.clear_at, reversed(ordered)))
+    return cool[0].t_ms if cool and cool[0].t_ms - cool[-1].t_ms >= rule.clear_ms else None

@@ -43,6 +43,18 @@ def repeat_spells(history: Sequence[Measurement], rule: RepeatRule) -> list[Spel
     return spells
 
 
+def well_at(history: Sequence[Measurement], rule: RepeatRule, before_ms: int | None) -> int | None:
+    """Give the instant of the newest value (of those before an instant), if the newest would end any condition.
+
+    For a recorded condition that no spell is any more. What nobody measured says so only where nobody measured.
+    """
+    seen = [m for m in history if _is_seen(m, rule) and (before_ms is None or m.t_ms < before_ms)]
+    measured = [m for m in seen if m.how is not How.DERIVED] or seen
+    newest = in_order(measured, low=rule.low)[-rule.clear_repeats :]
+    is_over = len(newest) == rule.clear_repeats and all(m.trusted and rule.is_well(m.value) for m in newest)
+    return newest[-1].t_ms if is_over else None
+
+
 def _is_seen(at: Measurement, rule: RepeatRule) -> bool:
     """Good values always; one of bad quality by the rules that ask for it, where it is low."""
     return at.trusted or (rule.trust is Trust.QUESTIONABLE and rule.is_breach(at.value))

@@ -20,10 +20,11 @@ from vitals.sustained import BUCKET_MS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreSpell:
-    """A spell of a score, with the worst score in it and whether that was a total."""
+    """A spell of a score, with the worst score in it, and which items are beyond by themselves at its end."""
 
     spell: Spell
     worst: Score
+    beyond: frozenset[Item] = frozenset()
 
 
 def score_spells(scores: Mapping[int, Score], rule: News2Rule) -> list[ScoreSpell]:
@@ -40,6 +41,23 @@ def score_spells(scores: Mapping[int, Score], rule: News2Rule) -> list[ScoreSpel
                 spells.append(building.freeze(cleared_ms=t_ms))
             building = None
     return [*spells, *([building.freeze()] if building else [])]
+
+
+def settled_at(scores: Mapping[int, Score], rule: News2Rule, before_ms: int | None, *, from_ms: int) -> int | None:
+    """Give the newest instant (from one on, before another), if nothing known since then scores enough by itself.
+
+    For a recorded condition that no spell is any more: each item counts as it was measured last.
+    """
+    newest: dict[Item, bool] = {}
+    by_total, at_ms = False, None
+    for t_ms, each in sorted(scores.items()):
+        if t_ms < from_ms or (before_ms is not None and t_ms >= before_ms):
+            continue
+        single = _single(each, rule)
+        newest |= {item: item in single for item in each.parts}
+        by_total = each.total >= rule.total_from if each.total is not None else by_total
+        at_ms = t_ms
+    return None if by_total or any(newest.values()) else at_ms
 
 
 def stream_value(samples: Sequence[tuple[int, int]], *, until_ms: int, rule: News2Rule) -> int | None:
@@ -71,6 +89,15 @@ def marked_elsewhere(known: Mapping[Item, Known], rules: Iterable[RepeatRule]) -
         item: replace(each, elsewhere=any(r.signal is SIGNAL_OF.get(item) and r.is_breach(each.value) for r in raising))
         for item, each in known.items()
     }
+
+
+def deciding(standard: Sequence[RepeatRule], own: Sequence[RepeatRule]) -> list[RepeatRule]:
+    """Give the rules by which a value is another rule's matter, of the standard patient's and this one's, in one order.
+
+    Where a doctor's order or a variant has moved a limit, what is beyond the standard one is a matter of his own limit,
+    even where that lets it pass: the chart knows nothing of it and would undo it.
+    """
+    return [*own, *(rule for rule, his in zip(standard, own, strict=True) if rule.holds and rule.limit != his.limit)]
 
 
 class _Building:
@@ -123,7 +150,7 @@ class _Building:
             count=len(self.seen),
             why=self.why,
         )
-        return ScoreSpell(spell=spell, worst=worst)
+        return ScoreSpell(spell=spell, worst=worst, beyond=frozenset(self.beyond))
 
 
 def _is_settled(each: Score, single: set[Item]) -> bool:

@@ -142,6 +142,34 @@ def test_late_lows_of_the_past_leave_the_present_condition_alone(ward: Ward) -> 
     assert [(e.state, e.condition) for e in physiological(ward)] == [("unack", "present")]
 
 
+def test_a_critical_past_behind_an_open_amber_is_told_and_pages_nobody(ward: Ward) -> None:
+    amber = [9400]
+    for minute in range(40):
+        ward.spo2(1, amber * 60)
+        if minute == 19:
+            ward.now += timedelta(seconds=180)
+    (episode,) = physiological(ward)
+    assert (episode.rule, episode.priority, episode.condition) == ("SPO2-AMBER", "medium", "present")
+    paged = len(ward.notices())
+    ward.spo2(1, CRITICAL * 175, begin=T0 + timedelta(seconds=1200))
+    (episode,) = physiological(ward)
+    assert (episode.rule, episode.priority, episode.condition) == ("SPO2-AMBER", "medium", "present")
+    told = ward.connection.execute("SELECT detail FROM episode_event WHERE kind = 'raised_again'").fetchall()
+    assert [(t.detail["rule"], t.detail["past"]) for t in told] == [("SPO2-CRIT", True)]
+    assert len(ward.notices()) == paged
+    ward.spo2(1, CRITICAL * 5, begin=T0 + timedelta(seconds=1375))
+    assert ward.history().count("raised_again") == 1
+
+
+def test_a_lasting_fever_reaches_tier_3_on_its_third_day_though_its_second_raised(ward: Ward) -> None:
+    for hours in range(0, 77, 4):
+        ward.now = T0 + timedelta(hours=hours)
+        ward.temperatures(3, [(0, 3890)])
+    (episode,) = [e for e in physiological(ward) if e.family == "fever"]
+    assert (episode.rule, episode.tier3) == ("FEVER-PERSIST", True)
+    assert "raised_anew" in ward.history()
+
+
 def test_a_rule_that_is_gone_from_the_profile_stops_nobody(ward: Ward) -> None:
     ward.spo2(1, LOW * 100)
     ward.spo2(2, WELL * 10)

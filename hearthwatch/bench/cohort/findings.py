@@ -128,6 +128,7 @@ class _Episode:
 
     priority: str
     emergency: bool
+    tier3: bool
     over_s: float = 0.0
     condition: str = "present"
     state: str = State.ACK
@@ -146,9 +147,13 @@ def alerts_of(raises: Sequence[Raised]) -> list[Raised]:
         over_s = math.inf if each.cleared_s is None else each.cleared_s
         if effect is not Effect.COUNT:
             paging.append(each)
+            tier3 = each.consequence.tier3 or (episode is not None and episode.tier3)
             before_s = 0.0 if episode is None or episode.condition == "cleared" else episode.over_s
             open_ones[family] = _Episode(
-                priority=each.consequence.priority, emergency=each.consequence.emergency, over_s=max(over_s, before_s)
+                priority=each.consequence.priority,
+                emergency=each.consequence.emergency,
+                tier3=tier3,
+                over_s=max(over_s, before_s),
             )
         elif episode is not None:
             episode.over_s = max(episode.over_s, over_s)

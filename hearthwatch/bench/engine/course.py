@@ -45,7 +45,7 @@ TRUNCATE limit_order RESTART IDENTITY;
 DELETE FROM episode_event; DELETE FROM notice; DELETE FROM episode; DELETE FROM pending; DELETE FROM active_rule;
 DELETE FROM engine_snapshot; DELETE FROM engine_limits; DELETE FROM engine_worker; DELETE FROM limits_said;
 DELETE FROM baseline; DELETE FROM limits_dirty; DELETE FROM intake_log; DELETE FROM sample; DELETE FROM latest;
-DELETE FROM evidence_window; DELETE FROM prompt;
+DELETE FROM evidence_window; DELETE FROM spot_over; DELETE FROM prompt;
 DELETE FROM outbox_account; DELETE FROM outbox_owner; DELETE FROM rejected;
 UPDATE partition SET head = 0 WHERE head > 0;
 UPDATE engine_cursor SET batch_id = 0, owner = '', leased_until = NULL;

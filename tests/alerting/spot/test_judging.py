@@ -168,6 +168,37 @@ def test_a_single_three_raises_of_a_part_and_the_evidence_says_what_is_missing(h
     assert home.rules() == []
 
 
+ORDER_88 = """
+    INSERT INTO limit_order (patient_id, rule, breach, clear_at, reason, ordered_by, ordered_at, valid_until)
+    VALUES (3, 'SPO2-REFER', 8800, 8900, 'lives at 90', 1, '2026-01-01', '2027-01-01')"""
+
+
+@pytest.mark.parametrize(
+    ("statement", "value", "raised"),
+    [
+        pytest.param("UPDATE patient SET special_groups = '{home_oxygen}' WHERE patient_id = 3", 9000, [], id="oxygen"),
+        pytest.param(ORDER_88, 9000, ["SPO2-AMBER"], id="ordered"),
+        pytest.param(ORDER_88, 8790, ["SPO2-AMBER", "SPO2-REFER"], id="below what was ordered"),
+        pytest.param(
+            "UPDATE patient SET special_groups = '{hypercapnic,home_oxygen}' WHERE patient_id = 3",
+            9750,
+            ["NEWS2-MEDIUM"],
+            id="beyond the other side of his target",
+        ),
+    ],
+)
+def test_a_score_does_not_undo_the_limits_that_are_a_patients_own(
+    home: SpotHome, statement: str, value: int, raised: list[str]
+) -> None:
+    if "limit_order" in statement:
+        home.connection.execute(
+            statement.replace("SPO2-REFER", "SPO2-CRIT").replace("8800, 8900", "8300, 8400").encode()
+        )
+    home.connection.execute(statement.encode())
+    home.say(CLIP, [(0, Signal.SPO2, value), (300, Signal.SPO2, value)])
+    assert home.rules() == raised
+
+
 @pytest.mark.parametrize("sql", ["special_groups = '{pregnant}'", "born_on = '2015-01-01'"])
 def test_nobody_is_scored_whom_the_score_is_not_for(home: SpotHome, sql: str) -> None:
     home.connection.execute(f"UPDATE patient SET {sql} WHERE patient_id = 3".encode())  # noqa: S608
