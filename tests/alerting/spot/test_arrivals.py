@@ -67,10 +67,10 @@ CONTINUOUS = Acquisition.CONTINUOUS
     ],
 )
 def test_what_is_judged_as_a_single_measurement(one: Row, is_judged: bool) -> None:
-    assert arrived(one).single == ({(7, one[3]): 1000} if is_judged else {})
+    assert arrived(one).single == ({7: {one[3]: {1000}}} if is_judged else {})
 
 
-def test_of_several_the_earliest_counts_by_patient_and_signal_in_order() -> None:
+def test_of_several_all_count_by_patient_and_signal_in_order() -> None:
     found = arrived(
         row(Signal.SPO2, t_ms=900, patient=9),
         row(Signal.SYSTOLIC, t_ms=3000),
@@ -78,8 +78,9 @@ def test_of_several_the_earliest_counts_by_patient_and_signal_in_order() -> None
         row(Signal.SYSTOLIC, t_ms=2500),
         row(Signal.SPO2, t_ms=4000),
     ).single
-    expected = {(7, Signal.SPO2): 4000, (7, Signal.SYSTOLIC): 2000, (9, Signal.SPO2): 900}
-    assert list(found.items()) == list(expected.items())
+    expected = {7: {Signal.SPO2: {4000}, Signal.SYSTOLIC: {2000, 2500, 3000}}, 9: {Signal.SPO2: {900}}}
+    assert found == expected
+    assert [(patient, list(of)) for patient, of in found.items()] == [(p, list(of)) for p, of in expected.items()]
 
 
 def test_of_worn_temperatures_the_highest_good_one_is_kept() -> None:
