@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -64,6 +65,8 @@ def run(settings: AlertingSettings, profile: Profile) -> None:
         stop.wait()
         for thread in threads:
             thread.join(timeout=10)
+            if thread.is_alive():
+                log.warning("duty_still_at_work", duty=thread.name)
     log.info("alerting_stopped")
 
 
@@ -178,8 +181,15 @@ def _work(
     while not stop.is_set():
         duty.turn(desk)
         if duty.wakes_on:
-            for _ in connection.notifies(timeout=period_s, stop_after=1):
-                pass
+            _listen(connection, period_s, stop)
         else:
             stop.wait(period_s)
     duty.end(desk())
+
+
+def _listen(connection: Connection, period_s: float, stop: threading.Event) -> None:
+    """Wait for a word to this session, at most `period_s`; a second more at most when all are asked to end."""
+    until = time.monotonic() + period_s
+    while not stop.is_set() and (left_s := until - time.monotonic()) > 0:
+        if any(True for _ in connection.notifies(timeout=min(left_s, 1.0), stop_after=1)):
+            return

@@ -218,8 +218,8 @@ WITH locked AS (
     UPDATE partition p SET head = p.head + 1 FROM locked WHERE p.partition = locked.partition
     RETURNING p.partition, p.head
 ), appended AS (
-    INSERT INTO intake_log (partition, batch_id, received_at, payload, kind)
-    SELECT b.partition, b.head, GREATEST(%(received_at)s, before.received_at), t.payload, %(kind)s
+    INSERT INTO intake_log (partition, batch_id, received_at, said_at, payload, kind)
+    SELECT b.partition, b.head, GREATEST(%(received_at)s, before.received_at), %(received_at)s, t.payload, %(kind)s
       FROM bumped b
       JOIN unnest(%(partitions)b::smallint[], %(payloads)b::bytea[]) AS t (partition, payload) USING (partition)
       LEFT JOIN intake_log before ON before.partition = b.partition AND before.batch_id = b.head - 1

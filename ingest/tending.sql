@@ -175,9 +175,10 @@ SELECT r.reader, l.received_at
 -- name: newest_received
 -- When the newest reading came: of each partition the batch that was committed last, so that hours in which the clock
 -- was ahead count no longer once readings come by the right one. Other events of the log are no readings.
-SELECT max(l.received_at)
+SELECT max(l.said_at)
   FROM partition p
- CROSS JOIN LATERAL (SELECT received_at FROM intake_log l WHERE l.partition = p.partition AND l.kind = 'readings'
+ CROSS JOIN LATERAL (SELECT COALESCE(l.said_at, l.received_at) AS said_at FROM intake_log l
+                      WHERE l.partition = p.partition AND l.kind = 'readings'
                       ORDER BY l.batch_id DESC LIMIT 1) l;
 
 -- name: trim_log
@@ -188,7 +189,7 @@ WITH hindmost AS (
       FROM partition p LEFT JOIN intake_reader r USING (partition) GROUP BY p.partition
 ), place AS (
     SELECT h.partition, h.batch_id, LEAST(%(before)s, (
-        SELECT l.received_at - INTERVAL '1 hour' FROM intake_log l
+        SELECT COALESCE(l.said_at, l.received_at) - INTERVAL '1 hour' FROM intake_log l
          WHERE l.partition = h.partition AND l.batch_id <= h.batch_id AND l.kind = 'readings'
          ORDER BY l.batch_id DESC LIMIT 1)) AS before
       FROM hindmost h
@@ -197,7 +198,7 @@ DELETE FROM intake_log l USING place
  CROSS JOIN LATERAL (SELECT batch_id FROM intake_log o WHERE o.partition = place.partition
                       ORDER BY o.batch_id LIMIT %(most_each)s) oldest
  WHERE l.partition = place.partition AND l.batch_id = oldest.batch_id
-   AND l.batch_id <= place.batch_id AND l.received_at < place.before;
+   AND l.batch_id <= place.batch_id AND COALESCE(l.said_at, l.received_at) < place.before;
 
 -- name: forget_rejected
 -- Delete what was put aside long ago and has not come again since.

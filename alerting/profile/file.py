@@ -4,6 +4,7 @@ import hashlib
 import tomllib
 from collections.abc import Mapping
 from datetime import date
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -50,6 +51,7 @@ def standard_adult() -> str:
     )
 
 
+@lru_cache(maxsize=16)  # a human act reads the profile of its episode again: 65 ms each
 def parse_profile(body: str) -> Profile:
     """Read a profile. Raises ProfileError on anything unknown, missing, out of range or without a source."""
     try:

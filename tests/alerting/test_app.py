@@ -18,6 +18,8 @@ from hearthwatch.services.postgres import Postgres
 from tests.alerting.streams import FALL_S
 from tests.alerting.ward import Ward
 
+pytestmark = pytest.mark.long
+
 WITHIN_S = 180
 
 
@@ -81,12 +83,14 @@ def test_it_waits_for_its_database_and_says_so(
 def test_what_lies_in_the_log_is_judged_and_escalated_by_the_process(database: str, tmp_path: Path) -> None:
     with Ward(database) as ward:
         ward.spo2(1, [8400] * FALL_S, judged=False)
-        with Process(database, tmp_path / "log"):
+        with Process(database, tmp_path / "log") as first:
             eventually(lambda: any(not e.technical for e in ward.episodes()))
+            assert first.stop() == 0
         ward.connection.execute("UPDATE episode SET due_at = now()")
         with Process(database, tmp_path / "log2") as again:
             eventually(lambda: any(e.step == 1 for e in ward.episodes() if not e.technical))
             assert again.stop() == 0
+            assert {"duty_still_at_work", "duty_failed"}.isdisjoint(first.events() + again.events())
         assert ward.history().count("raised") == len(ward.episodes())
 
 

@@ -17,6 +17,8 @@ from alerting.judging.sharing import fair_share
 from tests.alerting.streams import FALL_S, profile
 from tests.alerting.ward import Ward
 
+pytestmark = pytest.mark.long
+
 CRITICAL, WELL = [8400], [9700]
 FOR_EVER, AT_ONCE = timedelta(hours=1), timedelta(microseconds=1)
 

@@ -28,6 +28,7 @@ class Open:
 
     priority: str = Priority.HIGH
     emergency: bool = False
+    tier3: bool = True
     condition: str = "present"
     state: str = State.UNACK
 
@@ -61,6 +62,16 @@ def test_an_equal_or_lesser_rule_counts_while_the_condition_may_hold(state: Stat
         assert effect_of(Open(state=state, condition=condition), raised, past=False) is Effect.COUNT
     emergency = Open(emergency=True, state=state, condition=condition)
     assert effect_of(emergency, HIGH, past=False) is Effect.COUNT
+
+
+@pytest.mark.parametrize("state", [*ANSWERED, *RINGING])
+@pytest.mark.parametrize("condition", ["present", "unknown", "cleared"])
+def test_one_that_reaches_tier_3_alarms_anew_where_the_open_one_of_its_rank_does_not(
+    state: State, condition: str
+) -> None:
+    found = Open(priority="medium", tier3=False, state=state, condition=condition)
+    assert effect_of(found, MEDIUM, past=False) is Effect.ALARM_ANEW
+    assert effect_of(found, MEDIUM, past=True) is Effect.COUNT
 
 
 @pytest.mark.parametrize("state", [*ANSWERED, *RINGING])

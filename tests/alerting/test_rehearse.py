@@ -36,6 +36,8 @@ from tests.alerting.streams import profile
 from tests.alerting.ward import T0, Ward
 from vitals.signals import Signal
 
+pytestmark = pytest.mark.long
+
 
 def changed(rule: str, **numbers: object) -> str:
     """Give the shipped profile's text with numbers of one sustained rule changed."""

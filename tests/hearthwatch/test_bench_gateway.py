@@ -10,6 +10,8 @@ import pytest
 from hearthwatch.bench.gateway.installation import STRANGERS, gateway_alone
 from hearthwatch.bench.gateway.measure import Plan, measure
 
+pytestmark = pytest.mark.long
+
 
 def test_an_installation_of_the_gateways_extra_has_all_it_needs_and_nothing_of_another(tmp_path: Path) -> None:
     assert all(map(importlib.util.find_spec, STRANGERS)), "here all are installed, or the next lines prove nothing"

@@ -9,6 +9,8 @@ import pytest
 from gateway.recovery.ladder import LADDERS, Cause, Rung
 from hearthwatch.bench.gateway.faults import FAULTS, play
 
+pytestmark = pytest.mark.long
+
 STATED = [rung.value for _, rung in LADDERS[Cause.SILENT_AIR] if rung is not Rung.REBOOT]
 
 
