@@ -210,6 +210,21 @@ def test_channels_together_make_a_batch_and_every_engine_says_the_same_of_them()
     assert runs[0]["channels"] == ["spo2", "pulse"]
 
 
+def test_a_channel_whose_last_batch_has_no_good_sample_does_not_end_the_others() -> None:
+    channels = (Signal.SPO2, Signal.PULSE, Signal.RESPIRATORY_RATE)
+    case = Case(
+        rules={Channel(signal=signal): MANY[:2] for signal in channels},
+        patients=80,
+        mood=SICK,
+        batches=(3,),
+        seconds=70,
+    )
+    cuts = {len(next(ward.blocks(0, 70, of=70)).cuts(1)) for ward in case.wards()}
+    assert len(cuts) > 1
+    runs = measure_case(case, warmed(case), lambda _: None)
+    assert len({(run["readings"], run["events_sum"]) for run in runs}) == 1
+
+
 def test_buckets_of_every_grain_begin_anew_in_the_shortest_measured_time() -> None:
     begin_ms, seconds = BEGIN_MS + engine.BEGIN_S * 1000, engine.QUICK.seconds
     for grain in GRAINS:

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any, Protocol
 
 import numpy as np
@@ -168,7 +169,7 @@ class Run:
     def take(self, block: Sequence[Samples]) -> None:
         """Judge a block: samples of each channel, cut so that the readings of all channels make a batch together."""
         cuts = [samples.cuts(max(1, self.batch // len(block))) for samples in block]
-        for parts in zip(*cuts, strict=True):
+        for parts in zip_longest(*cuts, fillvalue=(0, 0)):  # a channel with fewer good samples may be over sooner
             given = [self.judging.given(samples, *part) for samples, part in zip(block, parts, strict=True)]
             wall, cpu = time.perf_counter_ns(), time.process_time_ns()
             said = [self.judging.judge(channel, of_channel) for channel, of_channel in enumerate(given)]
