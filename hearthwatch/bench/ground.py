@@ -20,6 +20,7 @@ from care.registry_file import parse_registry
 from firmware_stubs.bluez.bus import private_bus
 from firmware_stubs.bluez.process import bluez_process
 from firmware_stubs.hub_process import HubProcess, hub_process
+from hearthwatch.bench import registry
 from hearthwatch.bench.gateway.installation import Installation
 from hearthwatch.migrations import migrate
 from hearthwatch.services.databases import best_database
@@ -31,42 +32,6 @@ from hearthwatch.services.supervisor import Supervisor
 GATEWAY_ID = "gw-bench"
 ADAPTERS = 2  # five links each
 
-_COUNTY = """
-[organisation.centre]
-name = "测试中心"
-name_en = "Bench centre"
-facility_role = "township_or_community"
-
-[person.doctor]
-name = "医生"
-name_en = "Doctor"
-organisation = "centre"
-role = "family_doctor"
-service_tier = 2
-
-[gateway.{gateway}]
-organisation = "centre"
-"""
-_PATIENT = """
-[patient.p{number}]
-name = "患者{number}"
-initials = "P{number}"
-born_on = 1950-01-01
-sex = "female"
-organisation = "centre"
-family_doctor = "doctor"
-risk_colour = "green"
-service_tier = 2
-
-[device."{address}"]
-kind = "oximeter"
-expected_every_s = 1
-
-[[binding]]
-device = "{address}"
-patient = "p{number}"
-from = 2020-01-01T00:00:00+08:00
-"""
 _DEVICE = """
 [[device]]
 name = "p{number}"
@@ -80,11 +45,12 @@ every_s = {every_s}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Centre:
-    """A running centre: broker, database, ingest; `clock` is the environment that sets every part's clinical clock."""
+    """A running centre: broker, database (its process's name), ingest; `clock` sets every part's clinical clock."""
 
     supervisor: Supervisor
     dsn: str
     broker_port: int
+    database: str
     clock: Mapping[str, str] = field(default_factory=dict)
 
     def python(self, name: str, *arguments: str) -> ProcessSpec:
@@ -104,9 +70,8 @@ class Air:
 @contextmanager
 def centre(folder: Path, *, devices: int) -> Iterator[Centre]:
     """Run broker, database and ingest, with a registry of so many oximeters, each worn by somebody."""
-    text = _COUNTY.format(gateway=GATEWAY_ID) + "".join(
-        _PATIENT.format(number=number, address=address_of(number)) for number in range(1, devices + 1)
-    )
+    wearers = (registry.wearer(f"p{number}", address_of(number)) for number in range(1, devices + 1))
+    text = "".join((registry.CENTRE, registry.gateway(GATEWAY_ID), *wearers))
     with empty_centre(folder) as running:
         register(running, text)
         running.supervisor.start(running.python("ingest", "ingest", "run"))
@@ -130,7 +95,7 @@ def empty_centre(
             connection.execute("CREATE DATABASE hearthwatch")
         dsn = database.dsn("hearthwatch")
         migrate(dsn)
-        yield Centre(supervisor=supervisor, dsn=dsn, broker_port=broker.port, clock=clock or {})
+        yield Centre(supervisor=supervisor, dsn=dsn, broker_port=broker.port, database=database.name, clock=clock or {})
 
 
 def register(running: Centre, text: str) -> None:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from hearthwatch.bench.goals import exactly, verdict
+from hearthwatch.bench.ground import Centre
 from hearthwatch.bench.ingest.county_traffic import County, Form
-from hearthwatch.bench.ingest.measure import Centre, centre
+from hearthwatch.bench.ingest.measure import centre
 from hearthwatch.bench.ingest.oracle import compare
 from hearthwatch.bench.ingest.publisher import Plan as PublisherPlan
 from hearthwatch.bench.process_figures import load_average, machine

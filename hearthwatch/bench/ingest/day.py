@@ -13,8 +13,9 @@ from typing import Any
 import psycopg
 
 from hearthwatch.bench.goals import Goal, TooShort, at_least, exactly, verdict
+from hearthwatch.bench.ground import Centre
 from hearthwatch.bench.ingest.county_traffic import County, Form
-from hearthwatch.bench.ingest.measure import Centre, centre
+from hearthwatch.bench.ingest.measure import centre
 from hearthwatch.bench.ingest.publisher import Plan as PublisherPlan
 from hearthwatch.bench.process_figures import figures, load_average, machine
 from hearthwatch.services.process import tied_to_parent

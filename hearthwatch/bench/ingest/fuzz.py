@@ -20,9 +20,10 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from hearthwatch.bench.goals import Goal, TooShort, at_most, exactly, verdict
+from hearthwatch.bench.ground import Centre
 from hearthwatch.bench.ingest.county_traffic import County, Form, messages
 from hearthwatch.bench.ingest.malformed import Damage, damaged
-from hearthwatch.bench.ingest.measure import Centre, centre
+from hearthwatch.bench.ingest.measure import centre
 from hearthwatch.bench.ingest.oracle import compare
 from hearthwatch.bench.ingest.publisher import Plan as PublisherPlan
 from hearthwatch.bench.process_figures import figures, load_average, machine

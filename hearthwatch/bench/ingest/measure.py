@@ -1,11 +1,10 @@
 """Measures ingest on two real servers: readings a second, processor time by part, age, bytes on the disk."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,19 +13,15 @@ from urllib.request import urlopen
 
 import psycopg
 
-from care.loading import load
-from care.registry_file import parse_registry
+from hearthwatch.bench import registry
 from hearthwatch.bench.goals import at_least, at_most, exactly, verdict
+from hearthwatch.bench.ground import Centre, empty_centre, register
 from hearthwatch.bench.ingest.county_traffic import County, Form, device_name, gateway_name
 from hearthwatch.bench.ingest.disk import Days, disk_of, log_bytes_per_reading
 from hearthwatch.bench.ingest.publisher import Plan as PublisherPlan
 from hearthwatch.bench.process_figures import family_cpu_s, figures, load_average, machine
-from hearthwatch.migrations import migrate
-from hearthwatch.services.databases import best_database
-from hearthwatch.services.mosquitto import Mosquitto
 from hearthwatch.services.ports import LOOPBACK, free_port
-from hearthwatch.services.process import ProcessSpec, tied_to_parent
-from hearthwatch.services.supervisor import Supervisor
+from hearthwatch.services.process import tied_to_parent
 
 SERVER_SETTINGS = {
     "shared_buffers": "2GB",
@@ -53,21 +48,6 @@ class Plan:
     packed_four_signals: int = 4_000_000
     paced_seconds: float = 20.0
     county: County = field(default_factory=County)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Centre:
-    """Broker, database and ingest, running."""
-
-    supervisor: Supervisor
-    dsn: str
-    broker_port: int
-    database: str
-
-    def cpu_s(self) -> dict[str, float]:
-        """Give the processor time of each part so far."""
-        names = {"ingest": "ingest", "broker": "mosquitto", "database": self.database}
-        return {part: family_cpu_s(self.supervisor.pid(name)) for part, name in names.items()}
 
 
 def measure(folder: Path, plan: Plan, say: Say) -> dict[str, Any]:
@@ -170,11 +150,11 @@ def one_form(
         assert publisher.stdin is not None
         assert publisher.stdout is not None
         publisher.stdout.readline()
-        before = running.cpu_s()
+        before = cpu_s(running)
         publisher.stdin.write(b"\n")
         publisher.stdin.flush()
         found: dict[str, Any] = json.loads(publisher.stdout.readline())
-    cpu_us = {part: (after - before[part]) * 1e6 / found["sent"] for part, after in running.cpu_s().items()}
+    cpu_us = {part: (after - before[part]) * 1e6 / found["sent"] for part, after in cpu_s(running).items()}
     return {
         "form": str(form),
         **found,
@@ -197,32 +177,19 @@ def stored_readings(dsn: str) -> int:
 @contextmanager
 def centre(folder: Path, county: County) -> Iterator[Centre]:
     """Run broker, database and ingest, with the county's registry."""
-    with ExitStack() as closing:
-        supervisor = closing.enter_context(Supervisor(folder / "log"))
-        database = best_database(settings=SERVER_SETTINGS)
-        closing.callback(database.close)
-        supervisor.start(database.process())
-        broker = Mosquitto()
-        closing.callback(broker.close)
-        supervisor.start(broker.process())
-        with psycopg.connect(database.dsn(), autocommit=True) as connection:
-            connection.execute("CREATE DATABASE hearthwatch")
-        dsn = database.dsn("hearthwatch")
-        migrate(dsn)
-        with psycopg.connect(dsn) as connection:
-            load(connection, parse_registry(registry_text(county), "bench"), now=datetime.now(UTC))
+    with empty_centre(folder, settings=SERVER_SETTINGS) as running:
+        register(running, registry_text(county))
         metrics_port = free_port()
-        env = {
-            "HEARTHWATCH_DATABASE_DSN": dsn,
-            "HEARTHWATCH_BROKER_HOST": LOOPBACK,
-            "HEARTHWATCH_BROKER_PORT": str(broker.port),
-            "HEARTHWATCH_INGEST_METRICS_PORT": str(metrics_port),
-            "PYTHONUNBUFFERED": "1",
-            "PATH": os.environ.get("PATH", ""),
-        }
-        argv = (sys.executable, "-m", "hearthwatch", "ingest", "run")
-        supervisor.start(ProcessSpec(name="ingest", argv=argv, env=env, ready=lambda: _is_ready(metrics_port)))
-        yield Centre(supervisor=supervisor, dsn=dsn, broker_port=broker.port, database=database.name)
+        ingest = running.python("ingest", "ingest", "run")
+        env = {**(ingest.env or {}), "HEARTHWATCH_INGEST_METRICS_PORT": str(metrics_port)}
+        running.supervisor.start(replace(ingest, env=env, ready=lambda: _is_ready(metrics_port)))
+        yield running
+
+
+def cpu_s(running: Centre) -> dict[str, float]:
+    """Give the processor time of each part so far."""
+    names = {"ingest": "ingest", "broker": "mosquitto", "database": running.database}
+    return {part: family_cpu_s(running.supervisor.pid(name)) for part, name in names.items()}
 
 
 def _is_ready(metrics_port: int) -> bool:
@@ -235,12 +202,12 @@ def _is_ready(metrics_port: int) -> bool:
 
 def registry_text(county: County) -> str:
     """Write the registry file of the county."""
-    parts = [_COUNTY]
+    parts = [registry.CENTRE]
     for gateway in range(county.gateways):
-        parts.append(f'[gateway.{gateway_name(gateway)}]\norganisation = "centre"\n')
-        for device in range(county.devices):
-            address = device_name(gateway, device)
-            parts.append(_PATIENT.format(key=f"p{gateway}x{device}", address=address))
+        parts.append(registry.gateway(gateway_name(gateway)))
+        parts += (
+            registry.wearer(f"p{gateway}x{device}", device_name(gateway, device)) for device in range(county.devices)
+        )
     return "\n".join(parts)
 
 
@@ -251,34 +218,3 @@ _RUNS = (
     "packed at half the rate",
     "packed with four signals",
 )
-_COUNTY = """
-[organisation.centre]
-name = "测试中心"
-name_en = "Bench centre"
-facility_role = "township_or_community"
-
-[person.doctor]
-name = "医生"
-name_en = "Doctor"
-organisation = "centre"
-role = "family_doctor"
-service_tier = 2
-"""
-_PATIENT = """
-[patient.{key}]
-name = "患者"
-initials = "P"
-born_on = 1950-01-01
-sex = "female"
-organisation = "centre"
-family_doctor = "doctor"
-risk_colour = "green"
-service_tier = 2
-[device."{address}"]
-kind = "oximeter"
-expected_every_s = 1
-[[binding]]
-device = "{address}"
-patient = "{key}"
-from = 2020-01-01T00:00:00+08:00
-"""

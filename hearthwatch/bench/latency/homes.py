@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from hearthwatch.bench import registry
 from hearthwatch.bench.gateway.installation import Installation
 from hearthwatch.bench.ground import Air, Centre, address_of, air_of, gateway
 from hearthwatch.bench.latency.stages import Value
@@ -16,43 +17,6 @@ from hearthwatch.bench.latency.stages import Value
 FALL_LASTS_S = 20.0
 METRICS = ("spo2", "pulse", "perfusion")
 
-_COUNTY = """
-[organisation.centre]
-name = "测试中心"
-name_en = "Bench centre"
-facility_role = "township_or_community"
-
-[person.doctor]
-name = "医生"
-name_en = "Doctor"
-organisation = "centre"
-role = "family_doctor"
-service_tier = 2
-"""
-_GATEWAY = """
-[gateway.{gateway}]
-organisation = "centre"
-"""
-_PATIENT = """
-[patient.{key}]
-name = "患者{key}"
-initials = "{key}"
-born_on = 1950-01-01
-sex = "female"
-organisation = "centre"
-family_doctor = "doctor"
-risk_colour = "green"
-service_tier = 2
-
-[device."{address}"]
-kind = "oximeter"
-expected_every_s = 1
-
-[[binding]]
-device = "{address}"
-patient = "{key}"
-from = 2020-01-01T00:00:00+08:00
-"""
 _DEVICE = """
 [[device]]
 name = "{key}"
@@ -122,7 +86,7 @@ def homes_of(first: int, count: int, *, devices: int, well_s: float, spread_s: f
 def registry_text(homes: Sequence[Home], gone: Sequence[Home], *, now: datetime) -> str:
     """Write the registry: those of earlier rounds wear nothing any more, or they would be missed."""
     ended = f"until = {now.astimezone(UTC).isoformat()}\n"
-    return "".join((_COUNTY, *(part for home in gone for part in _entries(home, ended)), *_all_entries(homes)))
+    return "".join((registry.CENTRE, *(part for home in gone for part in _entries(home, ended)), *_all_entries(homes)))
 
 
 @asynccontextmanager
@@ -177,6 +141,6 @@ def _all_entries(homes: Sequence[Home]) -> Iterator[str]:
 
 
 def _entries(home: Home, ended: str) -> Iterator[str]:
-    yield _GATEWAY.format(gateway=home.gateway_id)
+    yield registry.gateway(home.gateway_id)
     for patient in home.patients:
-        yield _PATIENT.format(key=patient.key, address=patient.address) + ended
+        yield registry.wearer(patient.key, patient.address) + ended
