@@ -13,18 +13,12 @@ _SIGNS = {"below": "<", "at_or_below": "≤", "above": ">", "at_or_above": "≥"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """One rule's limit on one signal, and how long it must hold; 0 for what the rule does not have."""
+    """One rule's limit on one signal."""
 
     rule: str
-    kind: str
     signal: Signal
     sign: str
     value: float
-    window_s: int = 0
-    share_percent: int = 0
-    repeat_until_s: int = 0
-    longer_than_s: int = 0
-    confirm: str = "repeat"
     drawn: bool = True
     """Whether every good value of a standard patient is held to it: others would mislead in his chart."""
 
@@ -36,23 +30,20 @@ def limits_of(profile_body: str | None) -> list[Limit]:
         limit
         for kind in ("sustained", "repeat", "fever")
         for rule, table in document.get(kind, {}).items()
-        for limit in _limits(kind, rule, table)
+        for limit in _limits(rule, table)
     ]
 
 
-def _limits(kind: str, rule: str, table: dict[str, object]) -> list[Limit]:
+def _limits(rule: str, table: dict[str, object]) -> list[Limit]:
     signal = str(table.get("signal", "temperature"))
     if signal not in set(Signal):
         return []
     return [
         Limit(
             rule=rule,
-            kind=kind,
             signal=Signal(signal),
             sign=sign,
             value=float(str(table[form])),
-            **{name: int(str(table.get(name, 0))) for name in _TIMES},
-            confirm=str(table.get("confirm", "repeat")),
             drawn=all(table.get(key, usual) == usual for key, usual in _USUAL.items()),
         )
         for form, sign in _SIGNS.items()
@@ -88,5 +79,4 @@ def held_by(limits: list[Limit], said: str | None) -> list[Limit]:
 
 
 _WRITTEN = {"<": "<", "<=": "≤", ">": ">", ">=": "≥"}
-_TIMES = ("window_s", "share_percent", "repeat_until_s", "longer_than_s")
 _USUAL: dict[str, object] = {"holds": "yes", "trust": "good", "after_activity": False}
