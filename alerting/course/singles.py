@@ -7,12 +7,12 @@ made; where that changed on the way, each time by itself with the history before
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from alerting.course.samples import JUDGED, Samples, Shorts, clips_of, flowing_of, single_of
 from alerting.course.sessions import Clips
-from alerting.course.single_evidence import evidence_of, score_evidence
 from alerting.course.telling import Condition
 from alerting.engine.layout import Ints
 from alerting.profile.patient import Held
@@ -21,11 +21,12 @@ from alerting.profile.singles import News2Rule
 from alerting.raising import Basis
 from alerting.spot.activity import Steps, is_after_activity
 from alerting.spot.arrivals import Devices
+from alerting.spot.evidence import evidence_of, score_evidence
 from alerting.spot.fever import fever_spells
 from alerting.spot.news2 import SIGNAL_OF, Item, Known, Score, score
 from alerting.spot.repeat import repeat_spells
 from alerting.spot.scores import deciding, known_of, marked_elsewhere, score_spells
-from alerting.spot.spells import Measurement, Spell
+from alerting.spot.spells import Measurement, Spell, Why
 from vitals.reading import unscaled
 from vitals.signals import Signal
 
@@ -163,7 +164,7 @@ class Singles:
                     cleared_ms=spell.cleared_ms,
                     value=unscaled(signal, values[times[bisect_right(times, at_ms) - 1]]),
                     cleared_value=None if cleared is None else unscaled(signal, cleared),
-                    evidence=evidence_of(self._profile, held, rule, spell),
+                    evidence=evidence_of(self._profile, held, rule, spell) | _missed(spell),
                 )
 
     def _recent(self, signal: Signal, stretch: _Stretch, end_ms: int) -> list[Measurement]:
@@ -181,8 +182,13 @@ class Singles:
                         raised_ms=_raised_ms(each.spell),
                         cleared_ms=each.spell.cleared_ms,
                         value=float(each.spell.worst),
-                        evidence=score_evidence(each, rule),
+                        evidence=score_evidence(each, rule) | _missed(each.spell),
                     )
+
+
+def _missed(spell: Spell) -> dict[str, Any]:
+    """Say that no repeat came, of a spell that nothing else raised."""
+    return {"why": Why.NO_REPEAT} if spell.raised_ms is None and not spell.why else {}
 
 
 def _continued(before: list[Condition], now: list[Condition], *, begin_ms: int, first: bool) -> list[Condition]:

@@ -70,22 +70,6 @@ def scored(desk: Desk, patient_id: int, held: Held, *, received_by: datetime) ->
     return found_by_rule
 
 
-def score_evidence(spell: ScoreSpell, rule: News2Rule) -> dict[str, object]:
-    """Write what a doctor is told of a score: its parts, and what is missing."""
-    worst: Score = spell.worst
-    single = worst.total is None or worst.total < rule.total_from
-    return {
-        "signal": "news2",
-        "unit": "",
-        "worst": spell.spell.worst,
-        "limit": rule.single_from if single else rule.total_from,
-        "single": single,
-        "parts": dict(worst.parts),
-        "missing": list(worst.missing),
-        "of_seven": worst.of_seven,
-    }
-
-
 def _beginning(desk: Desk, patient_id: int, rules: Sequence[News2Rule], received_by: datetime) -> datetime:
     holding = desk.one("oldest_active", patient_id=patient_id, rules=[rule.rule for rule in rules])
     start = min(received_by - SPAN, holding.since) if holding and holding.since else received_by - SPAN

@@ -17,9 +17,8 @@ from alerting.isolation import isolated
 from alerting.judging.asking import Awaited, ask_about_fever, ask_for_repeats
 from alerting.judging.clips import form_spot_sessions
 from alerting.judging.conditions import Condition, keep_waiting, record_conditions, record_ends
-from alerting.judging.evidence import evidence_of, of_spell
 from alerting.judging.measured import beginning, held_now, instants_after_activity, measurements, read_devices
-from alerting.judging.scoring import NOT_SCORED, Scored, score_evidence, scored
+from alerting.judging.scoring import NOT_SCORED, Scored, scored
 from alerting.judging.well_streams import end_what_streams_end, over_by_streams
 from alerting.judging.worn import look_at_worn
 from alerting.profile.patient import Held
@@ -28,6 +27,7 @@ from alerting.profile.singles import News2Rule
 from alerting.raising import Basis
 from alerting.spot.arrivals import NEVER_JUDGED, arrivals
 from alerting.spot.changes import WellAt
+from alerting.spot.evidence import evidence_of, score_evidence
 from alerting.spot.fever import cool_at, fever_spells
 from alerting.spot.news2 import SIGNAL_OF
 from alerting.spot.repeat import repeat_spells, well_at
@@ -199,7 +199,10 @@ def _of_fever(desk: Desk, of: _Patient, fever: FeverRule, history: Sequence[Meas
         patient_id=of.patient_id,
         rule=fever.rule,
         basis=Basis.FEVER,
-        judged=[(spell, evidence_of(desk, of.held, fever, spell)) for spell in fever_spells(history, fever)],
+        judged=[
+            (spell, evidence_of(desk.profile, of.held, fever, spell) | _judged_by(of.held, spell))
+            for spell in fever_spells(history, fever)
+        ],
         known_ms=of.came.known_ms(history),
         well_at=_unless_off(of, fever.rule, partial(cool_at, history, fever)),
     )
@@ -210,7 +213,10 @@ def _of_limit(desk: Desk, of: _Patient, rule: RepeatRule, history: Sequence[Meas
         patient_id=of.patient_id,
         rule=rule.rule,
         basis=Basis.REPEAT,
-        judged=[(spell, evidence_of(desk, of.held, rule, spell)) for spell in repeat_spells(history, rule)],
+        judged=[
+            (spell, evidence_of(desk.profile, of.held, rule, spell) | _judged_by(of.held, spell))
+            for spell in repeat_spells(history, rule)
+        ],
         known_ms=of.came.known_ms(history),
         well_at=_unless_off(of, rule.rule, partial(well_at, history, rule)),
     )
@@ -234,7 +240,7 @@ def _of_score(desk: Desk, of: _Patient, rule: News2Rule, found: Scored) -> Condi
         patient_id=of.patient_id,
         rule=rule.rule,
         basis=Basis.REPEAT,
-        judged=[(each.spell, score_evidence(each, rule) | of_spell(of.held, each.spell)) for each in found.spells],
+        judged=[(each.spell, score_evidence(each, rule) | _judged_by(of.held, each.spell)) for each in found.spells],
         known_ms=max((t_ms for t_ms in found.scores if t_ms not in of.came.instants), default=NEVER_MS),
         well_at=_unless_off(of, rule.rule, partial(settled_at, found.scores, rule, from_ms=from_ms)),
     )
@@ -269,3 +275,14 @@ def _exerted(desk: Desk, of: _Patient, history: list[Measurement], repeats: Sequ
     times = [m.t_ms for m in history if m.trusted]
     after = instants_after_activity(desk, of.patient_id, times, rule=desk.profile.activity, received_by=of.received_by)
     return [replace(m, exerted=m.t_ms in after) for m in history]
+
+
+def _judged(
+    desk: Desk, held: Held, rule: RepeatRule | FeverRule, spells: Sequence[Spell]
+) -> list[tuple[Spell, dict[str, object]]]:
+    return [(spell, evidence_of(desk.profile, held, rule, spell) | _judged_by(held, spell)) for spell in spells]
+
+
+def _judged_by(held: Held, spell: Spell) -> dict[str, object]:
+    """Since when a spell is, and under which profile: what alerting's own evidence has beside what decided."""
+    return {"since": instant(spell.since_ms).isoformat(), "profile": held.name, "profile_hash": held.hash}

@@ -1,4 +1,4 @@
-"""What decided a raise of single measurements, by the same keys as the service writes (alerting/judging)."""
+"""What decided a raise by single measurements: the values, the limit or the score's parts, how often, how long."""
 
 from typing import Any
 
@@ -7,13 +7,13 @@ from alerting.profile.profile import FeverRule, Profile, RepeatRule
 from alerting.profile.singles import News2Rule
 from alerting.profile.tags import tags_of
 from alerting.spot.scores import ScoreSpell
-from alerting.spot.spells import Spell, Why
+from alerting.spot.spells import Spell
 from vitals.reading import unscaled
 from vitals.signals import SIGNALS, Signal
 
 
 def evidence_of(profile: Profile, held: Held, rule: RepeatRule | FeverRule, spell: Spell) -> dict[str, Any]:
-    """Write what decided a limit's raise."""
+    """Write the evidence of a limit on single measurements, or of a fever."""
     signal = Signal.TEMPERATURE if isinstance(rule, FeverRule) else rule.signal
     tags = tags_of(profile, rule.rule, spell.worst)
     baseline = held.baseline if signal is Signal.SPO2 else None
@@ -31,7 +31,7 @@ def evidence_of(profile: Profile, held: Held, rule: RepeatRule | FeverRule, spel
 
 
 def score_evidence(found: ScoreSpell, rule: News2Rule) -> dict[str, Any]:
-    """Write what decided a score's raise: its parts, and what is missing."""
+    """Write what a doctor is told of a score: its parts, and what is missing."""
     worst = found.worst
     single = worst.total is None or worst.total < rule.total_from
     return {
@@ -48,9 +48,8 @@ def score_evidence(found: ScoreSpell, rule: News2Rule) -> dict[str, Any]:
 
 
 def _of_spell(spell: Spell) -> dict[str, Any]:
-    why = spell.why or (Why.NO_REPEAT if spell.raised_ms is None else None)
     return {
         "readings_beyond": spell.count,
         "hours": round((spell.newest_ms - spell.since_ms) / 3_600_000, 1),
-        **({"why": why} if why else {}),
+        **({"why": spell.why} if spell.why else {}),
     }
