@@ -88,10 +88,10 @@ SELECT c.partition FROM engine_cursor c JOIN partition p USING (partition)
  ORDER BY c.partition;
 
 -- name: note_unjudged
--- Judging a patient failed; the earliest reading that was left out counts.
+-- Judging a patient failed; the earliest reading that was left out counts. What fails meanwhile puts off no other try.
 INSERT INTO unjudged AS u (patient_id, since, failed_at, tried_at, failures, error)
 VALUES (%(patient_id)s, %(since)s, %(now)s, %(now)s, 1, %(error)s)
-ON CONFLICT (patient_id) DO UPDATE SET since = LEAST(u.since, EXCLUDED.since), tried_at = EXCLUDED.tried_at,
+ON CONFLICT (patient_id) DO UPDATE SET since = LEAST(u.since, EXCLUDED.since),
     failures = u.failures + 1, error = EXCLUDED.error
 RETURNING failures;
 
@@ -103,6 +103,10 @@ SELECT patient_id FROM unjudged WHERE patient_id %% 32 = %(partition)s;
 -- Who of a partition is to be tried again, the longest waiting first.
 SELECT patient_id, since, failures FROM unjudged
  WHERE patient_id %% 32 = %(partition)s AND tried_at <= %(tried_by)s ORDER BY tried_at, patient_id LIMIT %(most)s;
+
+-- name: trying_again
+-- This patient's turn has come; when the next one is.
+UPDATE unjudged SET tried_at = %(now)s WHERE patient_id = %(patient_id)s;
 
 -- name: judged_after_all
 -- Judging a patient again has gone well.
@@ -237,10 +241,6 @@ SELECT o.*, p.name AS ordered_by_name, p.name_en AS ordered_by_name_en, r.name A
 SELECT said, said_at FROM engine_limits WHERE patient_id = %(patient_id)s AND partition = %(patient_id)s %% 32
  ORDER BY batch_id DESC LIMIT 1;
 
--- name: wellness_devices
--- Wearables that may prompt and never raise by themselves.
-SELECT device_id FROM care_device WHERE wellness;
-
 -- name: forget_unknown_rules
 -- Conditions of rules that the profile has no more: nothing can clear or raise them.
 WITH active AS (DELETE FROM active_rule WHERE rule <> ALL(%(rules)s) RETURNING patient_id, rule, family),
@@ -275,6 +275,10 @@ SELECT * FROM (
 SELECT measured_at, steps FROM sample
  WHERE patient_id = %(patient_id)s AND measured_at >= %(start)s AND received_at <= %(received_by)s AND steps > 0
  ORDER BY measured_at DESC LIMIT %(most)s;
+
+-- name: registry_version
+-- Which registry this is: another number, and anything in it may have changed.
+SELECT version FROM care_registry_version;
 
 -- name: device_sets
 -- Every registered device, as the rules over single measurements tell them apart.
@@ -604,15 +608,15 @@ UPDATE notice SET due_at = NULL, outcome = %(outcome)s
  WHERE due_at <= %(now)s AND good_until <= %(now)s RETURNING key;
 
 -- name: claim_notices
--- Lease due notices, the most urgent episode's first; what households are asked only when nothing of an episode is due:
--- who crashes now leaves them due again when the lease is over, under the same key.
+-- Lease due notices, the most urgent episode's first, and of these what was never tried; what households are asked only
+-- when nothing of an episode is due. Who crashes now leaves them due again when the lease is over, under the same key.
 UPDATE notice n SET due_at = %(lease_until)s, attempts = n.attempts + 1
   FROM (SELECT q.notice_id, COALESCE(e.state <> 'closed', true) AS is_open
           FROM notice q LEFT JOIN episode e USING (episode_id)
          WHERE q.due_at <= %(now)s
            AND (q.episode_id IS NOT NULL OR NOT EXISTS (
                 SELECT FROM notice o WHERE o.episode_id IS NOT NULL AND o.due_at <= %(now)s))
-         ORDER BY CASE e.priority WHEN 'high' THEN 0 WHEN 'low' THEN 2 ELSE 1 END, q.due_at
+         ORDER BY CASE e.priority WHEN 'high' THEN 0 WHEN 'low' THEN 2 ELSE 1 END, q.attempts > 0, q.due_at
          LIMIT %(limit)s FOR UPDATE OF q SKIP LOCKED) AS due
  WHERE n.notice_id = due.notice_id
 RETURNING n.notice_id, n.episode_id, n.key, n.recipient, n.channel_url, n.title, n.body, n.attempts, due.is_open;

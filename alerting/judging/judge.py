@@ -28,12 +28,14 @@ from alerting.engine.table import LAYOUT
 from alerting.isolation import isolated, one_by_one
 from alerting.judging.history import judge_again, record_judged_again
 from alerting.judging.holding import hold, hold_and_keep, hold_as_at, rebuild_start
+from alerting.judging.measured import KnownDevices
 from alerting.judging.owning import LEASE, SIGNS_A_LEASE, Fenced, Ownership
 from alerting.judging.saying import record_event
-from alerting.judging.stepping import Late, step, wellness_devices
+from alerting.judging.stepping import Late, step
 from alerting.judging.stored import end_what_holds_no_more, judge_arrivals
 from alerting.judging.unjudged import RETRY_AFTER, judge_the_unjudged, unjudged_in
 from alerting.profile.profile import Channel
+from alerting.spot.arrivals import Devices
 from ingest.feed import BatchKind, from_payload
 from vitals.sustained import NEVER_MS, Kind, Phase
 
@@ -62,6 +64,7 @@ class Judge:
         self._ownership = Ownership(partitions, owner, lease)
         self._step = fastest()  # now: compiling takes seconds, and a transaction must not wait for it
         self._owned: dict[int, _Owned] = {}
+        self._devices = KnownDevices()
         self._claimed = 0
         self._sign_due_s = 0.0
 
@@ -143,11 +146,11 @@ class Judge:
         return len(saved)
 
     def _restore(self, desk: Desk, row: Any) -> int:
-        found = desk.one("read_snapshot", partition=row.partition)
+        found, devices = desk.one("read_snapshot", partition=row.partition), self._devices.now(desk)
         state = Partition(desk.profile.sustained, row.partition, self._step)
         if found and _load(desk, state, found):
             start, whole_from_ms = found.batch_id, found.whole_from_ms
-            untold = _replay(desk, state, start, row.batch_id, whole_from_ms=whole_from_ms)
+            untold = _replay(desk, state, devices, start, row.batch_id, whole_from_ms=whole_from_ms)
         else:
             state = Partition(
                 desk.profile.sustained, row.partition, self._step
@@ -157,7 +160,7 @@ class Judge:
             hold_as_at(desk, state, start)
             if row.batch_id:
                 log.warning("rebuilding_engine_state", partition=row.partition, cursor=row.batch_id, after=start)
-            untold = _replay(desk, state, start, row.batch_id, whole_from_ms=NEVER_MS)
+            untold = _replay(desk, state, devices, start, row.batch_id, whole_from_ms=NEVER_MS)
         self._owned[row.partition] = _Owned(row.version, row.batch_id, state, start, whole_from_ms, untold)
         return 1
 
@@ -179,7 +182,7 @@ class Judge:
             batches = desk.all("read_log", partition=partition, after=owned.cursor, until=2**62, limit=BATCHES_MAX)
             waiting = unjudged_in(desk, partition)  # they are tried by themselves, and not at every turn
             untold = {key for key in owned.untold | align(desk, owned.state) if key[1] not in waiting}
-            judged = _judge_batches(desk, owned, batches, untold)
+            judged = _judge_batches(desk, owned, batches, untold, self._devices.now(desk))
             last = batches[-1].batch_id if batches else owned.cursor
             if not desk.run("move_cursor", partition=partition, batch_id=last, version=owned.version):
                 raise Fenced(f"partition {partition} was taken over")
@@ -219,7 +222,9 @@ def _recorded(desk: Desk, state: Partition) -> dict[tuple[Channel, int, int], Ph
     return standing
 
 
-def _replay(desk: Desk, state: Partition, after: int, until: int, *, whole_from_ms: int) -> set[tuple[Channel, int]]:
+def _replay(
+    desk: Desk, state: Partition, devices: Devices, after: int, until: int, *, whole_from_ms: int
+) -> set[tuple[Channel, int]]:
     """Bring the arrays to a cursor; nothing is recorded, and the phases are the record's.
 
     What holds by the record holds all the way: only so does the replay see how long it has been well since. A rule that
@@ -227,16 +232,16 @@ def _replay(desk: Desk, state: Partition, after: int, until: int, *, whole_from_
     """
     holding = {key for key, phase in _recorded(desk, state).items() if phase is Phase.ACTIVE}
     state.activate(holding)
-    wellness = wellness_devices(desk)
     while after < until:
         batches = desk.all("read_log", partition=state.number, after=after, until=until, limit=BATCHES_MAX)
         if not batches:
             break
         for batch in batches:
-            if batch.kind != BatchKind.READINGS:
+            if batch.kind == BatchKind.LIMITS:
                 hold(state, batch.payload)
+            if batch.kind != BatchKind.READINGS:
                 continue
-            events, late = step(desk, state, from_payload(batch.payload), wellness, whole_from_ms=whole_from_ms)
+            events, late = step(desk, state, from_payload(batch.payload), devices.wellness, whole_from_ms=whole_from_ms)
             if ended := holding & {each.place for each in events if each.event.kind is Kind.CLEAR}:
                 state.activate(ended)
             for (channel, patient_id), earliest_ms in late.items():
@@ -250,7 +255,7 @@ def _replay(desk: Desk, state: Partition, after: int, until: int, *, whole_from_
 
 
 def _judge_batches(
-    desk: Desk, owned: _Owned, batches: Sequence[Any], untold: Iterable[tuple[Channel, int]]
+    desk: Desk, owned: _Owned, batches: Sequence[Any], untold: Iterable[tuple[Channel, int]], devices: Devices
 ) -> Sequence[Any]:
     """Judge a turn's batches in order; streams that came late are judged from what is stored once, over all of them.
 
@@ -259,15 +264,15 @@ def _judge_batches(
     """
     state = owned.state
     readings = [batch for batch in batches if batch.kind == BatchKind.READINGS]
-    wellness = wellness_devices(desk)
     late: Late = {key: unix_ms(batch.received_at) for key in untold for batch in readings[:1]}
     held_anew: list[int] = []
     for batch in batches:
-        if batch.kind != BatchKind.READINGS:
+        if batch.kind == BatchKind.LIMITS:
             held_anew += hold_and_keep(desk, state, batch)
+        if batch.kind != BatchKind.READINGS:
             continue
         rows = from_payload(batch.payload)
-        events, behind = step(desk, state, rows, wellness, whole_from_ms=owned.whole_from_ms)
+        events, behind = step(desk, state, rows, devices.wellness, whole_from_ms=owned.whole_from_ms)
         for event in events:
             with isolated(desk, event.patient_id, since=instant(event.event.since_ms)):
                 record_event(desk, event, received_at=batch.received_at)
@@ -278,7 +283,7 @@ def _judge_batches(
         with isolated(desk, patient_id, since=instant(earliest_ms)):
             judged = judge_again(desk, state, channel, patient_id, earliest_ms=earliest_ms, received_by=received_by)
             record_judged_again(desk, judged, received_at=received_by)
-    judge_arrivals(desk, state, readings)
+    judge_arrivals(desk, state, readings, devices)
     if held_anew:
         end_what_holds_no_more(desk, state.number, held_anew, received_by=max(b.received_at for b in batches))
     judge_the_unjudged(desk, state, received_by=received_by)

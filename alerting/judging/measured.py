@@ -13,7 +13,7 @@ from alerting.judging.settling import Settler
 from alerting.profile.patient import Held
 from alerting.profile.singles import ActivityRule
 from alerting.spot.activity import Steps, is_after_activity
-from alerting.spot.arrivals import STREAMED, Devices
+from alerting.spot.arrivals import STREAMED, Devices, Ids
 from alerting.spot.spells import How, Measurement
 from vitals.signals import SIGNALS, Signal
 
@@ -25,14 +25,29 @@ VALUES_MAX = 20_000
 """The newest values that are read of one signal: bounds memory where a thermometer streams for days."""
 
 
-def read_devices(desk: Desk) -> Devices:
-    """Read which devices are wearables, and which are clips."""
-    rows = desk.all("device_sets")
-    return Devices(
-        wellness=np.array([row.device_id for row in rows if row.wellness], np.int32),
-        worn=np.array([row.device_id for row in rows if row.worn], np.int32),
-        clips=np.array([row.device_id for row in rows if row.clip], np.int32),
-    )
+class KnownDevices:
+    """Which devices are wearables, and which are clips; read anew where the registry has changed since."""
+
+    def __init__(self) -> None:
+        self._version = 0
+        self._devices = Devices(wellness=_ids(()), worn=_ids(()), clips=_ids(()))
+
+    def now(self, desk: Desk) -> Devices:
+        """Give them as of now."""
+        version = int(desk.all("registry_version")[0].version)
+        if version != self._version:
+            rows = desk.all("device_sets")
+            self._devices = Devices(
+                wellness=_ids(row.device_id for row in rows if row.wellness),
+                worn=_ids(row.device_id for row in rows if row.worn),
+                clips=_ids(row.device_id for row in rows if row.clip),
+            )
+            self._version = version
+        return self._devices
+
+
+def _ids(found: Iterable[int]) -> Ids:
+    return np.fromiter(found, np.int32)
 
 
 def held_now(desk: Desk, patient_id: int, *, on: datetime) -> Held | None:

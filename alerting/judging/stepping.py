@@ -18,11 +18,6 @@ Late = dict[tuple[Channel, int], int]
 """Of which patients' channels samples came late, and the earliest of them, Unix ms."""
 
 
-def wellness_devices(desk: Desk) -> IntArray:
-    """List wellness wearables: they may prompt, and never raise by themselves (CLINICAL 2.4)."""
-    return np.array([row.device_id for row in desk.all("wellness_devices")], np.int32)
-
-
 def step(
     desk: Desk, state: Partition, rows: Rows, wellness: IntArray, *, whole_from_ms: int
 ) -> tuple[Sequence[PatientEvent], Late]:

@@ -17,7 +17,7 @@ from alerting.isolation import isolated
 from alerting.judging.asking import Awaited, ask_about_fever, ask_for_repeats
 from alerting.judging.clips import form_spot_sessions
 from alerting.judging.conditions import Condition, keep_waiting, record_conditions, record_ends
-from alerting.judging.measured import beginning, held_now, instants_after_activity, measurements, read_devices
+from alerting.judging.measured import beginning, held_now, instants_after_activity, measurements
 from alerting.judging.scoring import NOT_SCORED, Scored, scored
 from alerting.judging.well_streams import end_what_streams_end, over_by_streams
 from alerting.judging.worn import look_at_worn
@@ -25,7 +25,7 @@ from alerting.profile.patient import Held
 from alerting.profile.profile import FeverRule, RepeatRule
 from alerting.profile.singles import News2Rule
 from alerting.raising import Basis
-from alerting.spot.arrivals import NEVER_JUDGED, arrivals
+from alerting.spot.arrivals import NEVER_JUDGED, Devices, arrivals
 from alerting.spot.changes import WellAt
 from alerting.spot.evidence import evidence_of, score_evidence
 from alerting.spot.fever import cool_at, fever_spells
@@ -69,12 +69,12 @@ class _Patient:
     awaited: list[Awaited] = field(default_factory=list)
 
 
-def judge_arrivals(desk: Desk, state: Partition, batches: Sequence[Any]) -> None:
+def judge_arrivals(desk: Desk, state: Partition, batches: Sequence[Any], devices: Devices) -> None:
     """Judge everybody whose single measurements are in these batches of the log, in the caller's transaction.
 
     A stream that has been well for long enough ends what was raised by measurements of its signal.
     """
-    devices, awaited, received_by = read_devices(desk), dict[tuple[int, Signal | None], list[Awaited]](), None
+    awaited, received_by = dict[tuple[int, Signal | None], list[Awaited]](), None
     for batch in batches:
         received_by = max(batch.received_at, received_by or batch.received_at)
         rows = from_payload(batch.payload)
@@ -199,10 +199,7 @@ def _of_fever(desk: Desk, of: _Patient, fever: FeverRule, history: Sequence[Meas
         patient_id=of.patient_id,
         rule=fever.rule,
         basis=Basis.FEVER,
-        judged=[
-            (spell, evidence_of(desk.profile, of.held, fever, spell) | _judged_by(of.held, spell))
-            for spell in fever_spells(history, fever)
-        ],
+        judged=_judged(desk, of.held, fever, fever_spells(history, fever)),
         known_ms=of.came.known_ms(history),
         well_at=_unless_off(of, fever.rule, partial(cool_at, history, fever)),
     )
@@ -213,10 +210,7 @@ def _of_limit(desk: Desk, of: _Patient, rule: RepeatRule, history: Sequence[Meas
         patient_id=of.patient_id,
         rule=rule.rule,
         basis=Basis.REPEAT,
-        judged=[
-            (spell, evidence_of(desk.profile, of.held, rule, spell) | _judged_by(of.held, spell))
-            for spell in repeat_spells(history, rule)
-        ],
+        judged=_judged(desk, of.held, rule, repeat_spells(history, rule)),
         known_ms=of.came.known_ms(history),
         well_at=_unless_off(of, rule.rule, partial(well_at, history, rule)),
     )

@@ -34,6 +34,7 @@ def judge_the_unjudged(desk: Desk, state: Partition, *, received_by: datetime) -
     """Try those again whose turn it is, in the caller's transaction; gives how many."""
     due = desk.all("unjudged_due", partition=state.number, tried_by=desk.now - RETRY_AFTER, most=PATIENTS_MAX)
     for row in due:
+        desk.run("trying_again", patient_id=row.patient_id, now=desk.now)
         with isolated(desk, row.patient_id, since=row.since):
             _judge_wholly(desk, state, row, received_by)
             desk.run("judged_after_all", patient_id=row.patient_id)

@@ -21,7 +21,10 @@ _TEMPERATURE, _SPO2, _RR_INTERVAL = (SIGNALS[s].code for s in (Signal.TEMPERATUR
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Devices:
-    """Ids of devices. `worn`: wearables, medical or not. `clips`: medical ones that measure when somebody does so."""
+    """Ids of devices: `wellness` wearables prompt and never raise by themselves (CLINICAL 2.4).
+
+    `worn`: wearables, medical or not. `clips`: medical ones that measure when somebody does so.
+    """
 
     wellness: Ids
     worn: Ids

@@ -256,6 +256,7 @@ def test_the_recheck_raises_what_holds_now_not_what_was_closed(ward: Ward) -> No
 
 def test_a_wellness_wearable_prompts_a_finger_clip_and_never_more(ward: Ward) -> None:
     ward.connection.execute("UPDATE device SET wellness = true WHERE device_id = 11")
+    ward.connection.execute("UPDATE registry_version SET version = version + 1")
     ward.spo2(1, CRITICAL * 17, every_s=60)
     assert [(e.rule, e.priority, e.emergency, e.tier3) for e in physiological(ward)] == [
         ("WELLNESS-LOW", "low", False, False)

@@ -98,6 +98,18 @@ def test_a_refused_notice_is_tried_again_under_the_same_key(ringing: Ward, phone
     assert len(phone.keys) == 3
 
 
+def test_what_was_never_tried_goes_before_what_was_refused_again_and_again(ringing: Ward, phone: Phone) -> None:
+    ringing.connection.execute(
+        "INSERT INTO notice (episode_id, key, recipient, audience, service_tier, step, channel_url, title, body,"
+        " created_at, due_at, attempts) SELECT episode_id, key || n, recipient, audience, service_tier, step,"
+        " channel_url, title, body, created_at, %s, 3 FROM notice, generate_series(1, %s) n WHERE recipient_id = 1",
+        (ringing.now - timedelta(minutes=1), 4 * WORKERS),
+    )
+    phone.statuses = [503] * 4 * WORKERS
+    send(ringing)
+    assert phone.keys.index(notice(ringing).key) < WORKERS
+
+
 def test_a_crash_between_sending_and_recording_sends_again_under_the_same_key(ringing: Ward, phone: Phone) -> None:
     with pytest.raises(ZeroDivisionError), ThreadPoolExecutor(2) as pool:
         deliver(ringing.desk(), pool, speed=1, clock=lambda: 1 / 0)

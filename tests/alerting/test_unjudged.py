@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from alerting.isolation import isolated
 from alerting.judging.limits import Limits
 from alerting.judging.unjudged import RETRY_AFTER
 from alerting.sweep import sweep
@@ -108,6 +109,18 @@ def test_he_is_judged_again_without_anything_new_and_then_forgotten(ward: Ward) 
     ward.now += RETRY_AFTER
     ward.judge.catch_up(ward.desk)
     assert (1, "SPO2-CRIT") in raised(ward)
+    assert unjudged(ward) == []
+
+
+def test_what_goes_on_failing_as_it_comes_puts_off_no_other_try(ward: Ward) -> None:
+    poison(ward, 1)
+    both_fall(ward)
+    heal(ward)
+    for _ in range(3):
+        ward.now += RETRY_AFTER / 3
+        with isolated(ward.desk(), 1, since=ward.now):
+            raise ValueError("his beats can not be judged either")
+    ward.judge.catch_up(ward.desk)
     assert unjudged(ward) == []
 
 

@@ -160,6 +160,7 @@ def test_counts_share_no_beat_and_two_of_them_raise(ward: Ward, band: Band) -> N
 
 def test_a_wearable_gives_rates_and_no_counts(ward: Ward, band: Band) -> None:
     ward.connection.execute("UPDATE device SET wellness = true WHERE device_id = 11")
+    ward.connection.execute("UPDATE registry_version SET version = version + 1")
     beats = breathing_heart(seconds=300, rate_per_min=34, heart_ms=600)
     band.store(beats, received_at=beats[-1][0])
     derive_breathing(ward.desk(), [1], ward.now, earliest={1: T0})
