@@ -4,6 +4,7 @@ from datetime import datetime
 
 from alerting.derived.breathing import counts
 from alerting.desk import Desk, unix_ms
+from alerting.judging.history import course
 from alerting.judging.measured import held_now, measurements
 from alerting.judging.scoring import scored
 from alerting.profile.patient import Held
@@ -17,11 +18,13 @@ from vitals.signals import Signal
 def is_beyond_since(desk: Desk, patient_id: int, rule: str, basis: Basis, *, since: datetime) -> bool:
     """Say whether a rule that holds by the record may be called present: a value since an instant has broken its limit.
 
-    A stream's rule is judged sample by sample, so it is. Without any value since, it may: silence is no all-clear.
+    Without any value since, it may: silence is no all-clear.
     """
-    held = held_now(desk, patient_id, on=desk.now) if basis is not Basis.SUSTAINED else None
+    held = held_now(desk, patient_id, on=desk.now)
     if held is None:
         return True
+    if basis is Basis.SUSTAINED:
+        return _streamed_beyond(desk, patient_id, rule, held, since)
     if any(each.rule == rule for each in held.news2):
         return _scores_since(desk, patient_id, rule, held, since)
     for each in held.repeat if basis is Basis.REPEAT else ():
@@ -33,6 +36,15 @@ def is_beyond_since(desk: Desk, patient_id: int, rule: str, basis: Basis, *, sin
         if fever.rule == rule:
             values = [m for m in _values_since(desk, patient_id, Signal.TEMPERATURE, since) if m.trusted]
             return not values or any(m.value > fever.above for m in values)
+    return True
+
+
+def _streamed_beyond(desk: Desk, patient_id: int, rule: str, held: Held, since: datetime) -> bool:
+    for channel, rules in desk.profile.sustained.items():
+        for sustained, limit in zip(rules, held.limits[channel], strict=True):
+            if sustained.rule == rule:
+                _, values = course(desk, channel, patient_id, start=since, received_by=desk.now)
+                return not len(values) or any(sustained.is_breach(value, limit) for value in values.tolist())
     return True
 
 

@@ -119,6 +119,24 @@ def test_a_false_alarm_of_a_well_patient_stays_closed(ward: Ward) -> None:
     assert [e.state for e in physiological(ward)] == ["closed"]
 
 
+def test_a_false_alarm_does_not_return_by_good_values_that_came_back_just_now(ward: Ward) -> None:
+    """It is well again for a minute only: the condition has not ended by the record, and nothing says it is there."""
+    ward.spo2(1, CRITICAL * FALL_S)
+    close(ward, "false_alarm")
+    ward.pass_time(seconds=1000)
+    for_minutes(ward, 15, WELL)
+    assert [e.state for e in physiological(ward)] == ["closed"]
+
+
+def test_a_false_alarm_returns_by_a_low_value_that_came_after_it(ward: Ward) -> None:
+    ward.spo2(1, CRITICAL * FALL_S)
+    close(ward, "false_alarm")
+    ward.pass_time(seconds=1000)
+    ward.spo2(1, CRITICAL)
+    ward.pass_time(seconds=10)
+    assert [(e.rule, e.state) for e in physiological(ward)] == [("SPO2-CRIT", "closed"), ("SPO2-CRIT", "unack")]
+
+
 @pytest.mark.parametrize("dispositions", [("false_alarm",), ("refer", "close")])
 def test_closed_while_unknown_and_low_again_is_a_new_episode(ward: Ward, dispositions: tuple[str, ...]) -> None:
     ward.spo2(1, CRITICAL * 400)
