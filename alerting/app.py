@@ -113,18 +113,18 @@ def _duties(settings: AlertingSettings, pool: ThreadPoolExecutor) -> list[Duty]:
 
 
 class _Snapshots:
-    """Writes the engine's arrays once a while, counted in clinical time."""
+    """Writes the engine's arrays, each partition's in its turn of a minute: nobody's readings wait for all of them."""
 
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
-        self._due_after: float | None = None
+        self._turn: int | None = None
 
     def save_if_due(self, desk: Desk) -> None:
-        now = desk.now.timestamp()
-        if self._due_after is None or now >= self._due_after:
-            if self._due_after is not None:
-                self._judge.save_snapshots(desk)
-            self._due_after = now + SNAPSHOT_EVERY_S
+        turn = int(desk.now.timestamp() * PARTITION_COUNT / SNAPSHOT_EVERY_S)
+        begun = turn if self._turn is None else max(self._turn, turn - PARTITION_COUNT)
+        self._turn = turn
+        if due := {each % PARTITION_COUNT for each in range(begun, turn)}:
+            self._judge.save_snapshots(desk, due)
 
 
 def _begin_judging(judge: Judge, desk: Desk) -> None:

@@ -360,6 +360,10 @@ SELECT patient_id, rule, basis, since FROM active_rule
    AND (%(patients)s::integer[] IS NULL OR patient_id = ANY(%(patients)s))
  ORDER BY patient_id, rule;
 
+-- name: waiting_for_a_repeat
+-- Of some patients, the rules of which a first measurement waits for the second.
+SELECT patient_id, rule FROM pending WHERE patient_id = ANY(%(patients)s) AND basis = 'repeat' ORDER BY patient_id, rule;
+
 -- name: spot_over
 -- Until when what was measured singly says no more of a patient's rules: a stream has said since that they are over.
 SELECT rule, at FROM spot_over WHERE patient_id = %(patient_id)s;

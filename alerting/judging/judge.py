@@ -15,7 +15,7 @@ in the next turn that has readings.
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -36,7 +36,7 @@ from alerting.judging.stored import end_what_holds_no_more, judge_arrivals
 from alerting.judging.unjudged import RETRY_AFTER, judge_the_unjudged, unjudged_in
 from alerting.profile.profile import Channel
 from alerting.spot.arrivals import Devices
-from ingest.feed import BatchKind, from_payload
+from ingest.feed import PARTITION_COUNT, BatchKind, from_payload
 from vitals.sustained import NEVER_MS, Kind, Phase
 
 BATCHES_MAX = 64
@@ -101,9 +101,9 @@ class Judge:
         ]
         return one_by_one(behind, lambda partition: self._turn(desk_of(), partition), what="partition")
 
-    def save_snapshots(self, desk: Desk) -> int:
-        """Write the arrays of the partitions that have moved; gives how many."""
-        return sum(self._save_snapshot(desk, partition) for partition in self.partitions)
+    def save_snapshots(self, desk: Desk, among: Collection[int] = range(PARTITION_COUNT)) -> int:
+        """Write the arrays of those of these partitions that are owned and have moved; gives how many."""
+        return sum(self._save_snapshot(desk, partition) for partition in self.partitions if partition in among)
 
     def leave(self, desk: Desk) -> None:
         """End: others may take the partitions at once, and find fresh snapshots."""

@@ -113,11 +113,13 @@ def judge_stored(desk: Desk, patient_id: int, *, received_by: datetime, since: d
 
 
 def end_what_holds_no_more(desk: Desk, partition: int, patients: Sequence[int], *, received_by: datetime) -> None:
-    """End what holds by these patients' measurements under former limits and not under those they are held to now.
+    """End what holds or waits for a repeat by these patients' measurements, and does not under the limits of now.
 
     In the caller's transaction.
     """
-    rows = desk.all("held_by_measurements", partition=partition, patients=list(patients))
+    whose = list(patients)
+    holding = desk.all("held_by_measurements", partition=partition, patients=whose)
+    rows = [*holding, *desk.all("waiting_for_a_repeat", patients=whose)]
     for patient_id in dict.fromkeys(row.patient_id for row in rows):
         rules = {row.rule for row in rows if row.patient_id == patient_id}
         with isolated(desk, patient_id, since=received_by):
@@ -185,6 +187,7 @@ def _judge_limits(desk: Desk, of: _Patient, signal: Signal) -> None:
         conditions.append(_of_limit(desk, of, repeat, [m for m in seen if m.t_ms > over.get(repeat.rule, NEVER_MS)]))
     _record(desk, of, conditions)
     if of.only_ends:
+        _end_waits(desk, conditions[len(fevers) :])
         return
     for condition in conditions[: len(fevers)]:
         for spell, _ in condition.judged[-1:]:
@@ -220,7 +223,10 @@ def _judge_scores(desk: Desk, of: _Patient) -> None:
     found = scored(desk, of.patient_id, of.held, received_by=of.received_by) if of.held.news2 else {}
     conditions = [_of_score(desk, of, rule, found.get(rule.rule, NOT_SCORED)) for rule in desk.profile.news2]
     _record(desk, of, conditions)
-    for condition in () if of.only_ends else conditions:
+    if of.only_ends:
+        _end_waits(desk, conditions)
+        return
+    for condition in conditions:
         if waiting := keep_waiting(desk, of.patient_id, condition.rule, condition.judged):
             beyond = found[condition.rule].spells[-1].beyond
             signals = tuple(signal for item, signal in SIGNAL_OF.items() if item in beyond)
@@ -244,6 +250,13 @@ def _unless_off(of: _Patient, rule: str, found: WellAt) -> WellAt:
     """A rule that holds for him no more is over with what has come now."""
     off_ms = unix_ms(of.received_by)
     return (lambda _: off_ms) if rule in of.held.off else found
+
+
+def _end_waits(desk: Desk, conditions: Sequence[Condition]) -> None:
+    """Nothing came: what still waits goes on as it was, and nothing begins to."""
+    for each in conditions:
+        if not each.judged or each.judged[-1][0].due_ms is None:
+            desk.run("drop_pending", patient_id=each.patient_id, rule=each.rule, basis=Basis.REPEAT)
 
 
 def _record(desk: Desk, of: _Patient, conditions: Sequence[Condition]) -> None:

@@ -145,6 +145,21 @@ def test_other_limits_end_what_does_not_hold_under_them_and_a_fall_below_them_pa
     assert told(home)[-1] == ("raised_anew", "SPO2-REFER")
 
 
+def test_what_waits_for_a_repeat_waits_no_more_where_other_limits_leave_nothing_beyond(home: SpotHome) -> None:
+    one_by_one(home, (0, 9100))
+    assert {"SPO2-AMBER", "SPO2-REFER"} <= set(home.waits())
+    home.connection.execute(
+        "UPDATE patient SET special_groups = '{hypercapnic}' WHERE patient_id = 3;"
+        "UPDATE registry_version SET version = version + 1"
+    )
+    Limits().turn(home.desk)
+    home.judge.catch_up(home.desk)
+    assert home.waits() == []
+    home.now += timedelta(hours=2)
+    sweep(home.desk())
+    assert home.rules() == []
+
+
 def test_readings_find_the_other_limits_before_the_log_says_them(plain_home: SpotHome) -> None:
     one_by_one(plain_home, (0, 9100), (60, 9100))
     answered(plain_home, "stay_home")
