@@ -103,18 +103,19 @@ def _server(settings: Settings, before: list[Finding]) -> list[Finding]:
     from hearthwatch.doctor.registry import registry
     from hearthwatch.doctor.tending import CHECK, tending
 
-    dsn, people = settings.database_dsn, ("patients", "duty")
+    dsn, of_the_time = settings.database_dsn, (JUDGING, "patients", "duty")
     found = [database.reachable(dsn)]
     if is_broken(found):
-        return [*found, *(unknown(check, because="database") for check in ("migrations", CHECK, JUDGING, *people))]
+        return [*found, *(unknown(check, because="database") for check in ("migrations", CHECK, *of_the_time))]
     found += [database.same_time(dsn), database.edition(dsn), database.migrated(dsn)]
     if is_broken(found[-1:]):
-        return [*found, *(unknown(check, because="migrations") for check in (CHECK, JUDGING, *people))]
-    found += [tending(dsn, datetime.now(UTC)), judging(dsn)]
+        return [*found, *(unknown(check, because="migrations") for check in (CHECK, *of_the_time))]
+    found.append(tending(dsn, datetime.now(UTC)))
     if is_broken([each for each in before if each.check == "clinical clock"]):
-        return [*found, *(unknown(check, because="clinical clock") for check in people)]
+        return [*found, *(unknown(check, because="clinical clock") for check in of_the_time)]
     clock = ClinicalClock.parse(settings.clock_origin, settings.clock_speed)
-    return [*found, *registry(dsn, clock.at(datetime.now(UTC)))]
+    now = clock.at(datetime.now(UTC))
+    return [*found, judging(dsn, now), *registry(dsn, now)]
 
 
 def _gateway(config: Path | None) -> list[Finding]:

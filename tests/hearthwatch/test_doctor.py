@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -26,6 +26,8 @@ from hearthwatch.services import mosquitto
 from hearthwatch.services.mosquitto import Mosquitto
 from hearthwatch.services.ports import LOOPBACK, free_port
 from hearthwatch.services.postgres import Postgres
+from ingest.feed import BatchKind
+from ingest.store.log import append
 from tests.ingest.service import wait_until
 from vitals.finding import Finding, Language, Verdict, as_text
 
@@ -466,9 +468,18 @@ SELECT organisation_id, role, person_id, tstzrange(%(from)s, '2027-01-01Z')
 
 
 def test_a_patient_whose_readings_can_not_be_judged_is_broken_and_named(database: str) -> None:
-    assert judging(database).verdict is Verdict.FINE
+    assert judging(database, NOW).verdict is Verdict.FINE
     with psycopg.connect(database) as db:
         db.execute("INSERT INTO unjudged VALUES (7, now(), now(), now(), 3, 'ValueError: no line')")
-    found = judging(database)
+    found = judging(database, NOW)
     assert found.verdict is Verdict.BROKEN
     assert "?: ValueError: no line" in found.found.en
+
+
+def test_readings_that_nobody_has_judged_for_a_minute_are_broken_and_a_way_out_is_named(database: str) -> None:
+    with psycopg.connect(database) as db:
+        append(db, BatchKind.LIMITS, [(7, b"")], received_at=NOW)
+    assert judging(database, NOW + timedelta(seconds=59)).verdict is Verdict.FINE
+    found = judging(database, NOW + timedelta(seconds=61))
+    assert found.verdict is Verdict.BROKEN
+    assert "1 of 32 parts of the patients wait since 2026-11-01 12:00:00" in found.found.en
