@@ -164,6 +164,10 @@ def test_what_builds_up_fills_each_of_its_last_buckets(judge: Judge) -> None:
     assert kinds(judge(RAISES_ONLY, tens(LOW, 0, 1, 2))) == []
 
 
+def test_what_builds_up_within_one_bucket_is_pending_at_its_first_sample(judge: Judge) -> None:
+    assert kinds(judge(replace(RULE, building_ms=10_000), [*seconds(0, 10, WELL), (12, LOW)])) == [(Kind.PENDING, 12)]
+
+
 def test_four_of_five_of_what_builds_up_must_break_the_limit(judge: Judge) -> None:
     assert kinds(judge(RULE, [(0, LOW), (1, WELL), (10, LOW), (11, LOW), (20, LOW)])) == [(Kind.PENDING, 20)]
     assert kinds(judge(RULE, [(0, LOW), (1, WELL), (10, LOW), (20, LOW)])) == []

@@ -90,6 +90,15 @@ def test_two_limits_of_one_direction_are_both_looked_at() -> None:
 
 
 @pytest.mark.parametrize("engine", [step, numba_step.step], ids=["numpy", "numba"])
+def test_nothing_is_of_interest_from_the_highest_low_limit_to_the_lowest_high_one(engine: Step) -> None:
+    over = MANY[-1]
+    table = Table([replace(over, limit=Limit(breach=9800, clear_at=9700)), over, *MANY[:2]], 1)
+    engine(table, *columns([Sample(0, 0, 9500)]))
+    highest = max(rule.limit.breach for rule in MANY[:2])
+    assert table.band.view(np.int16).tolist() == [highest, min(9800, over.limit.breach)]
+
+
+@pytest.mark.parametrize("engine", [step, numba_step.step], ids=["numpy", "numba"])
 @pytest.mark.parametrize("value", [9600, 8500])
 def test_two_of_one_instant_both_count_also_where_a_bucket_begins(value: int, engine: Step) -> None:
     samples = [Sample(at_s * 1000, 0, value) for at_s in range(125) for _ in range(1 + (at_s % 5 == 0))]
