@@ -34,6 +34,13 @@ def test_the_most_urgent_stands_first_with_what_a_doctor_needs(console: Console,
     assert page.title() == "(4) 待处理预警 · hearthwatch"
 
 
+LINES_HIGH = """chosen => {
+    const it = document.querySelector(chosen)
+    return it.getBoundingClientRect().height / parseFloat(getComputedStyle(it).lineHeight)
+}"""
+"""Found and measured in one go: the page renews itself, and what is found may be gone when it is measured."""
+
+
 @pytest.mark.parametrize(
     ("language", "sentence"),
     [("zh-CN", "血氧 ≤ 83%，最低79%，2分钟内占91%"), ("en-GB", "SpO2 ≤ 83 %, lowest 79 %, 91 % of 2 min")],
@@ -50,8 +57,7 @@ def test_who_has_a_limit_of_his_own_is_shown_with_it_not_with_the_profiles(
     enter(page, console)
     said = page.locator(f"{CARD} .evidence").first
     expect(said).to_have_text(sentence)
-    height = said.evaluate("it => it.getBoundingClientRect().height / parseFloat(getComputedStyle(it).lineHeight)")
-    assert round(height) <= 2
+    assert round(page.evaluate(LINES_HIGH, f"{CARD} .evidence")) <= 2
     expect(page.locator(f"{CARD} .evidence--rest")).to_contain_text("standard-adult+order")
     page.goto(console.url + "/patients/p-001")
     expect(page.locator(".episode .evidence").first).to_have_text(sentence)
