@@ -80,9 +80,7 @@ class Supervisor:
             self._children[spec.name] = _Child(
                 spec=spec, log=self._log_dir / f"{spec.name}.log", since=time.monotonic()
             )
-            if self._keeper is None:
-                self._keeper = threading.Thread(target=self._keep, name="supervisor", daemon=True)
-                self._keeper.start()
+            self._see_to_a_keeper()
         if wait:
             self.wait_until_ready(spec.name)
 
@@ -139,6 +137,7 @@ class Supervisor:
             _turn(child, State.STOPPING, "asked to stop")
             if child.process is not None:
                 child.process.send_signal(child.spec.stop_signal)
+            self._see_to_a_keeper()
         limit = child.spec.stop_within + timedelta(seconds=60)
         if not self._wait(lambda: child.state is State.STOPPED, limit):
             raise ProcessError(f"{name} survived SIGKILL")
@@ -184,6 +183,12 @@ class Supervisor:
     def _wait(self, until: Callable[[], bool], within: timedelta) -> bool:
         with self._changed:
             return self._changed.wait_for(until, within.total_seconds())
+
+    def _see_to_a_keeper(self) -> None:
+        """Have a living one: Ctrl-C may have come between making the thread and starting it."""
+        if self._keeper is None or not self._keeper.is_alive():
+            self._keeper = threading.Thread(target=self._keep, name="supervisor", daemon=True)
+            self._keeper.start()
 
     def _keep(self) -> None:
         """Tend every child again and again: the keeper's whole life."""

@@ -157,8 +157,8 @@ def test_an_interrupted_proof_is_no_proof(tmp_path: Path) -> None:
     assert demo.stderr is not None
     assert any("starting" in line for line in demo.stderr)
     demo.send_signal(signal.SIGINT)
-    demo.communicate(timeout=180)
-    assert demo.returncode == 130
+    _, said = demo.communicate(timeout=180)
+    assert demo.returncode == 130, said
 
 
 def children_of(parent: int) -> list[int]:

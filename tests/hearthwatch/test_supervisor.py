@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -37,6 +38,21 @@ def test_start_returns_when_the_process_is_ready(supervisor: Supervisor, tmp_pat
     assert supervisor.state("a") is State.READY
     assert _alive(supervisor.pid("a"))
     assert supervisor.restarts("a") == 0
+
+
+def test_ctrl_c_before_its_keeper_has_started_leaves_nothing_to_wait_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: threading.Thread) -> None:
+        raise KeyboardInterrupt
+
+    supervisor = Supervisor(tmp_path / "log")
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            supervisor.start(ProcessSpec(name="a", argv=FOREVER))
+    supervisor.stop_all()
+    assert supervisor.state("a") is State.STOPPED
 
 
 def test_a_process_that_ends_before_it_is_ready_is_an_error_with_its_log(supervisor: Supervisor) -> None:
