@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -13,7 +12,6 @@ from alerting.engine.partition import Partition, PatientEvent, Step
 from alerting.profile.profile import Channel
 from alerting.raising import Basis
 from vitals.reading import unscaled
-from vitals.signals import SIGNALS
 from vitals.sustained import Kind, Limit, Phase, SustainedRule
 
 _PATIENT = 0
@@ -106,18 +104,7 @@ def _condition(said: PatientEvent, t_ms: Ints, values: Ints) -> Condition:
     event, rule, signal = said.event, said.rule, said.channel.signal
     window = values[np.searchsorted(t_ms, event.since_ms) : np.searchsorted(t_ms, event.at_ms, side="right")]
     worst = int((window.min() if rule.low else window.max()) if len(window) else event.value)
-    evidence: dict[str, Any] = {
-        "signal": signal,
-        "trust": said.channel.trust,
-        "unit": SIGNALS[signal].unit,
-        ("lowest" if rule.low else "highest"): unscaled(signal, worst),
-        ("below" if rule.low else "above"): unscaled(signal, said.limit.breach),
-        "window_s": rule.window_ms // 1000,
-        "valid_samples": event.valid,
-        "samples_below" if rule.low else "samples_above": event.below,
-        "share_percent": round(100 * event.below / max(event.valid, 1)),
-        "coverage_percent": round(100 * event.buckets / (rule.window_buckets + 1)),
-    }
+    evidence = said.evidence(worst) | {"trust": said.channel.trust}
     return Condition(
         rule=event.rule,
         basis=Basis.SUSTAINED,

@@ -15,6 +15,8 @@ from alerting.engine.layout import TIME_SHIFT, Events, Flags, Ints
 from alerting.engine.table import LAYOUT, Table
 from alerting.profile.profile import Channel
 from ingest.feed import PARTITION_COUNT
+from vitals.reading import unscaled
+from vitals.signals import SIGNALS
 from vitals.sustained import NEVER_MS, Kind, Limit, Phase, SustainedEvent, SustainedRule
 
 Rules = Mapping[Channel, Sequence[SustainedRule]]
@@ -60,6 +62,21 @@ class PatientEvent:
     limit: Limit
     event: SustainedEvent
     held: HeldAs | None = None
+
+    def evidence(self, worst: int) -> dict[str, Any]:
+        """Write what decided, `worst` being the worst value of its window (scaled)."""
+        event, rule, signal = self.event, self.rule, self.channel.signal
+        return {
+            "signal": signal,
+            "unit": SIGNALS[signal].unit,
+            ("lowest" if rule.low else "highest"): unscaled(signal, worst),
+            ("below" if rule.low else "above"): unscaled(signal, self.limit.breach),
+            "window_s": rule.window_ms // 1000,
+            "valid_samples": event.valid,
+            "samples_below" if rule.low else "samples_above": event.below,
+            "share_percent": round(100 * event.below / max(event.valid, 1)),
+            "coverage_percent": round(100 * event.buckets / (rule.window_buckets + 1)),
+        }
 
 
 class Partition:

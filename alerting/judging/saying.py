@@ -61,19 +61,12 @@ def _evidence(desk: Desk, said: PatientEvent) -> dict[str, object]:
     worst = lowest if rule.low else highest
     shown = event.value if worst is None else worst
     tags = tags_of(desk.profile, event.rule, shown)
-    return _held_to(desk, said) | {
-        "signal": signal,
-        "unit": SIGNALS[signal].unit,
-        "value": unscaled(signal, event.value),
-        ("lowest" if rule.low else "highest"): unscaled(signal, shown),
-        ("below" if rule.low else "above"): unscaled(signal, said.limit.breach),
-        "window_s": rule.window_ms // 1000,
-        "valid_samples": event.valid,
-        "samples_below" if rule.low else "samples_above": event.below,
-        "share_percent": round(100 * event.below / max(event.valid, 1)),
-        "coverage_percent": round(100 * event.buckets / (rule.window_buckets + 1)),
-        **({"tags": list(tags)} if tags else {}),
-    }
+    return (
+        _held_to(desk, said)
+        | said.evidence(shown)
+        | {"value": unscaled(signal, event.value)}
+        | ({"tags": list(tags)} if tags else {})
+    )
 
 
 def _held_to(desk: Desk, said: PatientEvent) -> dict[str, object]:
