@@ -1,8 +1,11 @@
 """The engine's step compiled by Numba: sample by sample over the same arrays as the NumPy step, with the same answers.
 
-A block of samples is touched before it is judged: reading each row's hot word lets the processor fetch many of them at
-once, where judging them one after the other would wait for each. What an index is made of is unsigned: a signed one
-costs a test for counting from the end, which is most of the time a turn of the buckets takes.
+Rows come in no order, so what is not in the processor's cache is asked for ahead of need (`fetch`), where the samples
+would otherwise wait for it one after the other: the hot bytes some samples ahead, the counts as well while buckets
+begin anew, and all of a row that has to be held against the rules. These are set aside and judged at the end of their
+block; until then their row's band is closed, so that what follows of the same row waits behind them. What an index is
+made of is unsigned: a signed one costs a test for counting from the end, which is most of the time a turn of the
+buckets takes.
 """
 
 # mypy: disable-error-code="no-untyped-def"
@@ -18,6 +21,7 @@ from alerting.engine.layout import (
     BUSY,
     COUNT_MASK,
     EVENT_DTYPE,
+    HOT_BAND,
     TENS,
     TIME_SHIFT,
     Events,
@@ -25,14 +29,23 @@ from alerting.engine.layout import (
     Ints,
     Plan,
 )
+from alerting.engine.prefetch import fetch
 from alerting.engine.table import Table
 from vitals.sustained import AGE_MAX, BUCKET_MS, COUNT_MAX, GRAINS, WELL_MAX, Kind, Phase
 
-TOUCH = 128
-"""Samples touched together."""
+BLOCK = 128
+"""Of so many samples those that need it are judged together, after the others."""
 
-EVENTS_MAX = 4096
-"""Events one call can hold; a batch that says more is taken up again where it stopped."""
+AHEAD = 64
+"""So many samples ahead the hot bytes are asked for, and half as many ahead the counts."""
+
+BLOCKS_SAID = 8
+"""One call holds what so many blocks can say at most; a batch that says more is taken up again where it stopped."""
+
+COMPILED_FROM = "1a75a7727d9e8780"
+"""Names what the compiled code takes from other files: a test says when it is another. Without it the machine code that
+Numba keeps on the disk, made anew only when this file changes, would go on with old numbers.
+"""
 
 _compiled: Any = partial(numba.njit, _nrt=False)
 """Compile without counting references to arrays: counting them took three quarters of a turn of the buckets. What is
@@ -63,10 +76,10 @@ def step(table: Table, rows: Ints, t_ms: Ints, values: Ints) -> tuple[Events, Fl
     rules = _rules(table.plan)
     ring, tail, words = table.ring.reshape(-1), table.tail.reshape(-1), table.tail.view(np.int64)
     said: list[Events] = []
-    room = np.empty((EVENTS_MAX, 10), np.int64)
+    room, waiting = np.empty((BLOCKS_SAID * BLOCK * max(1, len(rules)), 10), np.int64), np.empty(BLOCK, np.int64)
     begin = 0
     while begin < len(rows):
-        begin, spoken, _ = _run(
+        begin, spoken = _run(
             begin,
             (rows, t_ms, values, late),
             (table.word, table.band, ring, tail, words),
@@ -75,6 +88,7 @@ def step(table: Table, rows: Ints, t_ms: Ints, values: Ints) -> tuple[Events, Fl
             rules,
             _rings(table.plan),
             room,
+            waiting,
         )
         if spoken:
             events = np.empty(spoken, EVENT_DTYPE)
@@ -103,102 +117,131 @@ def _rules(plan: Plan) -> npt.NDArray[np.void]:
 
 
 @_compiled(cache=True, nogil=True)
-def _run(begin, samples, state, held_to, limits, rules, rings, room):
+def _run(begin, samples, state, held_to, limits, rules, rings, room, waiting):
     rows, t_ms, values, late = samples
     word, band, ring, tail, words = state
     stride, ring_bytes = _U(words.shape[1] * 8), rings[7]
-    spoken = touched = 0
-    n = len(rows)
+    spoken, turns, n = 0, False, len(rows)
     block = begin
     while block < n:
-        end = min(block + TOUCH, n)
+        end = min(block + BLOCK, n)
+        if spoken + (end - block) * len(rules) > len(room):
+            return block, spoken
+        waits = _0
         for i in range(block, end):
-            row = _U(rows[i])
-            held = word[row]
-            touched += band[row]
-            if held & BUSY:
-                touched += tail[row * stride]
-            if held >> TIME_SHIFT < t_ms[i] - t_ms[i] % BUCKET_MS:
-                touched += ring[row * ring_bytes] + ring[row * ring_bytes + ring_bytes - _1]
-        for i in range(block, end):
+            ahead = _U(rows[min(i + AHEAD, n - 1)])
+            fetch(word, ahead)
+            fetch(band, ahead)
+            if turns:
+                _fetch_row(ring, _U(rows[min(i + AHEAD // 2, n - 1)]), ring_bytes)
             row = _U(rows[i])
             t = np.int64(t_ms[i])
             value = np.int64(values[i])
             held = word[row]
             last = held >> TIME_SHIFT
-            edges = np.int64(band[row])
-            lowest = (edges & 0xFFFF ^ 0x8000) - 0x8000
-            inside = lowest <= value <= edges >> 16
-            same = last >= t - t % BUCKET_MS
-            if inside and same and last <= t:
-                word[row] = t << TIME_SHIFT | held & BUSY | min((held & COUNT_MASK) + 1, COUNT_MAX)
-                continue
             if t < last:
                 late[i] = True
                 continue
-            if spoken + len(rules) > EVENTS_MAX:
-                return i, spoken, touched
-            count = held & COUNT_MASK
-            ring_at, tail_at = row * ring_bytes, row * stride
-            ten = _U(t) // _TEN_MS
-            if not same and last >= 0:
-                was = _U(last) // _TEN_MS
-                _turn_ring(ring, ring_at, np.uint8(count), was, ten, rings)
-                count = 0
-                if held & BUSY:
-                    _turn_tail(tail, tail_at, was, ten, rules)
-            if inside and not same and not held & BUSY:
+            edges = np.int64(band[row])
+            lowest = (edges & 0xFFFF ^ 0x8000) - 0x8000
+            inside = lowest <= value <= edges >> 16
+            same = last >= t - np.int64(_U(t) % _TEN_MS)
+            if inside and same:
+                turns = False
+                word[row] = t << TIME_SHIFT | held & BUSY | min((held & COUNT_MASK) + 1, COUNT_MAX)
+            elif inside and not held & BUSY:
+                turns = True
+                if last >= 0:
+                    was, ten = _U(last) // _TEN_MS, _U(t) // _TEN_MS
+                    _turn_ring(ring, row * ring_bytes, np.uint8(held & COUNT_MASK), was, ten, rings)
                 word[row] = t << TIME_SHIFT | 1
-                continue
-            counted = count < COUNT_MAX
-            count += counted
-            limits_of = limits[held_to[row, -1]]
-            lowest, highest = np.int64(-32768), np.int64(32767)
-            for number in range(len(rules)):
-                rule = rules[number]
-                breach, clear_at = np.int64(limits_of[number, 0]), np.int64(limits_of[number, 1])
-                broken = value < breach if rule.low else value > breach
-                well = value >= clear_at if rule.low else value <= clear_at
-                phase = np.int64(tail[tail_at + rule.phase])
-                kind = 0
-                if phase == _ACTIVE:
-                    if not well:
-                        tail[tail_at + rule.well] = 0
-                    elif tail[tail_at + rule.well] > rule.clear_buckets:
-                        kind = _CLEAR
-                elif broken:
-                    slot = _bucket(rule.grain, ten) & _mask(rule.grain)
-                    tail[tail_at + rule.below + slot] += np.uint8(counted)
-                    old = ring[ring_at + rule.age] > rule.window
-                    if old or (phase == _IDLE and rule.building > 0):
-                        kind = _judge_low(ring, ring_at, tail, tail_at, _U(count), old, phase == _IDLE, slot, rule)
-                elif phase == _PENDING:
-                    slot = _bucket(rule.grain, ten) & _mask(rule.grain)
-                    if not _is_low(ring, ring_at, tail, tail_at, _U(count), slot, rule):
-                        kind = _DISCARD
-                if kind:
-                    phase = _phase_after(kind)
-                    tail[tail_at + rule.phase] = np.uint8(phase)
-                    tail[tail_at + rule.well] = 0
-                    room[spoken, 0], room[spoken, 1], room[spoken, 2], room[spoken, 3] = rows[i], i, number, kind
-                    room[spoken, 4], room[spoken, 5] = value, t
-                    _evidence(ring, ring_at, tail, tail_at, _U(count), t, ten, rule, room[spoken])
-                    if kind == _RAISE:
-                        for slot in range(_mask(rule.grain) + _1):
-                            tail[tail_at + rule.below + slot] = 0
-                    spoken += 1
-                wellness = tail[tail_at + rule.well]
-                if rule.low:
-                    lowest = max(lowest, _edge(phase, wellness, breach, clear_at, 32767, -32768))
-                else:
-                    highest = min(highest, _edge(phase, wellness, breach, clear_at, -32768, 32767))
-            busy = np.int64(0)
-            for column in range(words.shape[1]):
-                busy |= words[row, column]
-            word[row] = t << TIME_SHIFT | (BUSY if busy else 0) | count
-            band[row] = highest << 16 | lowest & 0xFFFF
+            else:
+                waiting[waits] = i
+                waits += _1
+                band[row] = HOT_BAND
+                _fetch_row(ring, row, ring_bytes)
+                _fetch_row(tail, row, stride)
+        for place in range(waits):
+            spoken = _judge(waiting[place], samples, state, held_to, limits, rules, rings, room, spoken)
         block = end
-    return n, spoken, touched
+    return n, spoken
+
+
+@_compiled(inline="always")
+def _fetch_row(array, row, length):
+    fetch(array, row * length)
+    fetch(array, row * length + length - _1)
+
+
+@_compiled()
+def _judge(i, samples, state, held_to, limits, rules, rings, room, spoken):
+    """Hold one sample against all rules; gives how many events are in the room now."""
+    rows, t_ms, values, late = samples
+    word, band, ring, tail, words = state
+    row, t, value = _U(rows[i]), np.int64(t_ms[i]), np.int64(values[i])
+    held = word[row]
+    last = held >> TIME_SHIFT
+    if t < last:
+        late[i] = True
+        return spoken
+    count = held & COUNT_MASK
+    ring_at, tail_at = row * rings[7], row * _U(words.shape[1] * 8)
+    ten = _U(t) // _TEN_MS
+    if last >= 0:
+        was = _U(last) // _TEN_MS
+        if was != ten:
+            _turn_ring(ring, ring_at, np.uint8(count), was, ten, rings)
+            count = 0
+            if held & BUSY:
+                _turn_tail(tail, tail_at, was, ten, rules)
+    counted = count < COUNT_MAX
+    count += counted
+    limits_of = limits[held_to[row, -1]]
+    lowest, highest = np.int64(-32768), np.int64(32767)
+    for number in range(len(rules)):
+        rule = rules[number]
+        breach, clear_at = np.int64(limits_of[number, 0]), np.int64(limits_of[number, 1])
+        broken = value < breach if rule.low else value > breach
+        well = value >= clear_at if rule.low else value <= clear_at
+        phase = np.int64(tail[tail_at + rule.phase])
+        kind = 0
+        if phase == _ACTIVE:
+            if not well:
+                tail[tail_at + rule.well] = 0
+            elif tail[tail_at + rule.well] > rule.clear_buckets:
+                kind = _CLEAR
+        elif broken:
+            slot = _bucket(rule.grain, ten) & _mask(rule.grain)
+            tail[tail_at + rule.below + slot] += np.uint8(counted)
+            old = ring[ring_at + rule.age] > rule.window
+            if old or (phase == _IDLE and rule.building > 0):
+                kind = _judge_low(ring, ring_at, tail, tail_at, _U(count), old, phase == _IDLE, slot, rule)
+        elif phase == _PENDING:
+            slot = _bucket(rule.grain, ten) & _mask(rule.grain)
+            if not _is_low(ring, ring_at, tail, tail_at, _U(count), slot, rule):
+                kind = _DISCARD
+        if kind:
+            phase = _phase_after(kind)
+            tail[tail_at + rule.phase] = np.uint8(phase)
+            tail[tail_at + rule.well] = 0
+            room[spoken, 0], room[spoken, 1], room[spoken, 2], room[spoken, 3] = rows[i], i, number, kind
+            room[spoken, 4], room[spoken, 5] = value, t
+            _evidence(ring, ring_at, tail, tail_at, _U(count), t, ten, rule, room[spoken])
+            if kind == _RAISE:
+                for slot in range(_mask(rule.grain) + _1):
+                    tail[tail_at + rule.below + slot] = 0
+            spoken += 1
+        wellness = tail[tail_at + rule.well]
+        if rule.low:
+            lowest = max(lowest, _edge(phase, wellness, breach, clear_at, 32767, -32768))
+        else:
+            highest = min(highest, _edge(phase, wellness, breach, clear_at, -32768, 32767))
+    busy = np.int64(0)
+    for column in range(words.shape[1]):
+        busy |= words[row, column]
+    word[row] = t << TIME_SHIFT | (BUSY if busy else 0) | count
+    band[row] = highest << 16 | lowest & 0xFFFF
+    return spoken
 
 
 @_compiled(inline="always")

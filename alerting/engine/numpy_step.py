@@ -1,5 +1,7 @@
 """The engine's step in NumPy: what is of no interest is proved so at once, the rest is judged a round at a time."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -17,8 +19,8 @@ from alerting.engine.packed import filled, kept, total
 from alerting.engine.table import Table
 from vitals.sustained import AGE_MAX, BUCKET_MS, COUNT_MAX, GRAINS, WELL_MAX, Kind, Phase
 
-CHUNK = 32_768
-"""Samples looked at together: their columns stay in the processor's second cache."""
+CHUNK_MAX = 65_536
+"""Samples looked at together, at most: an ordinal of two bytes tells them apart."""
 
 Bytes = npt.NDArray[np.uint8]
 _NOTHING = np.empty(0, EVENT_DTYPE)
@@ -33,12 +35,15 @@ def step(table: Table, rows: Ints, t_ms: Ints, values: Ints) -> tuple[Events, Fl
     """Judge samples (shape (n,) each, in order of time for each row) and say which came late, shape (n,)."""
     late = np.zeros(len(rows), np.bool_)
     said: list[Events] = []
-    for at in range(0, len(rows), CHUNK):
-        here = rows[at : at + CHUNK], t_ms[at : at + CHUNK], values[at : at + CHUNK]
+    chunks = -(-len(rows) // CHUNK_MAX)
+    size = -(-len(rows) // max(1, chunks))
+    for at in range(0, len(rows), size or 1):
+        end = at + size
+        here = rows[at:end].astype(np.int64), t_ms[at:end], values[at:end]
         for chosen in _rounds(table, here[0]):
             if chosen is None:
                 events, behind = _round(table, *here)
-                late[at : at + CHUNK] = behind
+                late[at:end] = behind
             else:
                 events, behind = _round(table, *(column[chosen] for column in here))
                 late[at + chosen[behind]] = True
@@ -59,7 +64,7 @@ def _rounds(table: Table, rows: Ints) -> list[Ints | None]:
     table.mark[rows] = ordinal
     if np.array_equal(table.mark.take(rows), ordinal):
         return [None]
-    by_row = np.sort(rows.astype(np.int64) << 16 | ordinal)
+    by_row = np.sort(rows << 16 | ordinal)
     starts = np.flatnonzero(np.r_[True, by_row[1:] >> 16 != by_row[:-1] >> 16])
     nth = np.arange(len(by_row)) - np.repeat(starts, np.diff(np.r_[starts, len(by_row)]))
     index = np.sort(nth << 16 | (by_row & 0xFFFF)) & 0xFFFF
@@ -69,44 +74,57 @@ def _rounds(table: Table, rows: Ints) -> list[Ints | None]:
 def _round(table: Table, rows: Ints, t_ms: Ints, values: Ints) -> tuple[Events, Flags]:
     """Judge one sample each of some rows; events say which by its place among them."""
     word, limits = table.word.take(rows), table.band.take(rows).view(np.int16)
-    last, ten = word >> TIME_SHIFT, t_ms // BUCKET_MS
-    inside = (values >= limits[0::2]) & (values <= limits[1::2])
-    late = last > t_ms
-    plain = inside & (last >= ten * BUCKET_MS) & ~late
-    counted = t_ms << TIME_SHIFT | np.minimum((word & COUNT_MASK) + 1, COUNT_MAX) | word & BUSY
+    inside = values >= limits[0::2]
+    inside &= values <= limits[1::2]
+    counted = t_ms << TIME_SHIFT
+    late = word > counted | (1 << TIME_SHIFT) - 1
+    plain = word >= _begun(t_ms) << TIME_SHIFT
+    plain &= inside
+    plain &= ~late
+    count = word & COUNT_MASK
+    count += 1
+    counted |= np.minimum(count, COUNT_MAX, out=count)
+    counted |= np.bitwise_and(word, BUSY, out=count)
     if plain.all():
         table.word[rows] = counted
         return _NOTHING, late
-    table.word[rows] = np.where(plain, counted, word)
+    np.copyto(counted, word, where=~plain)
+    table.word[rows] = counted
     rest = (~(plain | late)).nonzero()[0]
     quiet = inside[rest] & (word[rest] & BUSY == 0)
     turning = rest[quiet]
     if len(turning):
-        some = _Samples(rows[turning], t_ms[turning], values[turning], word[turning], ten[turning])
+        some = _Samples(rows[turning], t_ms[turning], values[turning], word[turning])
         _turn_ring(table, some)
         table.word[some.rows] = some.t_ms << TIME_SHIFT | 1
     if len(turning) == len(rest):
         return _NOTHING, late
     judged = rest[~quiet]
-    some = _Samples(rows[judged], t_ms[judged], values[judged], word[judged], ten[judged])
+    some = _Samples(rows[judged], t_ms[judged], values[judged], word[judged])
     events = _judge(table, some)
     if len(events):
         events["index"] = judged[events["index"]]
     return events, late
 
 
+def _begun(t_ms: Ints) -> Any:
+    """Give when the 10 s began in which each sample lies: one number where it is the same for all."""
+    first, last = int(t_ms.min()) // BUCKET_MS, int(t_ms.max()) // BUCKET_MS
+    return np.int64(first * BUCKET_MS) if first == last else t_ms - t_ms % BUCKET_MS
+
+
 class _Samples:
     """One sample each of some rows, with what `word` says of the row; `ten` is the sample's 10 s bucket."""
 
-    def __init__(self, rows: Ints, t_ms: Ints, values: Ints, word: Ints, ten: Ints) -> None:
-        self.rows, self.t_ms, self.values, self.ten = rows, t_ms, values, ten
+    def __init__(self, rows: Ints, t_ms: Ints, values: Ints, word: Ints) -> None:
+        self.rows, self.t_ms, self.values, self.ten = rows, t_ms, values, t_ms // BUCKET_MS
         self.last, self.count, self.busy = word >> TIME_SHIFT, word & COUNT_MASK, word & BUSY
         self.was_ten = self.last // BUCKET_MS
 
     def those(self, chosen: Ints) -> "_Samples":
         """Choose some of them."""
         word = self.last << TIME_SHIFT | self.count | self.busy
-        return _Samples(self.rows[chosen], self.t_ms[chosen], self.values[chosen], word[chosen], self.ten[chosen])
+        return _Samples(self.rows[chosen], self.t_ms[chosen], self.values[chosen], word[chosen])
 
 
 def _turn_ring(table: Table, now: _Samples) -> None:
@@ -212,8 +230,8 @@ def _put_back(table: Table, now: _Samples, tail: Bytes, breach: Ints, clear_at: 
     phase, well = tail[:, plan.phase_columns], tail[:, plan.well_columns]
     while_active = np.where(well > 0, clear_at, plan.nothing)
     edge = np.where(phase == _IDLE, breach, np.where(phase == _ACTIVE, while_active, plan.everything))
-    low = np.where(plan.low, edge, -32768).max(1).astype(np.int32)
-    high = np.where(plan.low, 32767, edge).min(1).astype(np.int32)
+    low = np.where(plan.low, edge, -32768).max(1, initial=-32768).astype(np.int32)
+    high = np.where(plan.low, 32767, edge).min(1, initial=32767).astype(np.int32)
     table.tail[now.rows] = tail
     busy = tail.view(np.uint64).any(1)
     table.word[now.rows] = now.t_ms << TIME_SHIFT | np.where(busy, BUSY, 0) | now.count

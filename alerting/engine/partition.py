@@ -34,8 +34,7 @@ def fastest() -> Step:
         from alerting.engine.numba_step import step
     except ImportError:
         return numpy_step.step
-    nobody = np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.int16)
-    step(Table(()), *nobody)
+    step(Table((), 1), np.zeros(1, np.int32), np.zeros(1, np.int64), np.zeros(1, np.int16))
     return step
 
 

@@ -17,6 +17,7 @@ from alerting.course.stream import Stream
 from alerting.course.streamed import Streamed
 from alerting.course.telling import Condition, Event, events_of
 from alerting.course.whose import Patient
+from alerting.engine import numpy_step
 from alerting.engine.layout import Ints
 from alerting.engine.partition import Step, fastest
 from alerting.judging.channels import as_judged
@@ -43,6 +44,8 @@ class Blind:
 def rehearse(recording: Recording, profile: Profile, patient: Patient, *, step: Step | None = None) -> list[Event]:
     """Give what the rules say of a recording, in order of time. Raises LimitRefused and TooMany."""
     held = held_of(recording, profile, patient)
+    if recording.begin_ms < 0:  # the compiled step counts time from 1970 on
+        step = numpy_step.step
     clinical = [*_sustained(recording, profile, held, step or fastest()), *_singly(recording, profile, patient, held)]
     tier3 = patient.service_tier == 3
     watched_from_ms = [recording.begin_ms] if tier3 else [each.raised_ms for each in clinical]

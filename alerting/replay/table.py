@@ -16,8 +16,10 @@ NO_NUMBER = frozenset({"", "nan", "na", "null", "none"})
 """What stands where nothing was said; a number that can not be one was said, and is kept without its number."""
 
 DAY_S = 86_400
-EARLIEST_S, LATEST_S = -2_208_988_800, 10_413_792_000
-"""1900 and 2300 as Unix seconds: published recordings are dated up to 2200, to hide whose they are."""
+EARLIEST_S, LATEST_S = -10 * DAY_S, 10_413_792_000
+"""1970 and 2300 as Unix seconds: the engine knows nothing long before, but a recording's own seconds may begin before
+0; published recordings are dated up to 2200, to hide whose they are.
+"""
 
 QUALITIES = {quality.name.lower(): quality for quality in Quality} | {str(int(quality)): quality for quality in Quality}
 
@@ -87,7 +89,7 @@ class _Reader:
         now_s = self._time_s(line, text)
         if not EARLIEST_S <= now_s < LATEST_S:
             where = f'line {line}, column "{self._layout.time}"'
-            raise RecordingError(f"{where}: {text!r} lies outside the years 1900 to 2300; is it in milliseconds?")
+            raise RecordingError(f"{where}: {text!r} lies outside the years 1970 to 2300; is it in milliseconds?")
         if self._last_s is not None and now_s < self._last_s:
             where = f'line {line}, column "{self._layout.time}"'
             raise RecordingError(f"{where}: goes back in time by {self._last_s - now_s:g} s; sort the lines by time")

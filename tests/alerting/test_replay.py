@@ -109,6 +109,13 @@ def test_a_profile_of_ones_own_decides(tmp_path: Path) -> None:
     assert replay(written(tmp_path, falling()), "--profile", str(profile), "--json").stdout == ""
 
 
+def test_a_course_that_begins_before_0_raises_as_any_other(tmp_path: Path) -> None:
+    course = ["seconds,spo2", *(f"{second},{97 if second < -400 else 84}" for second in range(-900, 1))]
+    printed = replay(written(tmp_path, course), "--json")
+    events = [json.loads(line) for line in printed.stdout.splitlines()]
+    assert "SPO2-CRIT" in {event["rule"] for event in events if event["kind"] == "raise"}
+
+
 def test_columns_of_other_names_are_mapped(tmp_path: Path) -> None:
     lines = ['t s,"SpO2, finger"', *(f"{s},{84 if s > 120 else 97}" for s in range(240))]
     result = replay(written(tmp_path, lines), "--map", 'seconds="t s",spo2="SpO2, finger"', "--json")
@@ -150,9 +157,10 @@ FAULTS = [
     ([HEADER, "2026-03-01T12:00:00Z,,"], "no line has a value of a signal"),
     (["seconds,spo2,spo2_quality", "1,97,fine"], "line 2, column \"spo2_quality\": 'fine' is none of good"),
     (["seconds,spo2", '1,"97'], "line 2: unexpected end of data"),
-    (["seconds,spo2", "1e18,97"], "line 2, column \"seconds\": '1e18' lies outside the years 1900 to 2300"),
-    (["seconds,spo2", "inf,97"], "line 2, column \"seconds\": 'inf' lies outside the years 1900 to 2300"),
-    (["seconds,spo2", "nan,97"], "line 2, column \"seconds\": 'nan' lies outside the years 1900 to 2300"),
+    (["seconds,spo2", "1e18,97"], "line 2, column \"seconds\": '1e18' lies outside the years 1970 to 2300"),
+    (["seconds,spo2", "-1e6,97"], "line 2, column \"seconds\": '-1e6' lies outside the years 1970 to 2300"),
+    (["seconds,spo2", "inf,97"], "line 2, column \"seconds\": 'inf' lies outside the years 1970 to 2300"),
+    (["seconds,spo2", "nan,97"], "line 2, column \"seconds\": 'nan' lies outside the years 1970 to 2300"),
     (["seconds,spo2,SpO2", "1,97,80"], 'line 1: column "spo2" stands 2 times; leave one, or say which: --map'),
     (["seconds,spo2,spo2_quality,spo2_quality", "1,97,good,bad"], 'line 1: column "spo2_quality" stands 2 times'),
 ]

@@ -1,5 +1,7 @@
 """A table whose rules are let stand from outside goes on as the oracle does whose rules were."""
 
+import hashlib
+import inspect
 import io
 import random
 from dataclasses import replace
@@ -7,13 +9,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from alerting.engine import numba_step
-from alerting.engine.numpy_step import CHUNK, step
-from alerting.engine.partition import Step
+from alerting.engine import layout, numba_step, prefetch
+from alerting.engine.numpy_step import CHUNK_MAX, step
+from alerting.engine.partition import Step, fastest
 from alerting.engine.table import Table
 from tests.alerting.streams import MANY, Sample, columns, oracle, stream
 from tests.alerting.test_engine import held, held_by, run
-from vitals.sustained import Limit, Phase, SustainedState
+from vitals.sustained import AGE_MAX, BUCKET_MS, COUNT_MAX, GRAINS, WELL_MAX, Kind, Limit, Phase, SustainedState
 from vitals.sustained import step as oracle_step
 
 ROWS = 3
@@ -129,9 +131,40 @@ def test_a_snapshot_runs_no_code() -> None:
         Table(MANY).load(forged.getvalue())
 
 
+def test_what_a_batch_says_beyond_the_room_of_one_call_is_said_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(numba_step, "BLOCKS_SAID", 1)
+    rows = 3 * numba_step.BLOCK
+    samples = [
+        Sample(at_s * 1000, row, 8500 if at_s < 130 else 9700) for at_s in range(0, 200, 4) for row in range(rows)
+    ]
+    said = run(numba_step.step, Table(MANY, rows), samples)
+    assert said == oracle(samples, MANY)[0]
+    assert len(said) > 2 * numba_step.BLOCK * len(MANY)
+
+
+@pytest.mark.parametrize("engine", [step, numba_step.step], ids=["numpy", "numba"])
+def test_a_table_without_rules_says_nothing_of_a_row_of_which_nothing_is_known(engine: Step) -> None:
+    table = Table((), 1)
+    table.set_limits(0, ())
+    assert run(engine, table, [Sample(1000, 0, 9600), Sample(2000, 0, 9600)]) == []
+
+
+def test_whoever_asks_for_the_fastest_step_waits_for_no_compiler_afterwards() -> None:
+    fastest()
+    assert numba_step._run.signatures
+
+
+def test_compiled_code_that_is_kept_on_disk_is_made_anew_when_what_it_is_made_of_changes() -> None:
+    """Numba's cache looks at the one file alone: what comes from others is named in it by its hash."""
+    others = [inspect.getsource(module) for module in (layout, prefetch)]
+    numbers = [AGE_MAX, BUCKET_MS, COUNT_MAX, GRAINS, WELL_MAX, list(Kind), list(Phase)]
+    found = hashlib.sha256(repr((others, numbers)).encode()).hexdigest()[:16]
+    assert found == numba_step.COMPILED_FROM, f'write COMPILED_FROM = "{found}" into alerting/engine/numba_step.py'
+
+
 def test_a_batch_longer_than_a_chunk_says_which_sample_decided() -> None:
     rows = 2000
-    samples = [Sample(at_s * 1000, row, 8500 if row == 7 else 9600) for at_s in range(0, 80, 4) for row in range(rows)]
-    assert len(samples) > CHUNK
-    samples.insert(CHUNK + 5000, Sample(0, 9, 9600))  # late
+    samples = [Sample(at_s * 1000, row, 8500 if row == 7 else 9600) for at_s in range(0, 80, 2) for row in range(rows)]
+    assert len(samples) > CHUNK_MAX
+    samples.insert(CHUNK_MAX + 5000, Sample(0, 9, 9600))  # late
     assert run(step, Table(MANY, rows), samples) == oracle(samples, MANY)[0]
