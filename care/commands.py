@@ -1,9 +1,12 @@
 """`hearthwatch care`: load the registry from its file, show what is in the database."""
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +14,9 @@ import psycopg
 import typer
 from psycopg.rows import dict_row
 
+from care import duty
 from care.claims import ClaimRefused
+from care.grading_tables import referral_csv, referral_table, risk_table
 from care.loading import load as load_registry
 from care.registry_file import RegistryFileError, parse_registry
 from care.settings import CareSettings
@@ -65,6 +70,51 @@ def show() -> None:
             typer.echo(f"on duty: {line['organisation']}  {line['duty_role']}  {line['person']}")
         for line in cursor.execute(_QUERIES["show_claims"]).fetchall():
             typer.echo(f"gateway {line['gateway_id']}  {line['place']}  reads {line['devices']}: {line['device_keys']}")
+
+
+@app.command()
+def roster(
+    days: Annotated[int, typer.Option(help="how far to look ahead", min=1, max=366)] = 7,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON line a shift or hole")] = False,
+) -> None:
+    """List who is on duty in the days to come, and the holes: when an unanswered alarm would find nobody.
+
+    Exit 1 where there is a hole.
+    """
+    begin = _now()
+    end = begin + timedelta(days=days)
+    with _connection() as connection:
+        shifts, holes = duty.roster(connection, begin, end), duty.roster_holes(connection, begin, end)
+    for shift in shifts:
+        if as_json:
+            typer.echo(json.dumps({"kind": "shift"} | asdict(shift), default=str, ensure_ascii=False))
+        else:
+            who = f"{shift.organisation}  {shift.duty_role}  {shift.name}"
+            typer.echo(f"{who}  {shift.since:%F %H:%M} to {shift.until:%F %H:%M}")
+    for hole in holes:
+        if as_json:
+            typer.echo(json.dumps({"kind": "hole"} | asdict(hole), default=str, ensure_ascii=False))
+        else:
+            what = f"NOBODY  {hole.duty_role} for the patients of {hole.organisation}"
+            typer.echo(f"{what}  {hole.since:%F %H:%M} to {hole.until:%F %H:%M}")
+    raise typer.Exit(1 if holes else 0)
+
+
+class Grading(StrEnum):
+    """Which decision table to print."""
+
+    RISK = "risk"
+    REFERRAL = "referral"
+    PICTURES = "pictures"
+
+
+@app.command()
+def grading(
+    table: Annotated[Grading, typer.Argument(help="risk: 27 cells; referral: the rows; pictures: all 960, as CSV.")],
+) -> None:
+    """Print a decision table whole: risk colour, or where a patient is referred to."""
+    written = {Grading.RISK: risk_table, Grading.REFERRAL: referral_table, Grading.PICTURES: referral_csv}
+    typer.echo(written[table](), nl=False)
 
 
 def _now() -> datetime:

@@ -1,5 +1,6 @@
 """Who is on duty: the roster at an instant, for an organisation or the nearest one above it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,9 @@ from psycopg.rows import class_row
 from care.sql import load_queries
 
 _QUERIES = load_queries("care")
+
+ESCALATED_TO = ("township_duty", "county_expert", "operations")
+"""Duties that an unanswered alarm is carried to, one after the other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +37,43 @@ def on_duty(
         return cursor.execute(
             _QUERIES["on_duty"], {"organisation_id": organisation_id, "duty_role": duty_role, "now": now}
         ).fetchall()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hole:
+    """A time in which nobody holds a duty for the patients of an organisation."""
+
+    organisation: str
+    duty_role: str
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shift:
+    """Who holds which duty from when to when, as far as it lies in the time asked for."""
+
+    organisation: str
+    duty_role: str
+    person: str
+    name: str
+    since: datetime
+    until: datetime
+
+
+def roster_holes(
+    connection: psycopg.Connection[Any], begin: datetime, end: datetime, roles: Sequence[str] = ESCALATED_TO
+) -> list[Hole]:
+    """List when an unanswered alarm of some patient would find nobody on one of these duties."""
+    values = {"begin": begin, "end": end, "roles": list(roles)}
+    with connection.cursor(row_factory=class_row(Hole)) as cursor:
+        return cursor.execute(_QUERIES["roster_holes"], values).fetchall()
+
+
+def roster(connection: psycopg.Connection[Any], begin: datetime, end: datetime) -> list[Shift]:
+    """List who is on duty in a time."""
+    with connection.cursor(row_factory=class_row(Shift)) as cursor:
+        return cursor.execute(_QUERIES["roster"], {"begin": begin, "end": end}).fetchall()
 
 
 def family_doctor(connection: psycopg.Connection[Any], patient_id: int) -> PersonOnDuty | None:

@@ -16,6 +16,7 @@ from psycopg.types.range import TimestamptzRange
 
 from care.claims import CLAIMS_MAX, ClaimRefused, Obstacle
 from care.passwords import hashed, matches
+from care.recolouring import recolour_all
 from care.registry import BindingInterval, Person, Registry
 from care.sql import load_queries
 
@@ -37,6 +38,8 @@ class Loaded:
     bindings: int
     duties: int
     claims: int
+    routes: int
+    colours: int
     version: int
     bound_by_hand: tuple[str, ...]
 
@@ -64,7 +67,9 @@ def load(connection: psycopg.Connection[Any], registry: Registry, *, now: dateti
             "bindings": _put_bindings(connection, registry, by_hand, now),
             "duties": _put_duties(connection, registry),
             "claims": _put_claims(connection, registry, now),
+            "routes": _put_routes(connection, registry),
         }
+        counts["colours"] = recolour_all(connection, now=now).raised
         if any(counts.values()):
             version += 1
             connection.execute(_QUERIES["bump_registry"])
@@ -76,7 +81,7 @@ def load(connection: psycopg.Connection[Any], registry: Registry, *, now: dateti
 
 def _put_organisations(connection: psycopg.Connection[Any], registry: Registry) -> int:
     changes = _put_all(connection, "put_organisation", registry.organisations)
-    return changes + _put_all(connection, "set_parent", registry.organisations)
+    return changes + _put_all(connection, "set_kin", registry.organisations)
 
 
 def _put_people(connection: psycopg.Connection[Any], people: tuple[Person, ...]) -> int:
@@ -145,6 +150,18 @@ def _put_duties(connection: psycopg.Connection[Any], registry: Registry) -> int:
         "valid": [TimestamptzRange(duty.since, duty.until) for duty in duties],
     }
     return sum(connection.execute(_QUERIES[query], values).rowcount for query in ("drop_duties", "add_duties"))
+
+
+def _put_routes(connection: psycopg.Connection[Any], registry: Registry) -> int:
+    """Write to which hospitals patients go, for every organisation that the file describes."""
+    values = {
+        "spoken_of": [organisation.key for organisation in registry.organisations],
+        "organisations": [route.organisation for route in registry.routes],
+        "roles": [route.facility_role.value for route in registry.routes],
+        "facilities": [route.facility for route in registry.routes],
+        "places": [route.place for route in registry.routes],
+    }
+    return sum(connection.execute(_QUERIES[query], values).rowcount for query in ("drop_routes", "add_routes"))
 
 
 def _put_claims(connection: psycopg.Connection[Any], registry: Registry, now: datetime) -> int:

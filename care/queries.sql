@@ -9,6 +9,26 @@ SELECT DISTINCT p.person_id, p.key, p.name, p.name_en, p.role, p.service_tier, p
  WHERE h.distance = (SELECT min(distance) FROM holder)
  ORDER BY p.person_id;
 
+-- name: roster_holes
+-- When nobody at or above an organisation that has patients holds a duty that an unanswered alarm is carried to.
+WITH watched AS (SELECT DISTINCT organisation_id FROM patient),
+     wanted AS (SELECT organisation_id, unnest(%(roles)s::text[]) AS duty_role FROM watched),
+     held AS (
+    SELECT w.organisation_id, w.duty_role, range_agg(d.valid) AS valid
+      FROM wanted w JOIN care_organisation_ancestor a USING (organisation_id)
+      JOIN duty d ON d.organisation_id = a.ancestor_id AND d.duty_role = w.duty_role GROUP BY 1, 2)
+SELECT o.key AS organisation, w.duty_role, lower(hole) AS since, upper(hole) AS until
+  FROM wanted w JOIN organisation o USING (organisation_id) LEFT JOIN held h USING (organisation_id, duty_role),
+       LATERAL unnest(tstzmultirange(tstzrange(%(begin)s, %(end)s)) - COALESCE(h.valid, '{}')) AS hole
+ ORDER BY since, organisation, duty_role;
+
+-- name: roster
+-- Who holds which duty in a time, in order.
+SELECT o.key AS organisation, d.duty_role, p.key AS person, p.name, GREATEST(lower(d.valid), %(begin)s) AS since,
+       LEAST(upper(d.valid), %(end)s) AS until
+  FROM duty d JOIN organisation o USING (organisation_id) JOIN person p USING (person_id)
+ WHERE d.valid && tstzrange(%(begin)s, %(end)s) ORDER BY organisation, d.duty_role, since, person;
+
 -- name: family_doctor
 -- A patient's family doctor.
 SELECT f.person_id, f.key, f.name, f.name_en, f.role, f.service_tier, f.channels
@@ -28,18 +48,41 @@ SELECT pg_notify('registry', (SELECT version::text FROM registry_version));
 
 -- name: put_organisation
 -- Enter or change an organisation; nothing where it is the same already. The parent follows in set_parent.
-INSERT INTO organisation AS o (key, name, name_en, facility_role, time_zone, simulator)
-VALUES (%(key)s, %(name)s, %(name_en)s, %(facility_role)s, %(time_zone)s, %(simulator)s)
+INSERT INTO organisation AS o (key, name, name_en, facility_role, time_zone, simulator, capabilities, free_beds,
+    duty_phone)
+VALUES (%(key)s, %(name)s, %(name_en)s, %(facility_role)s, %(time_zone)s, %(simulator)s, %(capabilities)s,
+    %(free_beds)s, %(duty_phone)s)
     ON CONFLICT (key) DO UPDATE SET name = excluded.name, name_en = excluded.name_en,
-       facility_role = excluded.facility_role, time_zone = excluded.time_zone, simulator = excluded.simulator
- WHERE (o.name, o.name_en, o.facility_role, o.time_zone, o.simulator) IS DISTINCT FROM
-       (excluded.name, excluded.name_en, excluded.facility_role, excluded.time_zone, excluded.simulator);
+       facility_role = excluded.facility_role, time_zone = excluded.time_zone, simulator = excluded.simulator,
+       capabilities = excluded.capabilities, free_beds = excluded.free_beds, duty_phone = excluded.duty_phone
+ WHERE (o.name, o.name_en, o.facility_role, o.time_zone, o.simulator, o.capabilities, o.free_beds, o.duty_phone)
+       IS DISTINCT FROM (excluded.name, excluded.name_en, excluded.facility_role, excluded.time_zone,
+                         excluded.simulator, excluded.capabilities, excluded.free_beds, excluded.duty_phone);
 
--- name: set_parent
--- Hang an organisation below another, or below none.
-UPDATE organisation o SET parent_id = (SELECT organisation_id FROM organisation WHERE key = %(parent)s)
- WHERE o.key = %(key)s
-   AND o.parent_id IS DISTINCT FROM (SELECT organisation_id FROM organisation WHERE key = %(parent)s);
+-- name: set_kin
+-- Hang an organisation below another, or below none, and say who treats its residents.
+UPDATE organisation o SET parent_id = w.parent_id, counterpart_id = w.counterpart_id
+  FROM (SELECT (SELECT organisation_id FROM organisation WHERE key = %(parent)s) AS parent_id,
+               (SELECT organisation_id FROM organisation WHERE key = %(counterpart)s) AS counterpart_id) w
+ WHERE o.key = %(key)s AND (o.parent_id, o.counterpart_id) IS DISTINCT FROM (w.parent_id, w.counterpart_id);
+
+-- name: drop_routes
+-- Take hospitals off the lists that the file has otherwise, for the organisations that it speaks of.
+DELETE FROM route x USING organisation o, organisation f
+ WHERE x.organisation_id = o.organisation_id AND x.facility_id = f.organisation_id AND o.key = ANY (%(spoken_of)s)
+   AND NOT EXISTS (
+       SELECT FROM unnest(%(organisations)s::text[], %(roles)s::text[], %(facilities)s::text[], %(places)s::smallint[])
+                AS w (organisation, facility_role, facility, place)
+        WHERE (w.organisation, w.facility_role, w.facility, w.place) = (o.key, x.facility_role, f.key, x.place));
+
+-- name: add_routes
+-- Put hospitals on them.
+INSERT INTO route (organisation_id, facility_role, place, facility_id)
+SELECT o.organisation_id, w.facility_role, w.place, f.organisation_id
+  FROM unnest(%(organisations)s::text[], %(roles)s::text[], %(facilities)s::text[], %(places)s::smallint[])
+    AS w (organisation, facility_role, facility, place)
+  JOIN organisation o ON o.key = w.organisation JOIN organisation f ON f.key = w.facility
+ON CONFLICT DO NOTHING;
 
 -- name: password_hashes
 -- What is known of passwords, so that an unchanged one keeps its hash.
@@ -60,20 +103,45 @@ SELECT %(key)s, %(name)s, %(name_en)s, o.organisation_id, %(role)s, %(service_ti
 -- name: put_patient
 -- Enter or change a patient; nothing where it is the same already.
 INSERT INTO patient AS p (key, name, initials, bed, born_on, sex, organisation_id, family_doctor_id, risk_colour,
-    service_tier, special_groups, household_phone, household_channels)
+    risk_colour_set, service_tier, special_groups, household_phone, household_channels, underlying_disease, vaccination)
 SELECT %(key)s, %(name)s, %(initials)s, %(bed)s, %(born_on)s, %(sex)s, o.organisation_id, d.person_id,
-       %(risk_colour)s, %(service_tier)s, %(special_groups)s, %(household_phone)s, %(household_channels)s
+       %(risk_colour)s, %(risk_colour)s, %(service_tier)s, %(special_groups)s, %(household_phone)s,
+       %(household_channels)s, %(underlying_disease)s, %(vaccination)s
   FROM organisation o, person d WHERE o.key = %(organisation)s AND d.key = %(family_doctor)s
     ON CONFLICT (key) DO UPDATE SET name = excluded.name, initials = excluded.initials, bed = excluded.bed,
        born_on = excluded.born_on, sex = excluded.sex, organisation_id = excluded.organisation_id,
-       family_doctor_id = excluded.family_doctor_id, risk_colour = excluded.risk_colour,
+       family_doctor_id = excluded.family_doctor_id, risk_colour_set = excluded.risk_colour_set,
+       risk_colour = CASE WHEN p.risk_colour_set IS DISTINCT FROM excluded.risk_colour_set THEN excluded.risk_colour
+                          ELSE p.risk_colour END,
+       underlying_disease = excluded.underlying_disease, vaccination = excluded.vaccination,
        service_tier = excluded.service_tier, special_groups = excluded.special_groups,
        household_phone = excluded.household_phone, household_channels = excluded.household_channels
- WHERE (p.name, p.initials, p.bed, p.born_on, p.sex, p.organisation_id, p.family_doctor_id, p.risk_colour,
-        p.service_tier, p.special_groups, p.household_phone, p.household_channels)
+ WHERE (p.name, p.initials, p.bed, p.born_on, p.sex, p.organisation_id, p.family_doctor_id, p.risk_colour_set,
+        p.service_tier, p.special_groups, p.household_phone, p.household_channels, p.underlying_disease, p.vaccination)
        IS DISTINCT FROM (excluded.name, excluded.initials, excluded.bed, excluded.born_on, excluded.sex,
-        excluded.organisation_id, excluded.family_doctor_id, excluded.risk_colour, excluded.service_tier,
-        excluded.special_groups, excluded.household_phone, excluded.household_channels);
+        excluded.organisation_id, excluded.family_doctor_id, excluded.risk_colour_set, excluded.service_tier,
+        excluded.special_groups, excluded.household_phone, excluded.household_channels, excluded.underlying_disease,
+        excluded.vaccination);
+
+-- name: patients_to_assess
+-- Patients of whom the annex's facts are known, with what was last said of their colour.
+SELECT p.patient_id, p.born_on, p.underlying_disease, p.vaccination, p.risk_colour,
+       COALESCE(p.risk_colour_set, p.risk_colour) AS risk_colour_set, o.time_zone, a.age_band AS last_band,
+       a.underlying_disease AS last_disease, a.vaccination AS last_vaccination, a.review
+  FROM patient p JOIN organisation o USING (organisation_id)
+  LEFT JOIN LATERAL (SELECT * FROM risk_assessment r WHERE r.patient_id = p.patient_id
+                      ORDER BY r.assessment_id DESC LIMIT 1) a ON true
+ WHERE p.underlying_disease IS NOT NULL AND p.vaccination IS NOT NULL AND p.patient_id > %(after)s
+ ORDER BY p.patient_id LIMIT %(most)s FOR UPDATE OF p;
+
+-- name: note_assessment
+-- Keep an assessment that says something new, and the colour that holds from now on.
+WITH noted AS (
+    INSERT INTO risk_assessment (patient_id, at, age_band, underlying_disease, vaccination, clause, points, by_score,
+        was, colour, review)
+    VALUES (%(patient_id)s, %(now)s, %(age_band)s, %(underlying_disease)s, %(vaccination)s, %(clause)s, %(points)s,
+        %(by_score)s, %(was)s, %(colour)s, %(review)s))
+UPDATE patient SET risk_colour = %(colour)s WHERE patient_id = %(patient_id)s AND risk_colour <> %(colour)s;
 
 -- name: put_gateway
 -- Enter or change a gateway; nothing where it is the same already.
@@ -242,3 +310,16 @@ SELECT g.gateway_id, g.place, count(c.claim_id) AS devices,
        coalesce(string_agg(c.device_key, ', ' ORDER BY c.device_key), 'nothing') AS device_keys
   FROM care_gateway g LEFT JOIN care_claim c ON c.gateway_id = g.gateway_id AND c.released_at IS NULL
  GROUP BY g.gateway_id, g.place ORDER BY g.gateway_id;
+
+-- name: facilities_for
+-- Every hospital a patient's grid may be sent to, with its place in the nearest list at or above his organisation.
+WITH listed AS (
+    SELECT DISTINCT ON (r.facility_role, r.facility_id) r.facility_id, r.facility_role, r.place, a.distance
+      FROM route r JOIN care_organisation_ancestor a ON a.ancestor_id = r.organisation_id
+     WHERE a.organisation_id = %(organisation_id)s
+     ORDER BY r.facility_role, r.facility_id, a.distance)
+SELECT f.facility_id, f.facility_role, f.capabilities, f.free_beds, l.place
+  FROM care_facility f LEFT JOIN listed l
+    ON l.facility_id = f.facility_id AND l.facility_role = f.facility_role
+   AND l.distance = (SELECT min(n.distance) FROM listed n WHERE n.facility_role = l.facility_role)
+ ORDER BY f.facility_id;

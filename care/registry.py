@@ -21,6 +21,22 @@ class ServiceTier(IntEnum):
     THREE = 3
 
 
+class UnderlyingDisease(StrEnum):
+    """Whether there is an underlying disease, and whether it is stable."""
+
+    NONE = "none"
+    STABLE = "stable"
+    UNSTABLE = "unstable"
+
+
+class Vaccination(StrEnum):
+    """Vaccinated against COVID-19: the full course, a part of it, or not at all."""
+
+    FULL = "full"
+    PARTIAL = "partial"
+    NONE = "none"
+
+
 class SpecialGroup(StrEnum):
     """Groups with rules of their own (CLINICAL 2.4)."""
 
@@ -48,6 +64,7 @@ class FacilityRole(StrEnum):
     PARTNER_TERTIARY = "partner_tertiary"
     EMS_120 = "ems_120"
     NURSING_HOME_CLINIC = "nursing_home_clinic"
+    GRID = "grid"
 
 
 class PersonRole(StrEnum):
@@ -61,6 +78,9 @@ class PersonRole(StrEnum):
     TECHNICIAN = "technician"
     COORDINATOR = "coordinator"
     ADMIN = "admin"
+    REFERRAL_DESK = "referral_desk"
+    DISPATCHER = "dispatcher"
+    AUTHORITY = "authority"
 
 
 class DutyRole(StrEnum):
@@ -69,6 +89,18 @@ class DutyRole(StrEnum):
     TOWNSHIP_DUTY = "township_duty"
     COUNTY_EXPERT = "county_expert"
     OPERATIONS = "operations"
+    REFERRAL_DESK = "referral_desk"
+    TRANSPORT = "transport"
+    AUTHORITY = "authority"
+
+
+class Capability(StrEnum):
+    """What a hospital can do that others can not."""
+
+    HAEMODIALYSIS = "haemodialysis"
+    ICU = "icu"
+    PAEDIATRICS = "paediatrics"
+    OBSTETRICS = "obstetrics"
 
 
 class DeviceKind(StrEnum):
@@ -95,6 +127,7 @@ class Organisation:
     """A county, hospital, centre, village room, home; `parent` is the key of the one above.
 
     `simulator`: what devices there and below call a demonstration or a test is taken as if it were real.
+    `free_beds` None: it does not say. `counterpart` is the key of who treats the residents of a nursing home.
     """
 
     key: str
@@ -104,6 +137,20 @@ class Organisation:
     parent: str | None
     time_zone: str
     simulator: bool
+    capabilities: tuple[Capability, ...]
+    free_beds: int | None
+    duty_phone: str
+    counterpart: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """To which hospital of a role the patients of an organisation and all below it go; `place` 1 is asked first."""
+
+    organisation: str
+    facility_role: FacilityRole
+    facility: str
+    place: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +174,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patient:
-    """Somebody at home or in a home who wears our devices."""
+    """Somebody at home or in a home who wears our devices.
+
+    `risk_colour` is what a person says; where disease and vaccination are known the annex may raise it (care/risk.py).
+    """
 
     key: str
     name: str
@@ -142,6 +192,8 @@ class Patient:
     special_groups: tuple[SpecialGroup, ...]
     household_phone: str
     household_channels: tuple[str, ...]
+    underlying_disease: UnderlyingDisease | None
+    vaccination: Vaccination | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,3 +251,4 @@ class Registry:
     devices: tuple[Device, ...]
     bindings: tuple[BindingInterval, ...]
     duties: tuple[Duty, ...]
+    routes: tuple[Route, ...]

@@ -3,12 +3,15 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from care.claims import is_bluetooth_address
 from care.reading import Entry
 from care.registry import (
     BindingInterval,
+    Capability,
     Device,
     DeviceKind,
     Duty,
@@ -20,9 +23,12 @@ from care.registry import (
     Person,
     PersonRole,
     RiskColour,
+    Route,
     ServiceTier,
     Sex,
     SpecialGroup,
+    UnderlyingDisease,
+    Vaccination,
 )
 from vitals.sustained import BUCKET_MS
 
@@ -32,6 +38,8 @@ PASSWORD_HASH = r"\$argon2id\$.+"
 PASSWORD_CHARACTERS_MIN = 8
 EXPECTED_EVERY_S_MAX = BUCKET_MS // 1000
 """A continuous device slower than this would leave buckets of the sustained rules empty, and never alarm."""
+FREE_BEDS_MAX, PLACE_MAX = 10_000, 9
+_Choice = TypeVar("_Choice", bound=StrEnum)
 _STAND_IN = datetime(1900, 1, 1, tzinfo=UTC)
 
 
@@ -61,9 +69,29 @@ def read_organisation(key: str, entry: Entry, keys: Keys) -> Organisation:
         parent=entry.reference("parent", keys.organisations, "organisation") if entry.has("parent") else None,
         time_zone=zone,
         simulator=entry.flag("simulator", False),
+        capabilities=entry.choices("capabilities", Capability),
+        free_beds=entry.whole("free_beds", 0, FREE_BEDS_MAX, else_do="leave it out where it is not known"),
+        duty_phone=entry.text("duty_phone", ""),
+        counterpart=_counterpart(entry, keys),
     )
     entry.end()
     return organisation
+
+
+def read_route(entry: Entry, keys: Keys) -> Route:
+    """Read one [[route]]."""
+    route = Route(
+        organisation=entry.reference("organisation", keys.organisations, "organisation"),
+        facility_role=entry.choice("role", FacilityRole),
+        facility=entry.reference("to", keys.organisations, "organisation"),
+        place=entry.whole("place", 1, PLACE_MAX, else_do="1 is asked first, then its backups") or 1,
+    )
+    entry.end()
+    return route
+
+
+def _counterpart(entry: Entry, keys: Keys) -> str | None:
+    return entry.reference("counterpart", keys.organisations, "organisation") if entry.has("counterpart") else None
 
 
 def read_person(key: str, entry: Entry, keys: Keys) -> Person:
@@ -108,6 +136,8 @@ def read_patient(key: str, entry: Entry, keys: Keys) -> Patient:
         special_groups=entry.choices("special_groups", SpecialGroup),
         household_phone=entry.text("household_phone", ""),
         household_channels=_urls(entry, "household_channels"),
+        underlying_disease=_optional(entry, "underlying_disease", UnderlyingDisease),
+        vaccination=_optional(entry, "vaccination", Vaccination),
     )
     entry.end()
     return patient
@@ -177,6 +207,10 @@ def read_duty(entry: Entry, keys: Keys) -> Duty:
     )
     entry.end()
     return duty
+
+
+def _optional(entry: Entry, name: str, kind: type[_Choice]) -> _Choice | None:
+    return entry.choice(name, kind) if entry.has(name) else None
 
 
 def _check_key(key: str, entry: Entry, pattern: str) -> None:

@@ -18,11 +18,12 @@ from care.registry_entries import (
     read_organisation,
     read_patient,
     read_person,
+    read_route,
 )
 from care.toml_lines import lines_of
 
 _TABLES = ("organisation", "person", "patient", "gateway", "device")
-_LISTS = ("binding", "duty")
+_LISTS = ("binding", "duty", "route")
 
 
 class RegistryFileError(ValueError):
@@ -75,6 +76,7 @@ def _read(document: Mapping[str, Any], problems: Problems) -> Registry:
         devices=tuple(read_device(key, entry, keys) for key, entry in tables["device"].items()),
         bindings=tuple(read_binding(entry, keys) for entry in lists["binding"]),
         duties=tuple(read_duty(entry, keys) for entry in lists["duty"]),
+        routes=tuple(read_route(entry, keys) for entry in lists["route"]),
     )
 
 
@@ -105,6 +107,22 @@ def _check_whole(registry: Registry, problems: Problems) -> None:
     _check_parents(registry.organisations, problems)
     _check_overlaps(registry.bindings, problems)
     _check_crowds(registry, problems)
+    _check_routes(registry, problems)
+
+
+def _check_routes(registry: Registry, problems: Problems) -> None:
+    role_of = {organisation.key: organisation.facility_role for organisation in registry.organisations}
+    seen: dict[tuple[str, str, object], int] = {}
+    for index, route in enumerate(registry.routes):
+        if role_of[route.facility] is not route.facility_role:
+            problems.add(("route", index, "to"), f"{route.facility!r} is a {role_of[route.facility]}")
+        for what in (route.place, route.facility):
+            first = seen.setdefault((route.organisation, route.facility_role, what), index)
+            if first != index:
+                problems.add(
+                    ("route", index, "to" if what == route.facility else "place"),
+                    f"{what!r} stands already in the list of {route.organisation!r} for {route.facility_role}",
+                )
 
 
 def _check_parents(organisations: Sequence[Organisation], problems: Problems) -> None:

@@ -28,6 +28,10 @@ def test_the_example_is_in_order() -> None:
     assert [organisation.facility_role for organisation in registry.organisations] == [
         FacilityRole.COUNTY,
         FacilityRole.LEAD_HOSPITAL,
+        FacilityRole.DESIGNATED,
+        FacilityRole.SUB_DESIGNATED,
+        FacilityRole.PARTNER_TERTIARY,
+        FacilityRole.EMS_120,
         FacilityRole.TOWNSHIP_OR_COMMUNITY,
         FacilityRole.VILLAGE_ROOM,
     ]
