@@ -1,20 +1,28 @@
 """What people do about an episode: acknowledge, decide, note. Each act is one transaction and one line of history."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import psycopg
 from psycopg.rows import namedtuple_row, tuple_row
 
-from alerting.desk import QUERIES, Desk, json, unix_ms
+from alerting.cases.referring import Plan, ReferralRefused, Said, begin, plan, say
+from alerting.cases.referring import possible as possible_events_of
+from alerting.cases.transfer import Event, Refusal
+from alerting.desk import QUERIES, Desk
 from alerting.episodes import HUMAN_ACTS, Act, IllegalAct, State, move_for, possible
-from alerting.moving import add_event, carry_out, standing_of
+from alerting.moving import add_event, carry_out, recheck_later, standing_of
 from alerting.profile.file import ProfileError, parse_profile, standard_adult
 from alerting.profile.profile import Profile
-from alerting.raising import Basis
+from care.referral import Picture
 
 NOTE_CHARACTERS_MAX = 2000
+SPEAKS_OF_REFERRALS = frozenset({"referral_desk", "dispatcher", "authority"})
+"""Roles that decide nothing about an alarm."""
+
+MOVES_WITH_REFERRAL = frozenset({Act.REFER, Act.GO_ON})
+NEEDS_NOTE = frozenset({Act.FALSE_ALARM.value, Act.WRONG_PATIENT.value})
 
 
 class ActError(ValueError):
@@ -28,26 +36,32 @@ class _Actor:
     channel: str
 
 
-def possible_acts(connection: psycopg.Connection[Any], *, episode_id: int, person_id: int) -> list[str]:
+def possible_acts(connection: psycopg.Connection[Any], *, episode_id: int, person_id: int, now: datetime) -> list[str]:
     """Name what this person may do with the episode now. Raises ActError for an unknown episode or person."""
     cursor: psycopg.Cursor[Any] = connection.cursor(row_factory=namedtuple_row)
     person = cursor.execute(QUERIES["person"], {"person_id": person_id}).fetchone()
     if person is None:
         raise ActError(f"person {person_id} is not in the registry")
-    episode = cursor.execute(QUERIES["standing"], {"episode_id": episode_id}).fetchone()
+    episode = cursor.execute(QUERIES["standing"], {"episode_id": episode_id, "now": now}).fetchone()
     if episode is None:
         raise ActError(f"there is no episode {episode_id}")
     standing = standing_of(episode)
-    if standing.state is State.CLOSED:
+    if standing.state is State.CLOSED or person.role in SPEAKS_OF_REFERRALS:
         return []
     return [act.value for act in possible(standing, person.service_tier)]
 
 
 def acknowledge(
-    connection: psycopg.Connection[Any], *, episode_id: int, person_id: int, channel: str, now: datetime
+    connection: psycopg.Connection[Any],
+    *,
+    episode_id: int,
+    person_id: int,
+    channel: str,
+    now: datetime,
+    link: str = "",
 ) -> None:
-    """Take responsibility. Raises ActError."""
-    _act(connection, episode_id, person_id, Act.ACKNOWLEDGE, channel=channel, now=now, note="")
+    """Take responsibility. `link` is the console's address, for notices. Raises ActError."""
+    _act(_desk(connection, now, link), episode_id, person_id, Act.ACKNOWLEDGE, channel=channel, note="")
 
 
 def decide(
@@ -59,13 +73,79 @@ def decide(
     note: str,
     channel: str,
     now: datetime,
+    link: str = "",
 ) -> None:
-    """Decide: 'stay_home', 'refer', 'false_alarm' or 'close'. Raises ActError."""
+    """Decide: 'stay_home', 'go_on', 'step_down', 'false_alarm', 'close', ... Raises ActError.
+
+    'refer' asks the county's team; for the team itself it is `refer`, which says how ill the patient is.
+    """
     if disposition not in {a.value for a in HUMAN_ACTS} - {Act.ACKNOWLEDGE.value}:
         raise ActError(f"{disposition!r} is not a decision")
-    if disposition == Act.FALSE_ALARM and not note.strip():
-        raise ActError("a false alarm needs a word on why: the next one on duty will ask")
-    _act(connection, episode_id, person_id, Act(disposition), channel=channel, now=now, note=note)
+    if disposition in NEEDS_NOTE and not note.strip():
+        raise ActError(f"{disposition} needs a word on why: the next one on duty will ask")
+    _act(_desk(connection, now, link), episode_id, person_id, Act(disposition), channel=channel, note=note)
+
+
+def refer(
+    connection: psycopg.Connection[Any],
+    *,
+    episode_id: int,
+    person_id: int,
+    picture: Picture,
+    note: str,
+    channel: str,
+    now: datetime,
+    link: str = "",
+) -> int:
+    """Refer a patient as the county's team: the table says where to; gives the referral. Raises ActError."""
+    desk = _desk(connection, now, link)
+    return _act(desk, episode_id, person_id, Act.REFER, channel=channel, note=note, picture=picture) or 0
+
+
+def where_to(connection: psycopg.Connection[Any], *, episode_id: int, picture: Picture, now: datetime) -> Plan:
+    """Say where the decision table would send an episode's patient; nothing is written. Raises ActError."""
+    desk = _desk(connection, now)
+    episode = desk.one("standing", episode_id=episode_id, now=now)
+    patient = desk.one("patient", patient_id=episode.patient_id) if episode and episode.patient_id else None
+    if patient is None:
+        raise ActError(f"there is no patient of episode {episode_id}")
+    return plan(desk, patient, picture)
+
+
+def possible_of_referral(
+    connection: psycopg.Connection[Any], *, referral_id: int, person_id: int, now: datetime
+) -> list[str]:
+    """Name what this person may say of a referral now; nothing where either is unknown."""
+    desk = _desk(connection, now)
+    referral, person = desk.one("referral", referral_id=referral_id), desk.one("person", person_id=person_id)
+    return [event.value for event in possible_events_of(desk, referral, person)] if referral and person else []
+
+
+def say_of_referral(
+    connection: psycopg.Connection[Any],
+    *,
+    referral_id: int,
+    person_id: int,
+    event: Event,
+    channel: str,
+    now: datetime,
+    refusal: Refusal | None = None,
+    facility_id: int | None = None,
+    note: str = "",
+    link: str = "",
+) -> None:
+    """Record what somebody says of a referral: accepted, refused, left, arrived ... Raises ActError."""
+    desk = _desk(connection, now, link)
+    person = desk.one("person", person_id=person_id)
+    if person is None:
+        raise ActError(f"person {person_id} is not in the registry")
+    said = Said(
+        event=event, person=person, channel=channel, refusal=refusal, facility_id=facility_id, note=_bounded(note)
+    )
+    try:
+        say(desk, referral_id, said)
+    except ReferralRefused as exc:
+        raise ActError(str(exc)) from exc
 
 
 def add_note(connection: psycopg.Connection[Any], *, episode_id: int, person_id: int, text: str, now: datetime) -> None:
@@ -80,36 +160,60 @@ def add_note(connection: psycopg.Connection[Any], *, episode_id: int, person_id:
 
 
 def _act(
-    connection: psycopg.Connection[Any],
+    desk: Desk,
     episode_id: int,
     person_id: int,
     act: Act,
     *,
     channel: str,
-    now: datetime,
     note: str,
-) -> None:
-    if len(note) > NOTE_CHARACTERS_MAX:
-        raise ActError(f"a note has at most {NOTE_CHARACTERS_MAX} characters; this one has {len(note)}")
-    desk = _desk(connection, now)
-    with connection.transaction():
+    picture: Picture | None = None,
+) -> int | None:
+    note = _bounded(note)
+    with desk.connection.transaction():
         actor = _actor(desk, person_id, channel)
+        if act in MOVES_WITH_REFERRAL:
+            _lock_patient_of(desk, episode_id)
         episode = _locked(desk, episode_id)
         try:
             move = move_for(standing_of(episode), act, service_tier=actor.service_tier)
         except IllegalAct as exc:
             raise ActError(str(exc)) from exc
+        if act is Act.REFER and (move.to is State.REFERRED) != (picture is not None):
+            raise ActError(
+                "a referral needs to know how ill the patient is, and what drives it"
+                if picture is None
+                else "the county's team refers; ask it to, without saying how ill the patient is"
+            )
         event_id = add_event(
             desk,
             episode_id,
             kind="acknowledged" if act is Act.ACKNOWLEDGE else "decided",
             actor_id=actor.person_id,
             channel=actor.channel,
-            detail={"act": act.value} | ({"note": note.strip()} if note.strip() else {}),
+            detail={"act": act.value} | ({"note": note} if note else {}),
             states=(episode.state, move.to),
         )
         carry_out(desk, episode, act, move, event_id=event_id or 0, actor_id=actor.person_id)
         _mark(desk, episode, act, actor, closes=move.to is State.CLOSED)
+        if move.to is not State.REFERRED or picture is None:
+            return None
+        try:
+            return begin(desk, episode, picture, person_id=actor.person_id, note=note)
+        except ReferralRefused as exc:
+            raise ActError(str(exc)) from exc
+
+
+def _bounded(note: str) -> str:
+    if len(note) > NOTE_CHARACTERS_MAX:
+        raise ActError(f"a note has at most {NOTE_CHARACTERS_MAX} characters; this one has {len(note)}")
+    return note.strip()
+
+
+def _lock_patient_of(desk: Desk, episode_id: int) -> None:
+    found = desk.one("standing", episode_id=episode_id, now=desk.now)
+    if found is not None and found.patient_id is not None:
+        desk.run("lock_patient", patient_id=found.patient_id)
 
 
 def _mark(desk: Desk, episode: Any, act: Act, actor: _Actor, *, closes: bool) -> None:
@@ -117,21 +221,12 @@ def _mark(desk: Desk, episode: Any, act: Act, actor: _Actor, *, closes: bool) ->
         desk.run("mark_acknowledged", episode_id=episode.episode_id, person_id=actor.person_id, now=desk.now)
         return
     desk.run("mark_disposition", episode_id=episode.episode_id, disposition=act.value)
-    if closes and episode.condition != "cleared" and not episode.technical:
-        wait = timedelta(seconds=desk.profile.silence.still_present_after_false_alarm_s)
-        desk.run(
-            "save_pending",
-            patient_id=episode.patient_id,
-            rule=episode.rule,
-            basis=Basis.RECHECK,
-            since=desk.now,
-            due_at=desk.now + wait,
-            evidence=json({"closed": episode.episode_id, "closed_as": act.value, "at_ms": unix_ms(desk.now)}),
-        )
+    if closes:
+        recheck_later(desk, episode, act)
 
 
-def _desk(connection: psycopg.Connection[Any], now: datetime) -> Desk:
-    return Desk(connection=connection, profile=_profile(connection), now=now)
+def _desk(connection: psycopg.Connection[Any], now: datetime, link: str = "") -> Desk:
+    return Desk(connection=connection, profile=_profile(connection), now=now, link=link)
 
 
 def _profile(connection: psycopg.Connection[Any]) -> Profile:
@@ -147,11 +242,13 @@ def _actor(desk: Desk, person_id: int, channel: str) -> _Actor:
     person = desk.one("person", person_id=person_id)
     if person is None:
         raise ActError(f"person {person_id} is not in the registry")
+    if person.role in SPEAKS_OF_REFERRALS:
+        raise ActError(f"{person.role} has a say in referrals, not in alarms")
     return _Actor(person_id=person_id, service_tier=person.service_tier, channel=channel)
 
 
 def _locked(desk: Desk, episode_id: int) -> Any:
-    episode = desk.one("lock_episode", episode_id=episode_id)
+    episode = desk.one("lock_episode", episode_id=episode_id, now=desk.now)
     if episode is None:
         raise ActError(f"there is no episode {episode_id}")
     return episode

@@ -14,6 +14,7 @@ from alerting.profile.technical import Family
 
 _HOUSE, _DOCTOR = Audience.HOUSEHOLD, Audience.FAMILY_DOCTOR
 _DUTY, _EXPERT, _OPERATIONS = Audience.TOWNSHIP_DUTY, Audience.COUNTY_EXPERT, Audience.OPERATIONS
+_DESK, _CARS, _AUTHORITY = Audience.RECEIVER, Audience.TRANSPORT, Audience.AUTHORITY
 
 
 class Kind(StrEnum):
@@ -48,7 +49,14 @@ _TOLD: Mapping[Kind, Mapping[Audience, tuple[Audience, ...]]] = {
     Kind.UNWATCHED: {_DOCTOR: (_DOCTOR, _OPERATIONS), _EXPERT: (_EXPERT, _OPERATIONS)},
 }
 _FALLBACKS: Mapping[Kind, Mapping[Audience, Audience]] = {
-    Kind.PERSON: {_DOCTOR: _DUTY, _DUTY: _EXPERT, _EXPERT: _OPERATIONS},
+    Kind.PERSON: {
+        _DOCTOR: _DUTY,
+        _DUTY: _EXPERT,
+        _EXPERT: _OPERATIONS,
+        _DESK: _EXPERT,
+        _CARS: _EXPERT,
+        _AUTHORITY: _OPERATIONS,
+    },
     Kind.DEVICE: {_DOCTOR: _DUTY, _DUTY: _OPERATIONS},
     Kind.SITE: {_OPERATIONS: _DUTY, _DUTY: _EXPERT},
     Kind.SOMEBODY: {_DUTY: _EXPERT, _EXPERT: _OPERATIONS},

@@ -1,4 +1,4 @@
-"""Alerting as one process: six loops, each with its own connection and its own duty, none waiting for another."""
+"""Alerting as one process: seven loops, each with its own connection and its own duty, none waiting for another."""
 
 import signal
 import threading
@@ -24,12 +24,14 @@ from alerting.profile.site import at_site
 from alerting.settings import AlertingSettings
 from alerting.sweep import sweep
 from alerting.text_file import read_text
+from care.recolouring import look_at_colours
 from ingest.feed import PARTITION_COUNT
 
 SNAPSHOT_EVERY_S = 60
 SWEEP_EVERY_S = 5
 LIMITS_EVERY_S = 60
 BASELINES_EVERY_S = 60
+COLOURS_EVERY_S = 3600
 TICK_EVERY_S = 1
 SHORTEST_PERIOD_S = 0.1
 RETRY_S = 1.0
@@ -100,6 +102,7 @@ def _duties(settings: AlertingSettings, pool: ThreadPoolExecutor) -> list[Duty]:
         ),
         Duty(name="limits", period_s=LIMITS_EVERY_S, wakes_on="limits", turn=limits.turn),
         Duty(name="baselines", period_s=BASELINES_EVERY_S, wakes_on="", turn=look_at_baselines),
+        Duty(name="colours", period_s=COLOURS_EVERY_S, wakes_on="registry", turn=_look_at_colours),
         Duty(name="sweep", period_s=SWEEP_EVERY_S, wakes_on="", turn=lambda desk_of: sweep(desk_of())),
         Duty(name="escalation", period_s=TICK_EVERY_S, wakes_on="", turn=lambda desk_of: tick(desk_of())),
         Duty(
@@ -125,6 +128,14 @@ class _Snapshots:
         self._turn = turn
         if due := {each % PARTITION_COUNT for each in range(begun, turn)}:
             self._judge.save_snapshots(desk, due)
+
+
+def _look_at_colours(desk_of: Callable[[], Desk]) -> int:
+    desk = desk_of()
+    found = look_at_colours(desk.connection, now=desk.now)
+    if found.raised or found.to_review:
+        log.info("risk_colours", raised=found.raised, to_review=found.to_review)
+    return found.raised
 
 
 def _begin_judging(judge: Judge, desk: Desk) -> None:

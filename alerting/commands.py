@@ -22,12 +22,13 @@ from alerting.rehearsal.command import rehearse
 from alerting.replay.command import replay
 from alerting.settings import AlertingSettings
 from alerting.text_file import UnreadableFile, read_text
+from alerting.trace_command import trace
 from care.registry import SpecialGroup
 from vitals.reading import ScaleError, scaled
 from vitals.signals import Signal
 
 app = typer.Typer(no_args_is_help=True, help="Rules, episodes, escalation: from a stored reading to a decision.")
-for command in (replay, rehearse, night, order, revoke, limits):
+for command in (replay, rehearse, night, order, revoke, limits, trace):
     app.command()(command)
 
 
@@ -44,6 +45,30 @@ def run() -> None:
         typer.echo(f"alerting: {exc}", err=True)
         raise typer.Exit(2) from exc
     run_app(settings, found)
+
+
+@app.command()
+def watchdog() -> None:
+    """See that alerting works, and tell operations where it does not: run it beside, best on another machine.
+
+    It tells of a database that is gone, deadlines that pass, notices that are not sent and readings that are not
+    judged, each after 30 s, again every 5 min, and when it is over; by HEARTHWATCH_ALERTING_WATCHDOG_CHANNELS.
+    """
+    from alerting.watchdog import run as run_watchdog
+
+    try:
+        settings = AlertingSettings.from_environment()
+    except ValueError as exc:
+        typer.echo(f"alerting: {exc}", err=True)
+        raise typer.Exit(2) from exc
+    if not settings.watchdog_urls:
+        typer.echo(
+            "alerting: HEARTHWATCH_ALERTING_WATCHDOG_CHANNELS is empty: there is nobody to tell;"
+            " write apprise addresses, e.g. ntfys://ntfy.example/operations",
+            err=True,
+        )
+        raise typer.Exit(2)
+    run_watchdog(settings)
 
 
 @app.command()

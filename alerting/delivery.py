@@ -1,9 +1,10 @@
 """Sends notices: claims a lease, hands each to its channel by apprise, records the outcome. At least once.
 
-A crash between sending and recording leaves the lease to run out: the notice is sent again under its same key. A
-channel that refuses is tried again with growing waits, then every minute, for as long as the episode is open; only
-the notice of a closed one is given up, loudly. What a household is asked goes out when nothing of an episode is due,
-and not when it is too late. The escalation's deadlines go on whatever happens here.
+A person's channels are used in their order: what one refuses goes out by the next at once, and is tried by the first
+again. A crash between sending and recording leaves the lease to run out: the notice is sent again under its same key.
+Waits grow, to a minute, for as long as the episode is open; only the notice of a closed one is given up, loudly. What
+a household is asked goes out when nothing of an episode is due, and not when it is too late. The escalation's
+deadlines go on whatever happens here.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,10 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import apprise
 import structlog
 
 from alerting.desk import Desk
+from alerting.paging import IN_RESERVE
+from alerting.sending import hand_over, warm_up_channels
 
 WORKERS = 8
 """Notices sent at a time, and claimed at a time: none waits behind another with its lease running."""
@@ -24,12 +26,6 @@ ROUNDS_MAX = 64
 """How often a turn claims anew: bounds how long it goes on where channels take all there is."""
 
 ATTEMPTS_MAX = 8
-TIMEOUT_S = 4.0
-"""How long a channel may take to be connected with, and again between two parts of its answer."""
-
-SERVICE_S = 15.0
-"""How long a channel may take for all of it, however many parts that has."""
-
 LEASE_S = 60
 """Four times what a batch can take: nobody else sends it meanwhile."""
 
@@ -52,7 +48,7 @@ class Attempt:
 
 def warm_up(_desk: Desk) -> None:
     """Load the channels' code before the first notice needs it: it takes most of a second."""
-    apprise.Apprise().add("json://localhost")
+    warm_up_channels()
 
 
 def deliver(desk: Desk, pool: ThreadPoolExecutor, *, speed: float, clock: Callable[[], Any]) -> int:
@@ -89,30 +85,19 @@ def _record(desk: Desk, notice: Any, attempt: Attempt, *, now: datetime, speed: 
         sent_at=now if attempt.accepted else None,
         outcome=attempt.outcome,
     )
+    if not attempt.accepted:
+        desk.run("next_channel", key=_next_key(notice.key), now=now, reserve=IN_RESERVE)
     given_up = not again and not attempt.accepted
     level = log.info if attempt.accepted else log.warning if again else log.error
     level("notice", key=notice.key, outcome=attempt.outcome, attempt=notice.attempts, given_up=given_up)
 
 
+def _next_key(key: str) -> str:
+    """Give the key of the same notice over the person's next channel: keys end with the channel's place."""
+    told, _, place = key.rpartition(":")
+    return f"{told}:{int(place) + 1}" if place.isdecimal() else ""
+
+
 def _send(notice: Any) -> Attempt:
-    """Hand one notice to its channel; what goes wrong within the channel's own code is an outcome like any other."""
-    try:
-        channel = apprise.Apprise(asset=apprise.AppriseAsset(service_timeout=SERVICE_S))
-        if not channel.add(_with_key(notice.channel_url, notice.key)):
-            return Attempt(notice_id=notice.notice_id, accepted=False, outcome="channel address not understood")
-        for each in channel:
-            each.socket_connect_timeout = min(each.socket_connect_timeout or TIMEOUT_S, TIMEOUT_S)
-            each.socket_read_timeout = min(each.socket_read_timeout or TIMEOUT_S, TIMEOUT_S)
-        accepted = bool(channel.notify(title=notice.title, body=notice.body))
-    except Exception as exc:  # noqa: BLE001 - of any channel; its words may hold the address, which may hold a password
-        return Attempt(notice_id=notice.notice_id, accepted=False, outcome=f"failed: {type(exc).__name__}")
-    return Attempt(
-        notice_id=notice.notice_id, accepted=accepted, outcome="accepted by channel" if accepted else "refused"
-    )
-
-
-def _with_key(url: str, key: str) -> str:
-    """Put the notice's key into a webhook's header, so that the receiver can know a repeat."""
-    if not url.startswith(("json://", "jsons://")):
-        return url
-    return f"{url}{'&' if '?' in url else '?'}+Idempotency-Key={key}"
+    taken = hand_over(notice.channel_url, title=notice.title, body=notice.body, key=notice.key)
+    return Attempt(notice_id=notice.notice_id, accepted=taken.accepted, outcome=taken.outcome)

@@ -12,7 +12,11 @@ from psycopg.types.json import Jsonb
 from alerting.profile.profile import Profile
 from care.sql import load_queries
 
-QUERIES = {**load_queries("alerting"), **load_queries("alerting", "technical.sql")}
+QUERIES = {
+    **load_queries("alerting"),
+    **load_queries("alerting", "technical.sql"),
+    **load_queries("alerting", "referrals.sql"),
+}
 Connection = psycopg.Connection[Any]
 """A connection that gives named tuples; what a column holds is the query's business (queries.sql)."""
 

@@ -3,8 +3,11 @@
 Rules (CLINICAL section 6, ARCHITECTURE section 9):
 - Every state but CLOSED has a deadline. Deadlines alone lead to EXHAUSTED, which repeats; none leads to CLOSED.
 - Only a person closes a physiological episode. A technical one of low or medium priority ends with its cause.
-- A 2-to-3 trigger (`tier3`) pages tier 3 when the family doctor acknowledges or at the second missed deadline,
-  and bars "stay home" at tier 2.
+- A 2-to-3 trigger (`tier3`) opens a case: tier 3 is paged when the family doctor acknowledges or at the second missed
+  deadline, and "stay home" is barred at tier 2. Only a person of tier 3 ends the case (`STEP_DOWN`, `CLOSE`), when the
+  condition has been over for a day, or no device is worn by which it could end; or closes a false alarm at once.
+- While a referral is under way (`alerting.cases.transfer`) nothing else is decided: it is withdrawn first. A new alarm
+  rings all the same, and whoever answers lets the referral go on.
 - An alarm that is no patient's (a gateway's, a device's that nobody wears, the centre's) has acts of its own: whoever
   is on duty takes it on, has it attended to, and closes it; there is nobody to refer or to keep at home.
 - An act that the table does not hold is illegal and raises.
@@ -31,16 +34,23 @@ class State(StrEnum):
 
 
 class Act(StrEnum):
-    """What can happen to an episode. The first three are the system's, the others a person's."""
+    """What can happen to an episode: the system's, then what its referral comes to, then a person's."""
 
     DEADLINE = "deadline"
     ALARM_ANEW = "alarm_anew"
     CAUSE_ENDED = "cause_ended"
+    REFERRAL_STUCK = "referral_stuck"
+    REFERRAL_WITHDRAWN = "referral_withdrawn"
+    CAME_HOME = "came_home"
+    DIED = "died"
     ACKNOWLEDGE = "acknowledge"
     STAY_HOME = "stay_home"
     REFER = "refer"
+    GO_ON = "go_on"
+    STEP_DOWN = "step_down"
     ATTEND = "attend"
     FALSE_ALARM = "false_alarm"
+    WRONG_PATIENT = "wrong_patient"
     CLOSE = "close"
     NOTE = "note"
 
@@ -53,6 +63,9 @@ class Audience(StrEnum):
     TOWNSHIP_DUTY = "township_duty"
     COUNTY_EXPERT = "county_expert"
     OPERATIONS = "operations"
+    RECEIVER = "receiver"
+    TRANSPORT = "transport"
+    AUTHORITY = "authority"
 
 
 class IllegalAct(ValueError):
@@ -61,7 +74,11 @@ class IllegalAct(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """The part of an episode that escalation reads and writes. `is_person`: it is a patient's."""
+    """The part of an episode that escalation reads and writes.
+
+    `is_person`: it is a patient's. `tier3`: a case is open. `referral`: one is under way. `settled`: its condition has
+    been over for a day, or nobody wears a device any more by which it could end.
+    """
 
     state: State
     step: int
@@ -71,6 +88,8 @@ class Standing:
     alarmed_at: datetime
     due_at: datetime | None
     is_person: bool = True
+    referral: bool = False
+    settled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +98,7 @@ class Move:
 
     `chained`: the next deadline counts from the one that has just passed, so that steps missed while the program
     was down fire at once, in order, and no step is late because the one before it was; else it counts from now.
+    `keeps_deadline`: the one that runs goes on.
     """
 
     to: State
@@ -86,7 +106,9 @@ class Move:
     page: tuple[Audience, ...] = ()
     deadline: str = ""
     chained: bool = False
+    keeps_deadline: bool = False
     opens_tier3: bool = False
+    ends_tier3: bool = False
 
 
 EVERYBODY = (Audience.FAMILY_DOCTOR, Audience.TOWNSHIP_DUTY, Audience.COUNTY_EXPERT, Audience.OPERATIONS)
@@ -95,6 +117,7 @@ _TIER3_BY_TIME = Move(to=State.T3_UNACK, step=2, page=(Audience.COUNTY_EXPERT,),
 _TIER3_BY_ACT = Move(
     to=State.T3_UNACK, step=2, page=(Audience.COUNTY_EXPERT,), deadline="to_exhausted", opens_tier3=True
 )
+_TIER3_AGAIN = Move(to=State.T3_UNACK, step=2, page=(Audience.COUNTY_EXPERT,), deadline="to_exhausted")
 _EXHAUSTED = Move(to=State.EXHAUSTED, step=3, page=EVERYBODY, deadline="repeat")
 _ALARM = Move(
     to=State.UNACK,
@@ -106,7 +129,9 @@ _REVIEW = Move(to=State.UNACK, step=0, page=(Audience.FAMILY_DOCTOR,), deadline=
 _CLOSED = Move(to=State.CLOSED, step=0)
 _MONITOR = Move(to=State.MONITOR, step=0, deadline="monitor")
 _MONITOR_BY_COUNTY = Move(to=State.MONITOR, step=0, page=(Audience.FAMILY_DOCTOR,), deadline="monitor")
-_REFERRED = Move(to=State.REFERRED, step=2, page=(Audience.FAMILY_DOCTOR,), deadline="referred")
+_STEPPED_DOWN = Move(to=State.MONITOR, step=0, page=(Audience.FAMILY_DOCTOR,), deadline="monitor", ends_tier3=True)
+_REFERRED = Move(to=State.REFERRED, step=2, page=(Audience.FAMILY_DOCTOR,), deadline="referred", opens_tier3=True)
+_STILL_REFERRED = Move(to=State.REFERRED, step=2, page=(Audience.COUNTY_EXPERT,), deadline="referred")
 _ACK = Move(to=State.ACK, step=0, deadline="ack")
 _T3_ACK = Move(to=State.T3_ACK, step=2, deadline="tier3_ack")
 
@@ -118,7 +143,7 @@ DEADLINES: dict[tuple[State, int], Move] = {
     (State.ACK, 0): Move(to=State.UNACK, step=1, page=(Audience.TOWNSHIP_DUTY,), deadline="to_tier3"),
     (State.T3_ACK, 2): _EXHAUSTED,
     (State.MONITOR, 0): _REVIEW,
-    (State.REFERRED, 2): Move(to=State.T3_UNACK, step=2, page=(Audience.COUNTY_EXPERT,), deadline="to_exhausted"),
+    (State.REFERRED, 2): _STILL_REFERRED,
 }
 
 # (state, act, the person's service tier): a tier-3 person may do what is not listed for tier 2 only where it is here.
@@ -132,14 +157,24 @@ ACTS: dict[tuple[State, Act, int], Move] = {
     (State.ACK, Act.STAY_HOME, 2): _MONITOR,
     (State.ACK, Act.REFER, 2): _TIER3_BY_ACT,
     (State.ACK, Act.FALSE_ALARM, 2): _CLOSED,
+    (State.ACK, Act.WRONG_PATIENT, 2): _CLOSED,
     (State.T3_ACK, Act.STAY_HOME, 3): _MONITOR_BY_COUNTY,
     (State.T3_ACK, Act.REFER, 3): _REFERRED,
+    (State.T3_ACK, Act.GO_ON, 3): _REFERRED,
     (State.T3_ACK, Act.FALSE_ALARM, 3): _CLOSED,
+    (State.T3_ACK, Act.WRONG_PATIENT, 3): _CLOSED,
     (State.MONITOR, Act.CLOSE, 2): _CLOSED,
     (State.MONITOR, Act.CLOSE, 3): _CLOSED,
+    (State.MONITOR, Act.STEP_DOWN, 3): _STEPPED_DOWN,
     (State.MONITOR, Act.REFER, 2): _TIER3_BY_ACT,
     (State.MONITOR, Act.REFER, 3): _REFERRED,
-    (State.REFERRED, Act.CLOSE, 3): _CLOSED,
+}
+
+# What a referral comes to, by where the episode stands; elsewhere the alarm that rings stays as it is.
+BY_REFERRAL: dict[tuple[State, Act], Move] = {
+    (State.REFERRED, Act.REFERRAL_STUCK): _EXHAUSTED,
+    (State.REFERRED, Act.REFERRAL_WITHDRAWN): _T3_ACK,
+    (State.REFERRED, Act.CAME_HOME): _MONITOR_BY_COUNTY,
 }
 
 # The acts on an alarm that is no patient's, at either service tier.
@@ -153,7 +188,9 @@ SITE_ACTS: dict[tuple[State, Act], Move] = {
     (State.MONITOR, Act.CLOSE): _CLOSED,
 }
 
-HUMAN_ACTS = (Act.ACKNOWLEDGE, Act.STAY_HOME, Act.REFER, Act.ATTEND, Act.FALSE_ALARM, Act.CLOSE)
+HUMAN_ACTS = tuple(Act)[tuple(Act).index(Act.ACKNOWLEDGE) : tuple(Act).index(Act.NOTE)]
+REFERRAL_ACTS = (Act.REFERRAL_STUCK, Act.REFERRAL_WITHDRAWN, Act.CAME_HOME, Act.DIED)
+_BESIDE_A_REFERRAL = frozenset({(Act.ACKNOWLEDGE, 2), (Act.ACKNOWLEDGE, 3), (Act.GO_ON, 3), (Act.REFER, 2)})
 
 
 def move_for(standing: Standing, act: Act, *, service_tier: int = 0) -> Move:
@@ -161,14 +198,26 @@ def move_for(standing: Standing, act: Act, *, service_tier: int = 0) -> Move:
     if standing.state is State.CLOSED:
         raise IllegalAct(f"the episode is closed: {act} is not possible any more")
     if act is Act.DEADLINE:
-        return DEADLINES[standing.state, standing.step]
+        lost = standing.state is State.REFERRED and not standing.referral
+        return _TIER3_AGAIN if lost else DEADLINES[standing.state, standing.step]
     if act is Act.ALARM_ANEW:
         return _ALARM
     if act is Act.CAUSE_ENDED:
         if not standing.technical:
             raise IllegalAct("a physiological episode is closed by a person only")
         return _CLOSED
+    if act in REFERRAL_ACTS:
+        return _by_referral(standing, act)
     return _human_move(standing, act, service_tier)
+
+
+def _by_referral(standing: Standing, act: Act) -> Move:
+    if not standing.referral:
+        raise IllegalAct(f"{act} without a referral under way")
+    if act is Act.DIED:
+        return _CLOSED
+    stays = Move(to=standing.state, step=standing.step, keeps_deadline=True)
+    return BY_REFERRAL.get((standing.state, act), stays)
 
 
 def _human_move(standing: Standing, act: Act, service_tier: int) -> Move:
@@ -176,12 +225,29 @@ def _human_move(standing: Standing, act: Act, service_tier: int) -> Move:
     move = ACTS.get((*key, service_tier)) if standing.is_person else SITE_ACTS.get(key)
     if move is None:
         raise IllegalAct(f"{act} by service tier {service_tier} is not possible in state {standing.state}")
+    if standing.referral and (act, service_tier) not in _BESIDE_A_REFERRAL:
+        raise IllegalAct("a referral is under way: withdraw it first, or let it go on")
+    if act is Act.REFER and service_tier == 3 and standing.technical:
+        raise IllegalAct("a technical alarm is no illness to be referred for")
+    if act is Act.GO_ON and not standing.referral:
+        raise IllegalAct("there is no referral that could go on")
+    if act is Act.STEP_DOWN and not standing.tier3:
+        raise IllegalAct("there is no case of tier 3 that could end")
+    if standing.tier3 and act in (Act.STEP_DOWN, Act.CLOSE) and standing.is_person:
+        _check_may_end_case(standing, service_tier)
     if standing.tier3 and service_tier == 2 and standing.is_person:
         if act is Act.STAY_HOME:
             raise IllegalAct("this alarm goes to tier 3: staying at home is the county team's to decide")
         if act is Act.ACKNOWLEDGE:
             return _TIER3_BY_ACT
     return move
+
+
+def _check_may_end_case(standing: Standing, service_tier: int) -> None:
+    if service_tier == 2:
+        raise IllegalAct("a case of tier 3 is open: ending it is the county team's to decide")
+    if not standing.settled:
+        raise IllegalAct("a case of tier 3 ends when the condition has been over for 24 h")
 
 
 def possible(standing: Standing, service_tier: int) -> list[Act]:
@@ -200,16 +266,22 @@ def after(standing: Standing, act: Act, move: Move, *, now: datetime, timers: Ti
     """Carry a move out on paper: the new standing, with its deadline."""
     anew = act is Act.ALARM_ANEW or (standing.state is State.MONITOR and act is Act.DEADLINE)
     base = standing.due_at if move.chained and act is Act.DEADLINE and standing.due_at else now
+    due_at = base + interval(move.deadline, timers) if move.deadline else None
     return Standing(
         state=move.to,
         step=move.step,
         service_tier=standing.service_tier if move.to is State.CLOSED else 3 if move.step >= 2 else 2,
-        tier3=standing.tier3 or move.opens_tier3,
+        tier3=(standing.tier3 or move.opens_tier3) and not move.ends_tier3,
         technical=standing.technical,
         is_person=standing.is_person,
+        referral=move.to is State.REFERRED or (standing.referral and act not in _ENDS_REFERRAL),
+        settled=standing.settled and act is not Act.ALARM_ANEW,
         alarmed_at=now if anew else standing.alarmed_at,
-        due_at=base + interval(move.deadline, timers) if move.deadline else None,
+        due_at=standing.due_at if move.keeps_deadline else due_at,
     )
+
+
+_ENDS_REFERRAL = frozenset({Act.REFERRAL_WITHDRAWN, Act.CAME_HOME, Act.DIED})
 
 
 def interval(deadline: str, timers: Timers) -> timedelta:

@@ -1,5 +1,6 @@
 """The tick: finds episodes whose deadline has passed and moves each one on, once, whoever else is looking."""
 
+from alerting.cases import referring
 from alerting.desk import Desk
 from alerting.episodes import Act, move_for
 from alerting.isolation import one_by_one
@@ -10,7 +11,7 @@ MOVES_MAX = 500
 
 
 def tick(desk: Desk) -> int:
-    """Carry out what is due at `desk.now`; gives how many deadlines fired.
+    """Carry out what is due at `desk.now`, of episodes and of referrals; gives how many deadlines fired.
 
     One transaction an episode: its move, its history and its notices. The history's key (episode, deadline) makes
     a second firing of the same deadline impossible; an episode that fails does not keep the others waiting. What
@@ -23,7 +24,7 @@ def tick(desk: Desk) -> int:
         if not now_fired:
             break
         fired += now_fired
-    return fired
+    return fired + referring.tick(desk)
 
 
 def _fire(desk: Desk, episode_id: int) -> int:

@@ -1,12 +1,14 @@
 """Moves an episode: writes its new standing and its line of history, and pages whom the move names."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
-from alerting.desk import Desk, json
+from alerting.desk import Desk, json, unix_ms
 from alerting.episodes import Act, Move, Standing, State, after
 from alerting.paging import Page, page
 from alerting.profile.profile import Consequence, Priority
+from alerting.raising import Basis
 
 
 def carry_out(
@@ -34,6 +36,22 @@ def carry_out(
     return new
 
 
+def recheck_later(desk: Desk, episode: Any, act: Act) -> None:
+    """Look again after a while at a condition that was present when a person closed its episode."""
+    if episode.condition == "cleared" or episode.technical:
+        return
+    wait = timedelta(seconds=desk.profile.silence.still_present_after_false_alarm_s)
+    desk.run(
+        "save_pending",
+        patient_id=episode.patient_id,
+        rule=episode.rule,
+        basis=Basis.RECHECK,
+        since=desk.now,
+        due_at=desk.now + wait,
+        evidence=json({"closed": episode.episode_id, "closed_as": act.value, "at_ms": unix_ms(desk.now)}),
+    )
+
+
 def whose_is(desk: Desk, episode: Any) -> Any:
     """Give what paging needs to know of an episode's subject: its patient, or the gateway, device or centre."""
     if episode.patient_id is not None:
@@ -50,6 +68,8 @@ def standing_of(episode: Any) -> Standing:
         tier3=episode.tier3,
         technical=episode.technical,
         is_person=episode.patient_id is not None,
+        referral=episode.referral,
+        settled=episode.settled,
         alarmed_at=episode.alarmed_at,
         due_at=episode.due_at,
     )

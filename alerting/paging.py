@@ -13,6 +13,10 @@ from alerting.profile.profile import Consequence, Priority
 from alerting.words import ASKING, Text, body, household_body, title
 from care.duty import PersonOnDuty, family_doctor, on_duty
 
+REFERRAL_DESK = "referral_desk"
+SAID_TO_ALL = frozenset({"acknowledge", "referral_stuck"})
+"""Acts that every audience reads of, not the family doctor alone."""
+
 CONSOLE = "console:"
 """The channel of a person who has no other: the inbox alone."""
 
@@ -21,7 +25,10 @@ CONSOLE = "console:"
 class Page:
     """One move's message: to whom, about which episode. `event_id` is the move's own and makes the keys unique.
 
-    `whose` is a row of `patient`, or of `site` for an alarm that is no patient's.
+    A move that says different things to different audiences has a `part` for each.
+
+    `whose` is a row of `patient`, or of `site` for an alarm that is no patient's. `words` stand in place of the step's
+    where a referral speaks, and `facility_id` is the hospital that it asks.
     """
 
     episode_id: int
@@ -32,6 +39,10 @@ class Page:
     since: Any
     audiences: tuple[Audience, ...]
     act: str = ""
+    part: int = 0
+    facility_id: int | None = None
+    words: Text | None = None
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,16 +95,18 @@ def ask_household(desk: Desk, patient_id: int, text: Text, *, key: str, good_unt
 
 def _write(desk: Desk, message: Page, to: _Recipient, channel: str, number: int, head: str) -> int:
     fate = _fate(message, to, channel)
+    if fate is _Fate.SENT and number:
+        fate = _Fate.IN_RESERVE
     return desk.run(
         "insert_notice",
         episode_id=message.episode_id,
-        key=f"{message.episode_id}:{message.event_id}:{to.person_id or 'household'}:{number}",
+        key=f"{message.episode_id}:{message.event_id}.{message.part}:{to.person_id or 'household'}:{number}",
         recipient_id=to.person_id,
         recipient=to.name,
         audience=to.audience,
         service_tier=to.service_tier,
         step=message.step,
-        channel_url=channel if fate is _Fate.SENT else CONSOLE,
+        channel_url=channel if fate in (_Fate.SENT, _Fate.IN_RESERVE) else CONSOLE,
         title=head,
         body=to.text,
         now=desk.now,
@@ -109,13 +122,18 @@ class _Fate(StrEnum):
     SENT = ""
     WORKLIST = "shown in the console"
     NO_CHANNEL = "no channel"
+    IN_RESERVE = "in reserve"
+
+
+IN_RESERVE = _Fate.IN_RESERVE.value
+"""The outcome of a notice that is sent only where the channel before it, in the person's order, refuses."""
 
 
 def _fate(message: Page, to: _Recipient, channel: str) -> _Fate:
     """Low priority is for the worklist, but a household is told; a household without a channel has to be phoned."""
     if to.audience is Audience.HOUSEHOLD:
         return _Fate.NO_CHANNEL if channel == CONSOLE else _Fate.SENT
-    low = message.consequence.priority is Priority.LOW
+    low = message.consequence.priority is Priority.LOW and message.words is None
     return _Fate.WORKLIST if low or channel == CONSOLE else _Fate.SENT
 
 
@@ -146,8 +164,9 @@ def _recipients(desk: Desk, message: Page, audience: Audience) -> Sequence[_Reci
         since=message.since,
         time_zone=message.whose.time_zone,
         kind=kind,
-        link=f"{desk.link}/episodes/{message.episode_id}",
-        act=message.act if audience is Audience.FAMILY_DOCTOR or message.act == "acknowledge" else "",
+        link=desk.link + (message.path or f"/episodes/{message.episode_id}"),
+        act=message.act if audience is Audience.FAMILY_DOCTOR or message.act in SAID_TO_ALL else "",
+        words=message.words,
     )
     return [
         _Recipient(
@@ -163,6 +182,8 @@ def _recipients(desk: Desk, message: Page, audience: Audience) -> Sequence[_Reci
 
 
 def _people(desk: Desk, message: Page, audience: Audience) -> Sequence[PersonOnDuty]:
+    if audience is Audience.RECEIVER:
+        return on_duty(desk.connection, message.facility_id, REFERRAL_DESK, desk.now) if message.facility_id else []
     if audience is Audience.FAMILY_DOCTOR:
         doctor = family_doctor(desk.connection, message.whose.patient_id)
         return [doctor] if doctor else []
@@ -172,8 +193,11 @@ def _people(desk: Desk, message: Page, audience: Audience) -> Sequence[PersonOnD
 def _household(message: Page) -> Sequence[_Recipient]:
     """Tell a household of a high alarm, and of a device that gives no data (CLINICAL 6.2, 6.4)."""
     consequence = message.consequence
-    if consequence.priority is not Priority.HIGH and not consequence.technical:
+    if consequence.priority is not Priority.HIGH and not consequence.technical and message.words is None:
         return []
+    text = household_body(consequence, initials=message.whose.initials)
+    if message.words is not None:
+        text = f"{message.words.zh}\n{message.words.en}"
     return [
         _Recipient(
             person_id=None,
@@ -181,6 +205,6 @@ def _household(message: Page) -> Sequence[_Recipient]:
             audience=Audience.HOUSEHOLD,
             service_tier=0,
             channels=tuple(message.whose.household_channels),
-            text=household_body(consequence, initials=message.whose.initials),
+            text=text,
         )
     ]

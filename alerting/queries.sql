@@ -10,7 +10,7 @@ SELECT body FROM clinical_profile ORDER BY loaded_at DESC LIMIT 1;
 
 -- name: person
 -- Who acts, and at which service tier.
-SELECT person_id, name, service_tier FROM care_person WHERE person_id = %(person_id)s;
+SELECT person_id, name, service_tier, role, organisation_id FROM care_person WHERE person_id = %(person_id)s;
 
 -- name: bound_idleness
 -- End a transaction of this session that does nothing for so long: what it has locked is others' then.
@@ -504,8 +504,13 @@ SELECT pg_advisory_xact_lock(1, %(patient_id)s);
 -- name: open_episode_of
 -- The open episode of a patient and family.
 SELECT episode_id, patient_id, rule, priority, emergency, tier3, technical, condition, state, step, service_tier,
-       alarmed_at, due_at
-  FROM episode WHERE patient_id = %(patient_id)s AND family = %(family)s AND state <> 'closed' FOR UPDATE;
+       alarmed_at, due_at,
+       NOT technical AND EXISTS (SELECT FROM referral r
+                                  WHERE r.patient_id = e.patient_id AND r.stage <> 'ended') AS referral,
+       (condition = 'cleared' AND COALESCE(cleared_at, raised_at) <= %(now)s::timestamptz - INTERVAL '24 hours')
+       OR NOT EXISTS (SELECT FROM care_binding b WHERE b.patient_id = e.patient_id AND b.valid_from <= %(now)s
+                         AND (b.valid_until IS NULL OR b.valid_until > %(now)s)) AS settled
+  FROM episode e WHERE patient_id = %(patient_id)s AND family = %(family)s AND state <> 'closed' FOR UPDATE;
 
 -- name: insert_episode
 -- Open an episode.
@@ -534,13 +539,23 @@ UPDATE episode SET raise_count = raise_count + 1, condition = 'present', cleared
 -- name: lock_episode
 -- One episode for an act.
 SELECT episode_id, patient_id, subject, family, rule, priority, emergency, tier3, technical, condition, state, step,
-       service_tier, since, alarmed_at, due_at
-  FROM episode WHERE episode_id = %(episode_id)s FOR UPDATE;
+       service_tier, since, alarmed_at, due_at,
+       NOT technical AND EXISTS (SELECT FROM referral r
+                                  WHERE r.patient_id = e.patient_id AND r.stage <> 'ended') AS referral,
+       (condition = 'cleared' AND COALESCE(cleared_at, raised_at) <= %(now)s::timestamptz - INTERVAL '24 hours')
+       OR NOT EXISTS (SELECT FROM care_binding b WHERE b.patient_id = e.patient_id AND b.valid_from <= %(now)s
+                         AND (b.valid_until IS NULL OR b.valid_until > %(now)s)) AS settled
+  FROM episode e WHERE episode_id = %(episode_id)s FOR UPDATE;
 
 -- name: standing
 -- Where an episode stands, without locking it.
-SELECT patient_id, state, step, service_tier, tier3, technical, alarmed_at, due_at
-  FROM episode WHERE episode_id = %(episode_id)s;
+SELECT patient_id, state, step, service_tier, tier3, technical, alarmed_at, due_at,
+       NOT technical AND EXISTS (SELECT FROM referral r
+                                  WHERE r.patient_id = e.patient_id AND r.stage <> 'ended') AS referral,
+       (condition = 'cleared' AND COALESCE(cleared_at, raised_at) <= %(now)s::timestamptz - INTERVAL '24 hours')
+       OR NOT EXISTS (SELECT FROM care_binding b WHERE b.patient_id = e.patient_id AND b.valid_from <= %(now)s
+                         AND (b.valid_until IS NULL OR b.valid_until > %(now)s)) AS settled
+  FROM episode e WHERE episode_id = %(episode_id)s;
 
 -- name: due_episodes
 -- Episodes whose deadline has passed, oldest first.
@@ -549,8 +564,14 @@ SELECT episode_id FROM episode WHERE state <> 'closed' AND due_at <= %(now)s ORD
 -- name: claim_due_episode
 -- One of them, if it is still due and no other worker has it.
 SELECT episode_id, patient_id, subject, family, rule, priority, emergency, tier3, technical, condition, state, step,
-       service_tier, since, alarmed_at, due_at
-  FROM episode WHERE episode_id = %(episode_id)s AND state <> 'closed' AND due_at <= %(now)s FOR UPDATE SKIP LOCKED;
+       service_tier, since, alarmed_at, due_at,
+       NOT technical AND EXISTS (SELECT FROM referral r
+                                  WHERE r.patient_id = e.patient_id AND r.stage <> 'ended') AS referral,
+       (condition = 'cleared' AND COALESCE(cleared_at, raised_at) <= %(now)s::timestamptz - INTERVAL '24 hours')
+       OR NOT EXISTS (SELECT FROM care_binding b WHERE b.patient_id = e.patient_id AND b.valid_from <= %(now)s
+                         AND (b.valid_until IS NULL OR b.valid_until > %(now)s)) AS settled
+  FROM episode e WHERE episode_id = %(episode_id)s AND state <> 'closed' AND due_at <= %(now)s
+   FOR UPDATE SKIP LOCKED;
 
 -- name: move_episode
 -- Carry out a move; `closed_by` is who closed it, nobody where a technical cause ended or nothing closes.
@@ -624,6 +645,10 @@ UPDATE notice n SET due_at = %(lease_until)s, attempts = n.attempts + 1
          LIMIT %(limit)s FOR UPDATE OF q SKIP LOCKED) AS due
  WHERE n.notice_id = due.notice_id
 RETURNING n.notice_id, n.episode_id, n.key, n.recipient, n.channel_url, n.title, n.body, n.attempts, due.is_open;
+
+-- name: next_channel
+-- The channel before it has refused: this one goes out now.
+UPDATE notice SET due_at = %(now)s, outcome = '' WHERE key = %(key)s AND outcome = %(reserve)s;
 
 -- name: record_delivery
 -- The outcome of one attempt; due_at NULL when it is done.
@@ -812,3 +837,13 @@ SELECT count(*) AS pages FROM episode e JOIN episode_event v USING (episode_id)
    AND COALESCE(v.detail ->> 'past', 'false') = 'false'
    AND COALESCE((v.detail ->> 'raised_at')::timestamptz, v.at) >= %(begins_at)s
    AND COALESCE((v.detail ->> 'raised_at')::timestamptz, v.at) < %(ends_at)s;
+
+-- name: watch
+-- What should have happened by now: the oldest deadline, notice that was never tried, and batch that was not judged.
+SELECT LEAST((SELECT min(due_at) FROM episode WHERE state <> 'closed' AND due_at <= %(now)s),
+             (SELECT min(due_at) FROM referral WHERE stage <> 'ended' AND due_at <= %(now)s)) AS deadline_due_at,
+       (SELECT min(due_at) FROM notice WHERE due_at <= %(now)s AND attempts = 0) AS notice_due_at,
+       (SELECT min(waiting.said_at) FROM engine_cursor c CROSS JOIN LATERAL (
+            SELECT COALESCE(l.said_at, l.received_at) AS said_at FROM intake_log l
+             WHERE l.partition = c.partition AND l.batch_id > c.batch_id ORDER BY l.batch_id LIMIT 1) waiting)
+           AS unjudged_since;

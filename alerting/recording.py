@@ -40,7 +40,7 @@ def record_raise(desk: Desk, raised: Raise) -> int | None:
         desk.run("drop_pending", patient_id=raised.patient_id, rule=raised.rule, basis=raised.basis)
     if raised.basis is not Basis.RECHECK and _waits_for_recheck(desk, patient.patient_id, consequence):
         return None
-    open_episode = desk.one("open_episode_of", patient_id=raised.patient_id, family=consequence.family)
+    open_episode = desk.one("open_episode_of", patient_id=raised.patient_id, family=consequence.family, now=desk.now)
     effect = effect_of(open_episode, consequence, past=raised.past)
     if effect is Effect.OPEN or open_episode is None:
         return open_episode_for(desk, raised, consequence, patient)
@@ -147,6 +147,8 @@ def alarm_anew(desk: Desk, raised: Raise, consequence: Consequence, whose: Any, 
         evidence=json(raised.evidence),
         profile_hash=desk.profile.profile_hash,
     )
+    if raised.patient_id is not None and not consequence.technical:
+        desk.run("hasten_referral", patient_id=raised.patient_id, priority=consequence.priority)
     standing = standing_of(found)
     move = move_for(standing, Act.ALARM_ANEW)
     if reaches_tier3_at_once(consequence, whose):

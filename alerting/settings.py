@@ -31,6 +31,10 @@ class AlertingSettings(BaseSettings):
         le=9000,
         description="metres above the sea of the homes that are watched; required: SpO2 limits depend on it",
     )
+    alerting_watchdog_channels: str = Field(
+        default="",
+        description="apprise addresses of operations, with spaces between, that `hearthwatch alerting watchdog` tells",
+    )
     alerting_console_url: str = Field(default="http://localhost:8080", description="the console's address, for notices")
     alerting_owner: str = Field(
         default="alerting-1", description="this worker's name, shown beside the partitions it owns"
@@ -52,6 +56,11 @@ class AlertingSettings(BaseSettings):
     def clock(self) -> ClinicalClock:
         """The clinical clock these settings describe."""
         return ClinicalClock.parse(self.clock_origin, self.clock_speed)
+
+    @property
+    def watchdog_urls(self) -> list[str]:
+        """The addresses that the watchdog tells."""
+        return self.alerting_watchdog_channels.split()
 
     def now(self) -> datetime:
         """Read the clock: clinical now."""

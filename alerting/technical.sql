@@ -58,7 +58,7 @@ SELECT episode_id, COALESCE(subject, 'patient:' || patient_id) AS subject, famil
 -- name: open_episode_about
 -- The open episode of a subject and family, under its lock.
 SELECT episode_id, patient_id, subject, family, rule, priority, emergency, tier3, technical, condition, state, step,
-       service_tier, since, alarmed_at, due_at
+       service_tier, since, alarmed_at, due_at, false AS referral, false AS settled
   FROM episode
  WHERE family = %(family)s AND state <> 'closed'
    AND (subject = %(subject)s OR (subject IS NULL AND patient_id = %(patient_id)s))

@@ -172,6 +172,14 @@ DECIDED = {
         zh="县级专家组决定居家观察,请继续随访", en="the county team decides: observe at home, please follow up"
     ),
     "refer": Text(zh="县级专家组决定转诊,请协助", en="the county team decides: refer, please assist"),
+    "step_down": Text(
+        zh="县级专家组决定转回二级服务,请继续随访", en="the county team hands back to tier 2: please follow up"
+    ),
+    "go_on": Text(zh="转诊继续,请协助", en="the referral goes on: please assist"),
+    "referral_stuck": Text(
+        zh="转诊受阻,无人跟进!请立即打开转诊页处理", en="THE REFERRAL IS STUCK and nobody follows it up: see to it now"
+    ),
+    "came_home": Text(zh="患者已回家,请继续随访", en="the patient is back home: please follow up"),
 }
 ACKNOWLEDGED = Text(zh="家庭医生已确认,请县级专家组决定", en="acknowledged at tier 2: the county team decides")
 
@@ -183,9 +191,14 @@ def title(consequence: Consequence, *, initials: str, bed: str) -> str:
     return f"【{level.zh} {level.en}】{initials} {bed} {rule.zh} / {rule.en}"
 
 
-def body(*, kind: Kind, step: int, since: datetime, time_zone: str, link: str, act: str) -> str:
-    """Write a notice to a person on duty: whose turn it is or what was decided (`act`), since when, where to answer."""
-    turn = DECIDED.get(act) or (ACKNOWLEDGED if act == "acknowledge" else _STEPS[kind][step])
+def body(
+    *, kind: Kind, step: int, since: datetime, time_zone: str, link: str, act: str, words: Text | None = None
+) -> str:
+    """Write a notice to a person on duty: whose turn it is or what was decided (`act`), since when, where to answer.
+
+    `words` stand in place of the first where something else is to be said.
+    """
+    turn = words or DECIDED.get(act) or (ACKNOWLEDGED if act == "acknowledge" else _STEPS[kind][step])
     local = f"{since.astimezone(zone_of(time_zone)):%m-%d %H:%M}"
     return f"{turn.zh}(自 {local})\n{turn.en} (since {local})\n{link}"
 

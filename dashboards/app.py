@@ -22,6 +22,8 @@ from dashboards.console import (
     inbox,
     nights,
     patient,
+    referrals,
+    referrals_api,
     rehearsal,
     sign_in,
     subject,
@@ -59,12 +61,14 @@ def create_app(settings: Settings) -> FastAPI:
         acts.router,
         fleet.router,
         accounts.router,
+        referrals.router,
         rehearsal.router,
         wall.router,
     ):
         app.include_router(router, include_in_schema=False)
     app.include_router(api.router)
     app.include_router(fleet_api.router)
+    app.include_router(referrals_api.router)
     app.add_api_route("/healthz", healthz, include_in_schema=False)
     app.add_api_route("/ready", ready, include_in_schema=False)
     return app

@@ -152,7 +152,7 @@ SELECT n.notice_id, n.episode_id, n.recipient, coalesce(nullif(p.name_en, ''), n
        n.audience, n.step, split_part(n.channel_url, ':', 1) AS channel, n.created_at, n.due_at, n.attempts, n.sent_at,
        n.outcome
   FROM notice n LEFT JOIN care_person p ON p.person_id = n.recipient_id
- WHERE n.episode_id = ANY (%(episodes)s) ORDER BY n.notice_id DESC LIMIT %(most)s;
+ WHERE n.episode_id = ANY (%(episodes)s) AND n.outcome <> 'in reserve' ORDER BY n.notice_id DESC LIMIT %(most)s;
 
 -- name: asked
 -- What this patient's household was asked lately, beside its alarms, and what came of it.
@@ -347,3 +347,40 @@ SELECT patient_id, key, name, initials, bed, born_on, sex, risk_colour, service_
        family_doctor_id, family_doctor_name, family_doctor_name_en, organisation_id, organisation_name,
        organisation_name_en, time_zone
   FROM care_patient WHERE key = ANY (%(keys)s) AND organisation_id = ANY (%(organisations)s);
+
+-- name: referrals
+-- Referrals of patients in scope, and those for which a hospital in scope is asked or has the patient.
+SELECT r.referral_id, r.episode_id, p.key AS patient_key, p.name AS patient_name, p.initials, p.bed, p.born_on, p.sex,
+       p.risk_colour, p.household_phone, p.organisation_name, p.organisation_name_en, p.time_zone,
+       p.organisation_id = ANY (%(patients)s) AS in_scope, e.rule, r.priority, e.emergency, r.picture, r.clause,
+       r.destination, r.ward, r.vehicle, r.needs, r.stage, r.facility_id, f.name AS facility_name,
+       f.name_en AS facility_name_en, f.duty_phone, r.candidates, r.chases, r.due_at, r.note, r.opened_at,
+       r.accepted_at, r.departed_at, r.arrived_at, r.admitted_at, r.discharged_at, r.returned_at, r.ended_at, r.ended_as
+  FROM referral r JOIN care_patient p USING (patient_id) JOIN episode e USING (episode_id)
+  LEFT JOIN care_facility f USING (facility_id)
+ WHERE (p.organisation_id = ANY (%(patients)s) OR r.facility_id = ANY (%(facilities)s)
+        OR p.organisation_id = ANY (%(serves)s))
+   AND (r.referral_id = %(referral_id)s OR (%(referral_id)s::bigint IS NULL
+        AND (r.stage <> 'ended' OR r.ended_at >= %(ended_since)s::timestamptz)))
+ ORDER BY r.stage = 'ended', r.due_at, r.referral_id LIMIT %(most)s;
+
+-- name: referral_history
+-- What was said of these referrals, in order.
+SELECT v.referral_id, v.at, v.kind, v.to_stage, v.refusal, v.note, p.name AS actor_name, p.name_en AS actor_name_en,
+       f.name AS facility_name, f.name_en AS facility_name_en
+  FROM referral_event v LEFT JOIN care_person p ON p.person_id = v.actor_id
+  LEFT JOIN care_facility f USING (facility_id)
+ WHERE v.referral_id = ANY (%(referral_ids)s) ORDER BY v.event_id;
+
+-- name: refusals
+-- Which hospitals did not take whom, newest first.
+SELECT v.at, v.refusal, v.note, v.clause, f.name AS facility_name, f.name_en AS facility_name_en, p.initials, p.bed,
+       p.time_zone
+  FROM refusal v JOIN care_patient p USING (patient_id) LEFT JOIN care_facility f USING (facility_id)
+ WHERE v.at >= %(since)s AND (p.organisation_id = ANY (%(patients)s) OR p.organisation_id = ANY (%(serves)s))
+ ORDER BY v.event_id DESC LIMIT %(most)s;
+
+-- name: hospitals
+-- Every hospital that can be asked.
+SELECT facility_id, name, name_en, facility_role, capabilities, free_beds, duty_phone FROM care_facility
+ ORDER BY facility_role, facility_id;

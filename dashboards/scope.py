@@ -14,6 +14,12 @@ Scope = NewType("Scope", list[int])
 COUNTY_WIDE = frozenset({"county_expert", "operations"})
 """Roles that see the whole county, wherever in it they are employed."""
 
+REFERRALS_ONLY = frozenset({"referral_desk", "dispatcher", "authority"})
+"""Roles that see referrals, and no patient of theirs otherwise."""
+
+SEES_REFUSALS = frozenset({"authority", "county_expert", "coordinator", "admin"})
+"""Roles that see which hospitals did not take whom."""
+
 MAY_CLAIM = frozenset({"nurse", "technician", "family_doctor", "admin"})
 """Roles that say which gateway reads which device, and who wears it."""
 
@@ -31,9 +37,31 @@ class Onlooker:
         return self.role in MAY_CLAIM
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferralScope:
+    """Whose referrals may be seen: of patients in sight, asked of one's own hospitals, of those whom one serves."""
+
+    patients: Scope
+    facilities: Scope
+    serves: Scope
+
+
 def scope_of(connection: Connection, onlooker: Onlooker) -> Scope:
     """Give the organisations in sight: one's own and all below; the county's for those who serve the county."""
+    if onlooker.role in REFERRALS_ONLY:
+        return Scope([])
     top = onlooker.organisation_id
     if onlooker.role in COUNTY_WIDE:
         top = records(connection, "county_of", organisation_id=top)[0]["ancestor_id"]
+    return _below(connection, top)
+
+
+def referral_scope_of(connection: Connection, onlooker: Onlooker) -> ReferralScope:
+    """Give whose referrals may be seen."""
+    own = _below(connection, onlooker.organisation_id)
+    serves = own if onlooker.role in REFERRALS_ONLY - {"referral_desk"} else Scope([])
+    return ReferralScope(patients=scope_of(connection, onlooker), facilities=own, serves=serves)
+
+
+def _below(connection: Connection, top: int) -> Scope:
     return Scope([row["organisation_id"] for row in records(connection, "subtree", organisation_id=top)])

@@ -17,7 +17,7 @@ from dashboards.database import Connection, connect
 from dashboards.evidence import Reason, reason_of
 from dashboards.notices import Asked, Notice
 from dashboards.rehearsals import Rehearsals
-from dashboards.scope import Scope, scope_of
+from dashboards.scope import ReferralScope, Scope, referral_scope_of, scope_of
 from dashboards.sessions import COOKIE, Viewer, viewer_of
 from dashboards.settings import Settings
 from dashboards.stream import Broadcast
@@ -69,9 +69,18 @@ class Visit:
             raise NotSignedIn
         return self.viewer
 
+    @property
+    def address(self) -> str:
+        """Give the console's address as the visitor knows it, for notices."""
+        return str(self.request.base_url).rstrip("/")
+
     def scope(self) -> Scope:
         """Give whose patients the signed-in person may see."""
         return scope_of(self.connection, self.person.onlooker)
+
+    def referral_scope(self) -> ReferralScope:
+        """Give whose referrals the signed-in person may see."""
+        return referral_scope_of(self.connection, self.person.onlooker)
 
     def render(
         self, template: str, status: int = 200, *, headers: dict[str, str] | None = None, **values: Any

@@ -53,6 +53,12 @@ ROOMS = {
         extra="server,embedded",
         does="Run a broker and a database for development.",
     ),
+    "drill": Room(
+        module="hearthwatch.drill.commands",
+        extra="server,embedded",
+        does="Rehearse escalation on a virtual clock.",
+        one_command=True,
+    ),
     "bench": Room(
         module="hearthwatch.bench.commands",
         extra="gateway,server,stubs,embedded",

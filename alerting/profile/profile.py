@@ -201,7 +201,9 @@ class Silence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timers:
-    """Escalation's deadlines for one priority (CLINICAL 6.2), in seconds; the first three count from the alarm."""
+    """Deadlines for one priority (CLINICAL 6.2), in seconds: of escalation, of which the first three count from the
+    alarm, then of a referral, stage by stage.
+    """
 
     duty_s: int
     tier3_s: int
@@ -211,6 +213,13 @@ class Timers:
     tier3_ack_s: int
     monitor_s: int
     referred_s: int
+    accept_s: int
+    depart_s: int
+    arrive_s: int
+    chase_s: int
+    feedback_s: int
+    stay_s: int
+    return_s: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -113,7 +113,7 @@ def _end(desk: Desk, row: Any, *, kind: str, by: Cut | None = None) -> int:
     """A technical episode of low or medium priority ends with its cause, kept and counted."""
     with desk.connection.transaction():
         desk.run("lock_patient", patient_id=row.patient_id)
-        episode = desk.one("lock_episode", episode_id=row.episode_id)
+        episode = desk.one("lock_episode", episode_id=row.episode_id, now=desk.now)
         if episode is None or episode.state == "closed":
             return 0
         for priority in (Priority.LOW, Priority.MEDIUM):

@@ -14,7 +14,8 @@ from dashboards.newest import Newest
 from dashboards.web import Posted, SignedIn, Visit
 
 CHANNEL = "console"
-DISPOSITIONS = ("stay_home", "refer", "attend", "false_alarm", "close")
+DISPOSITIONS = ("go_on", "stay_home", "refer", "step_down", "attend", "false_alarm", "wrong_patient", "close")
+NEEDS_NOTE = acts.NEEDS_NOTE
 NOTE_CHARACTERS_MAX = 2000
 
 router = APIRouter()
@@ -47,6 +48,11 @@ class Sheet:
         """Give the possible decisions in the order shown."""
         return [each for each in DISPOSITIONS if each in self.possible]
 
+    @property
+    def refers(self) -> bool:
+        """Say whether this person's "refer" is the county's, which needs to know how ill the patient is."""
+        return self.service_tier == 3 and self.patient.is_person
+
 
 @router.get("/episodes/{episode_id}")
 def follow(visit: SignedIn, episode_id: int) -> Response:
@@ -66,10 +72,15 @@ def acknowledge(visit: Posted, episode_id: int) -> Response:
 
     def act(connection: Connection) -> None:
         acts.acknowledge(
-            connection, episode_id=episode_id, person_id=visit.person.person_id, channel=CHANNEL, now=visit.now
+            connection,
+            episode_id=episode_id,
+            person_id=visit.person.person_id,
+            channel=CHANNEL,
+            now=visit.now,
+            link=visit.address,
         )
 
-    return _do(visit, episode_id, act, done="acknowledged")
+    return answer_act(visit, episode_id, act, done="acknowledged")
 
 
 @router.post("/episodes/{episode_id}/decide")
@@ -79,8 +90,8 @@ def decide(
     """Decide what becomes of the patient; a false alarm needs its reason."""
     if disposition not in DISPOSITIONS:
         raise HTTPException(status_code=422, detail=f"no decision {disposition!r}")
-    if disposition == "false_alarm" and not note.strip():
-        return _answer(visit, episode_id, trouble=visit.words.gettext("A false alarm needs a note: what was it?"))
+    if disposition in NEEDS_NOTE and not note.strip():
+        return _answer(visit, episode_id, trouble=visit.words.gettext("This needs a note: what was it?"))
 
     def act(connection: Connection) -> None:
         acts.decide(
@@ -91,9 +102,10 @@ def decide(
             note=note.strip()[:NOTE_CHARACTERS_MAX],
             channel=CHANNEL,
             now=visit.now,
+            link=visit.address,
         )
 
-    return _do(visit, episode_id, act, done=disposition)
+    return answer_act(visit, episode_id, act, done=disposition)
 
 
 @router.post("/episodes/{episode_id}/note")
@@ -111,12 +123,14 @@ def note(visit: Posted, episode_id: int, text: Annotated[str, Form()] = "") -> R
             now=visit.now,
         )
 
-    return _do(visit, episode_id, act, done="note")
+    return answer_act(visit, episode_id, act, done="note")
 
 
 def sheet_of(visit: Visit, episode: board.Episode, patient: board.Patient | board.Subject) -> Sheet:
     """Ask alerting what is possible now."""
-    possible = acts.possible_acts(visit.connection, episode_id=episode.episode_id, person_id=visit.person.person_id)
+    possible = acts.possible_acts(
+        visit.connection, episode_id=episode.episode_id, person_id=visit.person.person_id, now=visit.now
+    )
     return Sheet(
         episode=episode,
         patient=patient,
@@ -135,7 +149,8 @@ def episode_of(visit: Visit, episode_id: int) -> board.Episode:
     return episode
 
 
-def _do(visit: Visit, episode_id: int, act: Callable[[Connection], None], *, done: str) -> Response:
+def answer_act(visit: Visit, episode_id: int, act: Callable[[Connection], None], *, done: str) -> Response:
+    """Do something about an episode and answer with what can be done now, or why it could not be."""
     episode_of(visit, episode_id)
     try:
         act(visit.connection)

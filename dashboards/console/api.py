@@ -79,11 +79,11 @@ class Trouble(BaseModel):
     detail: str
 
 
-def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": Trouble} for status in statuses}
 
 
-@router.post("/session", responses=_refusals(400, 401, 429))
+@router.post("/session", responses=refusals(400, 401, 429))
 def open_session(visit: Anyone, credentials: Credentials, response: Response) -> SessionOpened:
     """Sign in: the cookie is set, the CSRF token is answered."""
     machine_now = datetime.now(UTC)
@@ -100,39 +100,42 @@ def open_session(visit: Anyone, credentials: Credentials, response: Response) ->
     return SessionOpened(csrf=viewer.csrf, person_key=viewer.key, role=viewer.role, service_tier=viewer.service_tier)
 
 
-@router.get("/episodes", responses=_refusals(401))
+@router.get("/episodes", responses=refusals(401))
 def episodes(visit: SignedIn) -> list[EpisodeOut]:
     """List the open episodes in scope, most urgent first."""
     cards = board.inbox(visit.connection, visit.scope(), visit.now)
     return [_out(visit, card.episode, card.patient) for card in cards if card.in_reach]
 
 
-@router.get("/episodes/{episode_id}", responses=_refusals(401, 403, 404, 409))
+@router.get("/episodes/{episode_id}", responses=refusals(401, 403, 404, 409))
 def episode(visit: SignedIn, episode_id: int) -> EpisodeOut:
     """Give one episode, open or closed."""
     found = episode_of(visit, episode_id)
     return _out(visit, found, board.whose_is(visit.connection, found))
 
 
-@router.post("/episodes/{episode_id}/acknowledge", responses=_refusals(401, 403, 404, 409))
+@router.post("/episodes/{episode_id}/acknowledge", responses=refusals(401, 403, 404, 409))
 def acknowledge(visit: Called, episode_id: int) -> EpisodeOut:
     """Take responsibility for an episode."""
     episode_of(visit, episode_id)
     try:
         acts.acknowledge(
-            visit.connection, episode_id=episode_id, person_id=visit.person.person_id, channel=CHANNEL, now=visit.now
+            visit.connection,
+            episode_id=episode_id,
+            person_id=visit.person.person_id,
+            channel=CHANNEL,
+            now=visit.now,
+            link=visit.address,
         )
     except acts.ActError as exc:
         raise HTTPException(status_code=409, detail=str(exc)) from exc
     return episode(visit, episode_id)
 
 
-@router.post("/episodes/{episode_id}/decide", responses=_refusals(401, 403, 404, 409))
+@router.post("/episodes/{episode_id}/decide", responses=refusals(401, 403, 404, 409))
 def decide(visit: Called, episode_id: int, decision: Decision) -> EpisodeOut:
     """Decide what becomes of the patient."""
     episode_of(visit, episode_id)
-    if decision.disposition == "false_alarm" and not decision.note.strip():
-        raise HTTPException(status_code=409, detail="a false alarm needs a note")
     try:
         acts.decide(
             visit.connection,
@@ -142,6 +145,7 @@ def decide(visit: Called, episode_id: int, decision: Decision) -> EpisodeOut:
             note=decision.note.strip(),
             channel=CHANNEL,
             now=visit.now,
+            link=visit.address,
         )
     except acts.ActError as exc:
         raise HTTPException(status_code=409, detail=str(exc)) from exc
@@ -149,7 +153,9 @@ def decide(visit: Called, episode_id: int, decision: Decision) -> EpisodeOut:
 
 
 def _out(visit: SignedIn, found: board.Episode, whose: board.Patient | board.Subject) -> EpisodeOut:
-    possible = acts.possible_acts(visit.connection, episode_id=found.episode_id, person_id=visit.person.person_id)
+    possible = acts.possible_acts(
+        visit.connection, episode_id=found.episode_id, person_id=visit.person.person_id, now=visit.now
+    )
     shown = {name: getattr(found, name) for name in EpisodeOut.model_fields if hasattr(found, name)}
     key, initials = (
         (None, visit.subject_name(whose)) if isinstance(whose, board.Subject) else (whose.key, whose.initials)

@@ -68,7 +68,8 @@
   const isHeld = (part) => performance.now() - pressedAt < HOLD_MS || ("hold" in part.dataset && part.querySelector(".decision[open]") !== null);
   document.addEventListener("htmx:beforeSwap", (event) => {
     const part = event.detail.target;
-    if (!part.matches("[data-refresh]") || !isHeld(part)) return;
+    const isRefresh = event.detail.requestConfig.elt === part; // else it answers what somebody has just done
+    if (!part.matches("[data-refresh]") || !isRefresh || !isHeld(part)) return;
     event.detail.shouldSwap = false;
     part.dataset.missed = "episode";
   });

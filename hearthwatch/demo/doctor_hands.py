@@ -23,6 +23,15 @@ class Expert:
         """Decide what becomes of the patient."""
         self._call(f"/api/v1/episodes/{episode_id}/decide", {"disposition": disposition, "note": note})
 
+    def refer(self, episode_id: int, *, severity: str, driver: str) -> int:
+        """Refer the patient; the county's table says where to. Gives the referral."""
+        picture = {"severity": severity, "driver": driver}
+        return int(self._call(f"/api/v1/episodes/{episode_id}/refer", picture)["referral_id"])
+
+    def say(self, referral_id: int, event: str) -> None:
+        """Say what happened to a referral."""
+        self._call(f"/api/v1/referrals/{referral_id}/say", {"event": event})
+
     def _call(self, path: str, document: dict[str, Any]) -> Any:
         request = urllib.request.Request(
             self._console + path,

@@ -92,6 +92,9 @@ class Watch:
                 person = {"person": row["person"], "service_tier": row["person_tier"]}
                 act = {"decision": row["detail"]["act"]}
                 yield self._tell(row["at"], "closed" if closes else "decided", said | person | act)
+            elif row["kind"] == "referral":
+                step = {"stage": row["detail"]["stage"], "event": row["detail"]["event"], "person": row["person"]}
+                yield self._tell(row["at"], "referral", said | step)
             elif kind == "episode_raised":
                 more = {"rule": row["detail"]["rule"], "since": row["detail"]["since"]}
                 if row["kind"] == "raised_anew":

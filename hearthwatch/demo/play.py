@@ -119,8 +119,13 @@ class Play:
         }
 
     def _decide(self, wanted: Expectation, verdict: Verdict) -> None:
-        """Decide each episode that reached tier 3, as the county expert, through the console."""
+        """Decide each episode that reached tier 3, through the console: the fever stays home, the others are referred.
+
+        The hospital's desk takes them, the vehicle leaves, they arrive.
+        """
         expert = Expert(self._stage.console, key="wang", password="hearth-wang-demo")
+        desk = Expert(self._stage.console, key="gao", password="hearth-gao-demo")
+        cars = Expert(self._stage.console, key="tang", password="hearth-tang-demo")
         episodes = {
             (m.fields["patient"], m.fields["rule"]): m.fields["episode"]
             for m in self._seen
@@ -128,14 +133,24 @@ class Play:
         }
         for pair in sorted(wanted.reach_tier3 & episodes.keys()):
             expert.acknowledge(episodes[pair])
-            expert.decide(episodes[pair], "stay_home" if pair[1] in UNHURRIED else "refer", "")
-            expert.decide(episodes[pair], "close", "seen by the county team, back in the family doctor's care")
-        wanted_closed = {episodes[pair] for pair in wanted.reach_tier3 & episodes.keys()}
-        if not self._wait(lambda: wanted_closed <= self._closed(), 10):
-            verdict.complaints.append(f"episodes {sorted(wanted_closed - self._closed())} are not closed")
+            if pair[1] in UNHURRIED:
+                expert.decide(episodes[pair], "stay_home", "seen by the county team")
+                continue
+            referral_id = expert.refer(episodes[pair], severity="severe", driver="infection")
+            for who, event in ((desk, "accept"), (cars, "depart"), (desk, "arrive")):
+                who.say(referral_id, event)
+        wanted_settled = {episodes[pair] for pair in wanted.reach_tier3 & episodes.keys()}
+        if not self._wait(lambda: wanted_settled <= self._settled(), 10):
+            verdict.complaints.append(f"episodes {sorted(wanted_settled - self._settled())} are not settled")
 
-    def _closed(self) -> set[int]:
-        return {m.fields["episode"] for m in self._seen if m.name == "closed"}
+    def _settled(self) -> set[int]:
+        """Give the episodes whose patient stays home by the county's decision, or has arrived in a hospital."""
+        return {
+            m.fields["episode"]
+            for m in self._seen
+            if (m.name == "decided" and m.fields["decision"] == "stay_home")
+            or (m.name == "referral" and m.fields["stage"] == "received")
+        }
 
     def _judge(self, wanted: Expectation, verdict: Verdict, *, chaos: bool) -> None:
         raised = [(m.fields["patient"], m.fields["rule"]) for m in self._seen if m.name == "episode_raised"]

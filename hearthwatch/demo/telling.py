@@ -12,6 +12,7 @@ _FORMS = {
     "escalated": "{patient}: {rule} not answered, step {step}",
     "acknowledged": "{patient}: {rule} acknowledged by {person} (tier {service_tier})",
     "decided": "{patient}: {rule} decided by {person}: {decision}",
+    "referral": "{patient}: referral {event} by {person} → {stage}",
     "closed": "{patient}: {rule} closed",
     "killed": "SIGKILL to {process}",
     "restarted": "{process} is back",
@@ -34,6 +35,7 @@ def introduction(stage: Stage) -> str:
   console   {stage.console}
             family doctor  li     hearth-li-demo     (tier 2: is paged first)
             county expert  wang   hearth-wang-demo   (tier 3: is paged when nobody answers)
+            hospital desk  gao    hearth-gao-demo    (takes whom the county refers)
   wall      {stage.wall}
   intake    {stage.intake}  (readings over HTTP: docs/http-intake.md; gateway {GATEWAY_ID})
             TOKEN={stage.token}

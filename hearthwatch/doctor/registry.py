@@ -1,15 +1,17 @@
 """Checks of the registry: somebody to watch over, and somebody to call."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import psycopg
 from psycopg.rows import class_row
 
-from care.duty import on_duty
-from vitals.finding import Finding, Words, broken, fine, unknown
+from care.duty import Hole, on_duty, roster_holes
+from vitals.finding import Finding, Words, broken, fine, unknown, warning
 
 DUTY_ROLES = ("township_duty", "county_expert")  # whom an unanswered episode is escalated to
+
+AHEAD = timedelta(hours=24)
 
 _COUNTS = """
     SELECT (SELECT count(*) FROM care_patient) AS patients,
@@ -47,7 +49,9 @@ def registry(dsn: str, now: datetime) -> list[Finding]:
             for role in DUTY_ROLES
             if not on_duty(db, organisation_id, role, now)
         ]
-    return [_patients(counts), _duty(unmanned) if counts.patients else unknown("duty", because="patients")]
+        holes = roster_holes(db, now, now + AHEAD, DUTY_ROLES)
+    duty = _duty(unmanned, holes) if counts.patients else unknown("duty", because="patients")
+    return [_patients(counts), duty]
 
 
 def _patients(found: Counts) -> Finding:
@@ -72,7 +76,15 @@ def _patients(found: Counts) -> Finding:
     )
 
 
-def _duty(unmanned: list[Unmanned]) -> Finding:
+def _duty(unmanned: list[Unmanned], holes: list[Hole]) -> Finding:
+    if not unmanned and holes:
+        first = holes[0]
+        return warning(
+            "duty",
+            en=f"nobody will be on duty as {first.duty_role} ({first.organisation}) from {first.since:%m-%d %H:%M} UTC",
+            zh=f"自 {first.since:%m-%d %H:%M} UTC 起无人值班：{first.duty_role}（{first.organisation}）",
+            way_out=_load(),
+        )
     if not unmanned:
         return fine("duty", en="somebody is on duty for every patient", zh="每位患者都有值班人员")
     who = ", ".join(f"{each.duty_role} ({each.organisation_key})" for each in unmanned)

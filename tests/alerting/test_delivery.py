@@ -98,6 +98,42 @@ def test_a_refused_notice_is_tried_again_under_the_same_key(ringing: Ward, phone
     assert len(phone.keys) == 3
 
 
+def by_channel(ward: Ward) -> list[tuple[str, str]]:
+    rows = ward.connection.execute("SELECT key, outcome FROM notice WHERE recipient_id = 1 ORDER BY key").fetchall()
+    return [(row.key.rpartition(":")[2], row.outcome) for row in rows]
+
+
+@pytest.fixture
+def two_channels(ward: Ward, phone: Phone) -> Ward:
+    """A ward with one notice due to a doctor who has two channels."""
+    url = f"json://127.0.0.1:{phone.server.server_port}/li"
+    ward.connection.execute("UPDATE person SET channels = ARRAY[%s, %s] WHERE key = 'li'", (url, f"{url}-2"))
+    ward.connection.execute("UPDATE patient SET household_channels = '{}'")
+    ward.spo2(1, [8400] * FALL_S)
+    return ward
+
+
+def test_a_second_channel_stays_in_reserve_while_the_first_takes_what_it_is_given(
+    two_channels: Ward, phone: Phone
+) -> None:
+    assert send(two_channels) == 1
+    two_channels.now += timedelta(hours=1)
+    assert send(two_channels) == 0
+    assert by_channel(two_channels) == [("0", "accepted by channel"), ("1", "in reserve")]
+    assert len(phone.keys) == 1
+
+
+def test_what_a_channel_refuses_goes_out_by_the_next_at_once_and_by_the_first_again(
+    two_channels: Ward, phone: Phone
+) -> None:
+    phone.statuses = [503]
+    assert send(two_channels) == 1
+    assert by_channel(two_channels) == [("0", "refused"), ("1", "accepted by channel")]
+    two_channels.now += timedelta(seconds=2)
+    assert send(two_channels) == 1
+    assert by_channel(two_channels) == [("0", "accepted by channel"), ("1", "accepted by channel")]
+
+
 def test_what_was_never_tried_goes_before_what_was_refused_again_and_again(ringing: Ward, phone: Phone) -> None:
     ringing.connection.execute(
         "INSERT INTO notice (episode_id, key, recipient, audience, service_tier, step, channel_url, title, body,"

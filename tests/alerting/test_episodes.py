@@ -34,7 +34,10 @@ def raised(
 
 
 def reachable() -> dict[Standing, dict[tuple[Act, int], Standing]]:
-    """Walk every effective transition; time is folded (what matters is the table, not the minute)."""
+    """Walk every effective transition; time is folded (what matters is the table, not the minute).
+
+    What a referral does to an episode, and that it can be left, is walked in test_transfer.py.
+    """
     seen: dict[Standing, dict[tuple[Act, int], Standing]] = {}
     queue = deque(
         fold(raised(tier3=tier3, technical=technical)) for tier3 in (True, False) for technical in (True, False)
@@ -45,6 +48,8 @@ def reachable() -> dict[Standing, dict[tuple[Act, int], Standing]]:
         if standing in seen:
             continue
         seen[standing] = {}
+        if standing.state is not State.CLOSED:
+            queue.append(replace(standing, settled=True))
         for act, tier in EVENTS:
             try:
                 move = move_for(standing, act, service_tier=tier)
@@ -93,7 +98,7 @@ def test_a_technical_episode_ends_with_its_cause_from_every_open_state() -> None
 def test_deadlines_alone_end_in_exhausted_and_stay_there() -> None:
     for start in MODEL:
         standing = start
-        if standing.state is State.CLOSED:
+        if standing.state is State.CLOSED or standing.referral:
             continue
         for _ in range(6):
             standing = MODEL[standing][Act.DEADLINE, 0]
@@ -102,12 +107,15 @@ def test_deadlines_alone_end_in_exhausted_and_stay_there() -> None:
 
 def test_every_state_can_still_be_closed_by_people() -> None:
     for start in MODEL:
+        if start.referral:
+            continue
         found, queue = {start}, deque([start])
         while queue:
             for (act, _), new in MODEL[queue.popleft()].items():
-                if act in HUMAN_ACTS and new not in found:
-                    found.add(new)
-                    queue.append(new)
+                later = new if new.state is State.CLOSED else replace(new, settled=True)
+                if act in HUMAN_ACTS and later not in found:
+                    found.add(later)
+                    queue.append(later)
         assert any(s.state is State.CLOSED for s in found), start
 
 

@@ -80,15 +80,15 @@ def test_the_doctors_acknowledgement_pages_the_county_which_decides(ward: Ward) 
     ward.spo2(1, CRITICAL * FALL_S)
     episode_id = ward.episodes()[0].episode_id
     act = {"episode_id": episode_id, "channel": "test", "now": ward.now}
-    assert possible_acts(ward.connection, episode_id=episode_id, person_id=1) == ["acknowledge", "note"]
+    may = possible_acts(ward.connection, episode_id=episode_id, person_id=1, now=ward.now)
+    assert may == ["acknowledge", "note"]
     acknowledge(ward.connection, person_id=1, **act)
     assert ward.episodes()[0].state == "t3_unack"
     assert ward.notices()[-1][1:] == (3, "王主任")
     with pytest.raises(ActError, match="not possible"):
         decide(ward.connection, person_id=1, disposition="stay_home", note="", **act)
     acknowledge(ward.connection, person_id=3, **act)
-    decide(ward.connection, person_id=3, disposition="refer", note="", **act)
-    decide(ward.connection, person_id=3, disposition="close", note="arrived", **act)
+    decide(ward.connection, person_id=3, disposition="false_alarm", note="another finger reads 97", **act)
     closed = ward.episodes()[0]
     assert (closed.state, closed.closed_by, closed.due_at) == ("closed", 3, None)
     with pytest.raises(ActError, match="closed"):
@@ -116,7 +116,7 @@ def test_an_unknown_episode_and_an_empty_note_are_refused_in_words(ward: Ward) -
     with pytest.raises(ActError, match="1 to 2000 characters"):
         add_note(ward.connection, episode_id=99, person_id=1, text=" ", now=ward.now)
     with pytest.raises(ActError, match="person 77"):
-        possible_acts(ward.connection, episode_id=99, person_id=77)
+        possible_acts(ward.connection, episode_id=99, person_id=77, now=ward.now)
 
 
 def test_silence_is_a_technical_alarm_that_worsens_and_ends_with_its_cause(ward: Ward) -> None:

@@ -180,13 +180,13 @@ def test_what_is_missed_stands_with_what_a_person_decided(ward: Ward) -> None:
     live(ward, 1, (97, SHORT_S), (91, 420))
     called_false = decide_newest(ward, "false_alarm")
     live(ward, 1, (97, 1500), (91, 420))
-    referred = decide_newest(ward, "refer")
+    kept = decide_newest(ward, "stay_home")
     live(ward, 1, (97, 900))
     document = rehearsed(ward, changed("SPO2-REFER", window_s=900, share_percent=100))
     assert document["missed_count"] == {"all": 2, "real": 1, "false_alarm": 1, "undecided": 0}
     assert [(each["decided"], each["episode"]) for each in document["missed"]] == [
         ("false_alarm", called_false),
-        ("real", referred),
+        ("real", kept),
     ]
     assert document["recorded_pages"] == 2
 

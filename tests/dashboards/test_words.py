@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po
 
-from alerting.episodes import HUMAN_ACTS, Audience, State
+from alerting.cases.transfer import Event, Refusal, Stage
+from alerting.episodes import HUMAN_ACTS, REFERRAL_ACTS, Audience, State
 from alerting.profile.changing import CHANGEABLE
 from alerting.profile.file import parse_profile, standard_adult
 from alerting.profile.limits import FORMS
@@ -18,10 +20,12 @@ from alerting.profile.profile import Priority, no_data_rule
 from alerting.rehearsal.difference import Decided
 from alerting.rehearsal.panel import NO_DATA
 from care.claims import Obstacle
-from care.registry import DeviceKind, PersonRole, SpecialGroup
+from care.referral import LADDER, ROWS, Ask, Driver, Picture, Severity, Vehicle, Ward
+from care.registry import Capability, DeviceKind, PersonRole, SpecialGroup
 from dashboards.board import SHOWN_SIGNALS
 from dashboards.gateways import Standing
 from dashboards.limits import limits_of
+from dashboards.referrals import STEPS
 from dashboards.series import Span
 from dashboards.words import Language, age_years, load, negotiate
 from gateway.claims.claims import ClaimedBy
@@ -53,7 +57,21 @@ CODES = {
     "role": ROLES,
     "group": [group.value for group in SpecialGroup],
     "disposition": [act.value for act in HUMAN_ACTS if act.value != "acknowledge"],
-    "done": ["acknowledged", "handed_on", "stay_home", "refer", "attend", "false_alarm", "close", "note"],
+    "done": ["acknowledged", "handed_on", "note", *(act.value for act in HUMAN_ACTS if act.value != "acknowledge")],
+    "severity": [severity.value for severity in Severity],
+    "driver": [driver.value for driver in Driver],
+    "picture": [field.name for field in fields(Picture)][2:],
+    "clause": [row.clause for row in ROWS],
+    "ward": [ward.value for ward in Ward],
+    "vehicle": [vehicle.value for vehicle in Vehicle],
+    "ask": [ask.value for ask in Ask],
+    "capability": [capability.value for capability in Capability],
+    "facility_role": sorted({role.value for ladder in LADDER.values() for role in ladder}),
+    "stage": [stage.value for stage in Stage],
+    "due_referral": [stage.value for stage in Stage if stage is not Stage.ENDED],
+    "way": list(STEPS),
+    "referral_event": ["opened", *(event.value for event in Event)],
+    "refusal": [refusal.value for refusal in Refusal],
     "turn_site": ["2", "3"],
     "step_site": ["1", "2", "3"],
     "state_site": [state.value for state in State],
@@ -71,6 +89,9 @@ CODES = {
         "acknowledged",
         "decided",
         "note",
+        "referral",
+        "call_120",
+        *REFERRAL_ACTS,
     ],
     "span": [span.value for span in Span],
     "standing": [standing.value for standing in Standing],

@@ -1,0 +1,385 @@
+"""A referral from the decision to the return home, on real databases: who is paged when, and what every step leaves."""
+
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from alerting.acts import ActError, acknowledge, decide, possible_acts, refer, say_of_referral
+from alerting.cases.transfer import Event, Refusal
+from alerting.sweep import sweep
+from care.referral import Driver, Picture, Severity
+from tests.alerting.streams import FALL_S
+from tests.alerting.ward import Ward
+
+DOCTOR, DUTY, EXPERT, OPERATIONS, FIRST, SECOND, CARS, AUTHORITY = range(1, 9)
+HOSPITALS = """
+INSERT INTO organisation (organisation_id, key, name, name_en, facility_role, parent_id, capabilities) VALUES
+    (10, 'first', '定点医院', 'First', 'designated', 1, '{icu,haemodialysis}'),
+    (11, 'second', '县医院', 'Second', 'lead_hospital', 1, '{icu}'),
+    (12, 'small', '亚定点', 'Small', 'sub_designated', 1, '{}');
+INSERT INTO route (organisation_id, facility_role, place, facility_id) VALUES (1, 'designated', 1, 10);
+INSERT INTO person (person_id, key, name, name_en, organisation_id, role, service_tier, channels) VALUES
+    (5, 'first-desk', '定点转诊台', 'First desk', 10, 'referral_desk', 3, '{json://localhost:1/first}'),
+    (6, 'second-desk', '县医院转诊台', 'Second desk', 11, 'referral_desk', 3, '{json://localhost:1/second}'),
+    (7, 'cars', '车队', 'Cars', 1, 'dispatcher', 2, '{json://localhost:1/cars}'),
+    (8, 'authority', '卫健委', 'Authority', 1, 'authority', 3, '{json://localhost:1/authority}');
+INSERT INTO duty (organisation_id, duty_role, person_id, valid) VALUES
+    (10, 'referral_desk', 5, '[2020-01-01 00:00+00,)'), (11, 'referral_desk', 6, '[2020-01-01 00:00+00,)'),
+    (1, 'transport', 7, '[2020-01-01 00:00+00,)'), (1, 'authority', 8, '[2020-01-01 00:00+00,)');
+"""
+SEVERE = Picture(severity=Severity.SEVERE, driver=Driver.INFECTION)
+
+
+class Clinic:
+    """The ward's patient 1 in a critical fall, acknowledged by the county's expert."""
+
+    def __init__(self, ward: Ward) -> None:
+        self.ward = ward
+        ward.connection.execute(HOSPITALS.encode())
+        ward.spo2(1, [8400] * FALL_S)
+        self.episode_id = ward.episodes()[0].episode_id
+        self.act = {"episode_id": self.episode_id, "channel": "test"}
+        acknowledge(ward.connection, person_id=EXPERT, now=ward.now, **self.act)
+
+    def refer(self, picture: Picture = SEVERE) -> int:
+        return refer(
+            self.ward.connection,
+            person_id=EXPERT,
+            picture=picture,
+            note="please",
+            now=self.ward.now,
+            link="http://console",
+            **self.act,
+        )
+
+    def say(self, event: Event, person_id: int, **more: Any) -> None:
+        (referral_id,) = {r.referral_id for r in self.referrals() if r.stage != "ended"}
+        say_of_referral(
+            self.ward.connection,
+            referral_id=referral_id,
+            person_id=person_id,
+            event=event,
+            channel="test",
+            now=self.ward.now,
+            **more,
+        )
+
+    def referrals(self) -> list[Any]:
+        return self.ward.connection.execute("SELECT * FROM referral ORDER BY referral_id").fetchall()
+
+    @property
+    def referral(self) -> Any:
+        return self.referrals()[-1]
+
+    @property
+    def episode(self) -> Any:
+        return self.ward.episodes()[0]
+
+    def paged_since(self, before: int) -> list[str]:
+        return [who for _, _, who in self.ward.notices()[before:]]
+
+    def refusals(self) -> list[tuple[int, str]]:
+        rows = self.ward.connection.execute("SELECT facility_id, refusal FROM refusal ORDER BY event_id").fetchall()
+        return [(row.facility_id, row.refusal) for row in rows]
+
+
+@pytest.fixture
+def clinic(ward: Ward) -> Clinic:
+    return Clinic(ward)
+
+
+def test_the_table_sends_him_to_the_designated_hospital_and_its_desk_is_paged(clinic: Clinic) -> None:
+    before = len(clinic.ward.notices())
+    clinic.refer()
+    referral = clinic.referral
+    assert (referral.clause, referral.ward, referral.vehicle, referral.facility_id) == ("3b", "sub_icu", "ems_120", 10)
+    assert (referral.stage, referral.candidates) == ("offered", [11])
+    assert referral.due_at == clinic.ward.now + timedelta(minutes=10)
+    assert clinic.paged_since(before) == ["李医生", "定点转诊台", "李医生", "王主任", "b1"]
+    texts = clinic.ward.connection.execute("SELECT body FROM notice ORDER BY notice_id").fetchall()[before:]
+    assert "accept within 10 min" in texts[1].body
+    assert all("CALL 120 NOW" in text.body for text in texts[2:4])
+    assert f"http://console/referrals#referral-{referral.referral_id}" in texts[1].body
+    assert clinic.episode.state == "referred"
+
+
+def test_the_closed_loop_out_and_back(clinic: Clinic) -> None:
+    clinic.refer()
+    way = (
+        (Event.ACCEPT, FIRST, ["李医生", "b1"]),
+        (Event.DEPART, DOCTOR, ["定点转诊台"]),
+        (Event.ARRIVE, FIRST, ["李医生"]),
+        (Event.ADMIT, FIRST, ["李医生"]),
+        (Event.DISCHARGE, FIRST, ["李医生"]),
+        (Event.RETURN, DOCTOR, ["李医生"]),
+    )
+    for event, person_id, paged in way:
+        clinic.ward.now += timedelta(minutes=5)
+        before = len(clinic.ward.notices())
+        clinic.say(event, person_id)
+        assert clinic.paged_since(before)[: len(paged)] == paged, event
+    referral = clinic.referral
+    assert (referral.stage, referral.ended_as, referral.due_at) == ("ended", "return", None)
+    clocks = [referral.opened_at, referral.accepted_at, referral.departed_at, referral.arrived_at, referral.admitted_at]
+    clocks += [referral.discharged_at, referral.returned_at]
+    assert [later - earlier for earlier, later in pairwise(clocks)] == [timedelta(minutes=5)] * 6
+    assert (clinic.episode.state, clinic.episode.tier3) == ("monitor", True)
+    kinds = clinic.ward.connection.execute("SELECT kind, to_stage FROM referral_event ORDER BY event_id").fetchall()
+    assert [tuple(row) for row in kinds] == [
+        ("opened", "offered"),
+        ("accept", "accepted"),
+        ("depart", "in_transit"),
+        ("arrive", "received"),
+        ("admit", "admitted"),
+        ("discharge", "returning"),
+        ("return", "ended"),
+    ]
+
+
+def test_a_case_ends_only_when_the_condition_was_over_for_a_day_and_by_the_county(clinic: Clinic) -> None:
+    clinic.refer()
+    for event in (Event.ACCEPT, Event.ARRIVE, Event.DISCHARGE):
+        clinic.say(event, FIRST)
+    clinic.say(Event.RETURN, DOCTOR)
+    ward = clinic.ward
+    with pytest.raises(ActError, match="county team's"):
+        decide(ward.connection, person_id=DOCTOR, disposition="close", note="", now=ward.now, **clinic.act)
+    with pytest.raises(ActError, match="over for 24 h"):
+        decide(ward.connection, person_id=EXPERT, disposition="step_down", note="", now=ward.now, **clinic.act)
+    ward.spo2(1, [9700] * 700)
+    assert clinic.episode.condition == "cleared"
+    ward.now += timedelta(hours=24)
+    decide(ward.connection, person_id=EXPERT, disposition="step_down", note="", now=ward.now, **clinic.act)
+    assert (clinic.episode.state, clinic.episode.tier3, clinic.episode.service_tier) == ("monitor", False, 2)
+    decide(ward.connection, person_id=DOCTOR, disposition="close", note="", now=ward.now, **clinic.act)
+    assert clinic.episode.state == "closed"
+
+
+def test_a_refusal_needs_its_reason_goes_to_the_next_and_is_reported(clinic: Clinic) -> None:
+    clinic.refer()
+    with pytest.raises(ActError, match="no_bed"):
+        clinic.say(Event.REJECT, FIRST)
+    before = len(clinic.ward.notices())
+    clinic.say(Event.REJECT, FIRST, refusal=Refusal.NO_BED, note="all full")
+    assert clinic.paged_since(before) == ["县医院转诊台", "卫健委"]
+    assert (clinic.referral.stage, clinic.referral.facility_id, clinic.referral.candidates) == ("offered", 11, [])
+    assert clinic.refusals() == [(10, "no_bed")]
+    with pytest.raises(ActError, match="not for you"):
+        clinic.say(Event.ACCEPT, FIRST)
+    before = len(clinic.ward.notices())
+    clinic.say(Event.REJECT, SECOND, refusal=Refusal.NO_STAFF)
+    assert clinic.paged_since(before) == ["王主任", "卫健委", "运维"]
+    assert (clinic.referral.stage, clinic.referral.facility_id) == ("unplaced", None)
+    assert clinic.refusals() == [(10, "no_bed"), (11, "no_staff")]
+
+
+def test_nobody_answers_and_the_clock_asks_the_next_and_ends_loud(clinic: Clinic) -> None:
+    clinic.refer()
+    ward, began = clinic.ward, clinic.ward.now
+    stages: dict[int, str] = {}
+    for second in range(0, 31 * 60, 5):
+        ward.now = began + timedelta(seconds=second)
+        ward.pass_time(seconds=0.001)
+        stages.setdefault(second // 60, f"{clinic.referral.stage} {clinic.referral.facility_id} {clinic.episode.state}")
+    assert stages[9] == "offered 10 referred"
+    assert stages[10] == "offered 11 referred"
+    assert stages[20] == "unplaced None referred"
+    assert stages[25] == "unplaced None exhausted"
+    assert clinic.refusals() == [(10, "no_answer"), (11, "no_answer")]
+
+
+def test_the_county_finds_a_hospital_by_hand(clinic: Clinic) -> None:
+    clinic.refer()
+    clinic.say(Event.REJECT, FIRST, refusal=Refusal.NO_BED)
+    clinic.say(Event.REJECT, SECOND, refusal=Refusal.NO_BED)
+    with pytest.raises(ActError, match="no hospital that can be asked"):
+        clinic.say(Event.OFFER, EXPERT, facility_id=2)
+    clinic.say(Event.OFFER, EXPERT, facility_id=12)
+    assert (clinic.referral.stage, clinic.referral.facility_id) == ("offered", 12)
+    clinic.say(Event.ACCEPT, EXPERT, note="by phone")
+    assert clinic.referral.stage == "accepted"
+
+
+def test_a_late_vehicle_is_chased_then_everybody_is_paged(clinic: Clinic) -> None:
+    clinic.refer()
+    clinic.say(Event.ACCEPT, FIRST)
+    ward = clinic.ward
+    before = len(ward.notices())
+    ward.now += timedelta(minutes=30)
+    ward.pass_time(seconds=0.001)
+    assert clinic.paged_since(before)[-2:] == ["定点转诊台", "王主任"]
+    assert clinic.episode.state == "referred"
+    ward.now += timedelta(minutes=10)
+    ward.pass_time(seconds=0.001)
+    assert (clinic.episode.state, clinic.referral.stage, clinic.referral.chases) == ("exhausted", "accepted", 2)
+    acknowledge(ward.connection, person_id=EXPERT, now=ward.now, **clinic.act)
+    possible = possible_acts(ward.connection, episode_id=clinic.episode_id, person_id=EXPERT, now=ward.now)
+    assert possible == ["go_on", "note"]
+    decide(ward.connection, person_id=EXPERT, disposition="go_on", note="", now=ward.now, **clinic.act)
+    assert clinic.episode.state == "referred"
+
+
+def test_a_new_fall_on_the_way_rings_and_the_referral_goes_on_under_it(clinic: Clinic) -> None:
+    clinic.refer()
+    clinic.say(Event.ACCEPT, FIRST)
+    ward = clinic.ward
+    ward.spo2(1, [9700] * 700 + [8400] * FALL_S)
+    assert clinic.episode.state == "unack"
+    clinic.say(Event.DEPART, CARS)
+    assert (clinic.episode.state, clinic.referral.stage) == ("unack", "in_transit")
+    clinic.say(Event.ARRIVE, FIRST)
+    clinic.say(Event.DISCHARGE, FIRST)
+    clinic.say(Event.RETURN, DOCTOR)
+    assert clinic.episode.state == "unack"
+
+
+def test_who_died_is_said_to_have_and_all_his_alarms_close_by_that_person(clinic: Clinic) -> None:
+    clinic.refer()
+    clinic.say(Event.ACCEPT, FIRST)
+    clinic.say(Event.ARRIVE, FIRST)
+    with pytest.raises(ActError, match="needs a word on how it is known"):
+        clinic.say(Event.DIED, FIRST)
+    clinic.say(Event.DIED, FIRST, note="in the emergency department, 13:20")
+    assert (clinic.referral.ended_as, clinic.episode.state, clinic.episode.closed_by) == ("died", "closed", FIRST)
+
+
+def test_who_was_said_to_have_died_and_still_breaks_the_limit_rings_again(clinic: Clinic) -> None:
+    clinic.refer()
+    clinic.say(Event.DIED, DOCTOR, note="a neighbour said so")
+    assert clinic.episode.state == "closed"
+    ward = clinic.ward
+    ward.spo2(1, [8400] * 1000)
+    sweep(ward.desk())
+    assert [each.state for each in ward.episodes() if each.rule == "SPO2-CRIT"] == ["closed", "unack"]
+
+
+def test_an_ambulance_leaves_while_the_hospital_is_still_asked(clinic: Clinic) -> None:
+    clinic.refer(Picture(severity=Severity.CRITICAL, driver=Driver.INFECTION, immediate_danger=True))
+    assert (clinic.referral.clause, clinic.referral.ward, clinic.referral.facility_id) == ("0", "emergency", 10)
+    clinic.say(Event.DEPART, DOCTOR)
+    assert clinic.referral.stage == "in_transit"
+    clinic.say(Event.ARRIVE, FIRST)
+    assert clinic.referral.stage == "received"
+
+
+def test_the_vehicles_are_paged_where_no_ambulance_is_wanted(clinic: Clinic) -> None:
+    clinic.refer(Picture(severity=Severity.MODERATE, driver=Driver.INFECTION))
+    assert (clinic.referral.vehicle, clinic.referral.facility_id) == ("transfer_vehicle", 12)
+    before = len(clinic.ward.notices())
+    clinic.say(Event.ACCEPT, EXPERT)
+    assert clinic.paged_since(before) == ["车队", "李医生", "b1"]
+    clinic.say(Event.DEPART, CARS)
+    before = len(clinic.ward.notices())
+    clinic.say(Event.REJECT, EXPERT, refusal=Refusal.NO_BED)
+    assert clinic.paged_since(before) == ["定点转诊台", "车队", "王主任", "李医生", "卫健委"]
+
+
+def test_a_hospital_passes_a_patient_on_and_says_how_the_stay_goes(clinic: Clinic) -> None:
+    clinic.refer()
+    for event in (Event.ACCEPT, Event.ARRIVE, Event.ADMIT):
+        clinic.say(event, FIRST)
+    clinic.ward.now += timedelta(hours=70)
+    clinic.say(Event.STAYS, FIRST, note="stable")
+    assert clinic.referral.due_at == clinic.ward.now + timedelta(hours=72)
+    clinic.say(Event.REJECT, FIRST, refusal=Refusal.NO_CAPABILITY, note="needs surgery")
+    assert (clinic.referral.stage, clinic.referral.facility_id) == ("offered", 11)
+
+
+def test_the_clocks_are_those_of_the_illness_and_become_shorter_with_it(clinic: Clinic) -> None:
+    clinic.ward.connection.execute("UPDATE episode SET priority = 'medium', emergency = false")
+    clinic.refer(Picture(severity=Severity.MODERATE, driver=Driver.INFECTION))
+    assert clinic.referral.due_at == clinic.ward.now + timedelta(minutes=30)
+    clinic.ward.spo2(1, [9700] * 700 + [8400] * FALL_S)
+    assert clinic.referral.priority == "high"
+    clinic.say(Event.WITHDRAW, EXPERT)
+    acknowledge(clinic.ward.connection, person_id=EXPERT, now=clinic.ward.now, **clinic.act)
+    clinic.ward.connection.execute("UPDATE episode SET priority = 'low', emergency = false")
+    clinic.refer(Picture(severity=Severity.CRITICAL, driver=Driver.INFECTION))
+    assert clinic.referral.due_at == clinic.ward.now + timedelta(minutes=10)
+
+
+def test_the_family_doctor_can_hand_on_what_rings_beside_a_referral(clinic: Clinic) -> None:
+    clinic.refer()
+    ward = clinic.ward
+    ward.connection.execute("UPDATE episode SET state = 'ack', step = 0, tier3 = false")
+    possible = possible_acts(ward.connection, episode_id=clinic.episode_id, person_id=DOCTOR, now=ward.now)
+    assert possible == ["refer", "note"]
+    decide(ward.connection, person_id=DOCTOR, disposition="refer", note="", now=ward.now, **clinic.act)
+    assert clinic.episode.state == "t3_unack"
+
+
+def test_a_referred_episode_whose_referral_is_gone_goes_back_to_the_county(clinic: Clinic) -> None:
+    clinic.refer()
+    ward = clinic.ward
+    ward.connection.execute("UPDATE referral SET stage = 'ended', ended_as = 'withdraw', due_at = NULL")
+    ward.now += timedelta(hours=25)
+    ward.pass_time(seconds=0.001)
+    assert clinic.episode.state == "t3_unack"
+
+
+@pytest.mark.parametrize("more", [{"refusal": Refusal.NO_BED}, {"facility_id": 11}], ids=["a reason", "a hospital"])
+def test_what_does_not_belong_to_an_event_is_refused_and_not_written_down(clinic: Clinic, more: dict[str, Any]) -> None:
+    clinic.refer()
+    with pytest.raises(ActError, match="accept"):
+        clinic.say(Event.ACCEPT, FIRST, **more)
+    assert clinic.refusals() == []
+
+
+def test_whoever_holds_the_desks_duty_may_answer_for_it(clinic: Clinic) -> None:
+    clinic.refer()
+    clinic.ward.connection.execute("UPDATE duty SET person_id = 2 WHERE organisation_id = 10")
+    clinic.say(Event.ACCEPT, DUTY)
+    assert clinic.referral.stage == "accepted"
+
+
+def test_a_withdrawn_referral_gives_the_decision_back_to_the_county(clinic: Clinic) -> None:
+    clinic.refer()
+    clinic.say(Event.WITHDRAW, EXPERT, note="better")
+    assert (clinic.referral.ended_as, clinic.episode.state) == ("withdraw", "t3_ack")
+    possible = possible_acts(
+        clinic.ward.connection, episode_id=clinic.episode_id, person_id=EXPERT, now=clinic.ward.now
+    )
+    assert "refer" in possible
+    clinic.refer()
+    assert [each.stage for each in clinic.referrals()] == ["ended", "offered"]
+
+
+def test_who_can_stay_is_not_referred_and_nothing_has_happened(clinic: Clinic) -> None:
+    with pytest.raises(ActError, match="by principle 1a he is treated where he lives"):
+        clinic.refer(Picture(severity=Severity.MILD, driver=Driver.INFECTION))
+    assert (clinic.episode.state, clinic.referrals()) == ("t3_ack", [])
+
+
+def test_a_hospital_without_the_capability_is_not_asked_and_it_is_written_down(clinic: Clinic) -> None:
+    clinic.refer(Picture(severity=Severity.MILD, driver=Driver.INFECTION, needs_haemodialysis=True))
+    assert (clinic.referral.facility_id, clinic.referral.candidates) == (10, [])
+    assert clinic.referral.passed_over == [{"facility_id": 11, "lacks": ["haemodialysis"]}]
+
+
+def test_steps_missed_while_the_program_was_down_fire_at_once_in_order_and_once(clinic: Clinic) -> None:
+    clinic.refer()
+    ward = clinic.ward
+    ward.now += timedelta(hours=2)
+    ward.pass_time(seconds=0.001)
+    assert clinic.refusals() == [(10, "no_answer")]
+    assert (clinic.referral.facility_id, clinic.referral.due_at) == (11, ward.now + timedelta(minutes=10))
+    ward.pass_time(seconds=0.001)
+    assert clinic.refusals() == [(10, "no_answer")]
+
+
+@pytest.mark.parametrize(
+    ("event", "person_id", "reason"),
+    [
+        (Event.ACCEPT, DOCTOR, "accept by primary is not possible while the referral is offered"),
+        (Event.ARRIVE, FIRST, "arrive by receiver is not possible"),
+        (Event.DEADLINE, EXPERT, "clock's"),
+        (Event.ACCEPT, 99, "person 99"),
+    ],
+)
+def test_what_can_not_be_said_is_refused_in_words(clinic: Clinic, event: Event, person_id: int, reason: str) -> None:
+    clinic.refer()
+    with pytest.raises(ActError, match=reason):
+        clinic.say(event, person_id)
+    assert clinic.referral.stage == "offered"

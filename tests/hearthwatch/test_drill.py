@@ -1,0 +1,46 @@
+"""The drill: the command plays its scenarios over a database of its own, and says what did not happen."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from hearthwatch.drill.scenarios import SCENARIOS, Scenario, complaints
+from hearthwatch.drill.stage import Line, Stage
+
+
+def drill(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "hearthwatch", "drill", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False)
+
+
+@pytest.mark.usefixtures("timescale_server")
+def test_every_scenario_but_the_storm_comes_out_as_expected() -> None:
+    names = [name for name in SCENARIOS if name != "storm"]
+    played = drill("--json", "--only", ",".join(names))
+    assert played.returncode == 0, played.stderr
+    lines = [json.loads(line) for line in played.stdout.splitlines()]
+    assert list(dict.fromkeys(line["scenario"] for line in lines)) == names
+    assert all(
+        set(line) == {"t_s", "scenario", "event", "service_tier", "to", "episode", "patient", "detail"}
+        for line in lines
+    )
+    exhausted = [
+        line["t_s"] for line in lines if line["detail"] == "step 3: exhausted" and line["scenario"] == names[0]
+    ]
+    assert exhausted == [660, 960, 1260]
+
+
+def test_an_unknown_scenario_is_named_with_those_there_are() -> None:
+    refused = drill("--only", "flood")
+    assert refused.returncode == 2
+    assert "there is no flood; there are nobody-answers" in refused.stderr
+
+
+def test_what_did_not_happen_is_a_complaint() -> None:
+    line = Line(t_s=60.0, event="notified", service_tier=2, to="li", episode=1, patient="p1", detail="family_doctor")
+    stage = Stage(connection=None, profile=None, lines=[line])  # type: ignore[arg-type]
+    wanted = ((60.0, "notified", "li"), (61.0, "notified", "li"), (60.0, "notified", "wang"))
+    scenario = Scenario(does="", play=lambda _: None, expected=wanted)
+    assert complaints(scenario, stage) == ["at 61 s: notified li", "at 60 s: notified wang"]
