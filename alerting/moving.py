@@ -1,6 +1,7 @@
 """Moves an episode: writes its new standing and its line of history, and pages whom the move names."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -89,6 +90,19 @@ def consequence_of(desk: Desk, episode: Any) -> Consequence:
     return replace(base, priority=Priority(episode.priority), emergency=episode.emergency)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEvent:
+    """A line of an episode's history to be. `states`: from and to."""
+
+    episode_id: int
+    kind: str
+    detail: dict[str, Any] | None = None
+    key: str | None = None
+    actor_id: int | None = None
+    channel: str = ""
+    states: tuple[str, str] | None = None
+
+
 def add_event(
     desk: Desk,
     episode_id: int,
@@ -101,20 +115,36 @@ def add_event(
     states: tuple[str, str] | None = None,
 ) -> int | None:
     """Append to an episode's history and tell the screens; None when the key was there already."""
-    row = desk.one(
-        "insert_event",
-        episode_id=episode_id,
-        at=desk.now,
-        kind=kind,
-        actor_id=actor_id,
-        channel=channel,
-        from_state=states[0] if states else None,
-        to_state=states[1] if states else None,
-        detail=json(detail or {}),
-        key=key,
+    event = NewEvent(
+        episode_id=episode_id, kind=kind, detail=detail, key=key, actor_id=actor_id, channel=channel, states=states
     )
-    desk.connection.execute("SELECT pg_notify('episode', %s)", (str(episode_id),))
-    return int(row.event_id) if row else None
+    return next(iter(add_events(desk, [event]).values()), None)
+
+
+def add_events(desk: Desk, events: Sequence[NewEvent]) -> dict[int, int]:
+    """Append an event to each of several episodes' histories and tell the screens.
+
+    Gives their numbers by the episodes', without those whose key was there already.
+    """
+    rows = desk.write(
+        "insert_events",
+        [
+            {
+                "episode_id": event.episode_id,
+                "at": desk.now,
+                "kind": event.kind,
+                "actor_id": event.actor_id,
+                "channel": event.channel,
+                "from_state": event.states[0] if event.states else None,
+                "to_state": event.states[1] if event.states else None,
+                "detail": event.detail or {},
+                "key": event.key,
+            }
+            for event in events
+        ],
+    )
+    desk.all("tell_screens", episodes=[event.episode_id for event in events])
+    return {row.episode_id: row.event_id for row in rows}
 
 
 def write_standing(desk: Desk, episode_id: int, standing: Standing, *, closed_by: int | None) -> None:

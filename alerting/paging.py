@@ -1,13 +1,13 @@
 """Turns a page into notice rows, in the transaction that decided it: who is on duty, which channels, what it says."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from alerting.addressing import instead, kind_of, told
-from alerting.desk import Desk, json
+from alerting.desk import Desk
 from alerting.episodes import Audience
 from alerting.profile.profile import Consequence, Priority
 from alerting.words import ASKING, Text, body, household_body, title
@@ -57,17 +57,27 @@ class _Recipient:
 
 def page(desk: Desk, message: Page) -> int:
     """Write the notices of a page and say how many; an audience with nobody falls through and is recorded."""
-    written = 0
+    return page_all(desk, [message])
+
+
+def page_all(desk: Desk, messages: Sequence[Page]) -> int:
+    """Write the notices of several pages together and say how many."""
+    people = _People(desk)
+    notices = [row for message in messages for row in _notices(desk, message, people)]
+    desk.write("insert_events", people.unfilled)
+    return len(desk.write("insert_notices", notices))
+
+
+def _notices(desk: Desk, message: Page, people: "_People") -> Iterator[dict[str, Any]]:
     seen: set[tuple[int | None, str]] = set()
     head = title(message.consequence, initials=message.whose.initials, bed=message.whose.bed)
     for audience in told(kind_of(message.consequence), message.audiences):
-        for recipient in _recipients(desk, message, audience):
+        for recipient in _recipients(desk, message, audience, people):
             if (recipient.person_id, recipient.name) in seen:
                 continue
             seen.add((recipient.person_id, recipient.name))
             for number, channel in enumerate(recipient.channels or (CONSOLE,)):
-                written += _write(desk, message, recipient, channel, number, head)
-    return written
+                yield _row(desk, message, recipient, channel, number, head)
 
 
 def ask_household(desk: Desk, patient_id: int, text: Text, *, key: str, good_until: datetime) -> int:
@@ -93,27 +103,26 @@ def ask_household(desk: Desk, patient_id: int, text: Text, *, key: str, good_unt
     )
 
 
-def _write(desk: Desk, message: Page, to: _Recipient, channel: str, number: int, head: str) -> int:
+def _row(desk: Desk, message: Page, to: _Recipient, channel: str, number: int, head: str) -> dict[str, Any]:
     fate = _fate(message, to, channel)
     if fate is _Fate.SENT and number:
         fate = _Fate.IN_RESERVE
-    return desk.run(
-        "insert_notice",
-        episode_id=message.episode_id,
-        key=f"{message.episode_id}:{message.event_id}.{message.part}:{to.person_id or 'household'}:{number}",
-        recipient_id=to.person_id,
-        recipient=to.name,
-        audience=to.audience,
-        service_tier=to.service_tier,
-        step=message.step,
-        channel_url=channel if fate in (_Fate.SENT, _Fate.IN_RESERVE) else CONSOLE,
-        title=head,
-        body=to.text,
-        now=desk.now,
-        due_at=desk.now if fate is _Fate.SENT else None,
-        sent_at=desk.now if fate is _Fate.WORKLIST else None,
-        outcome=fate.value,
-    )
+    return {
+        "episode_id": message.episode_id,
+        "key": f"{message.episode_id}:{message.event_id}.{message.part}:{to.person_id or 'household'}:{number}",
+        "recipient_id": to.person_id,
+        "recipient": to.name,
+        "audience": to.audience,
+        "service_tier": to.service_tier,
+        "step": message.step,
+        "channel_url": channel if fate in (_Fate.SENT, _Fate.IN_RESERVE) else CONSOLE,
+        "title": head,
+        "body": to.text,
+        "created_at": desk.now,
+        "due_at": desk.now if fate is _Fate.SENT else None,
+        "sent_at": desk.now if fate is _Fate.WORKLIST else None,
+        "outcome": fate.value,
+    }
 
 
 class _Fate(StrEnum):
@@ -137,28 +146,17 @@ def _fate(message: Page, to: _Recipient, channel: str) -> _Fate:
     return _Fate.WORKLIST if low or channel == CONSOLE else _Fate.SENT
 
 
-def _recipients(desk: Desk, message: Page, audience: Audience) -> Sequence[_Recipient]:
+def _recipients(desk: Desk, message: Page, audience: Audience, people: "_People") -> Sequence[_Recipient]:
     if audience is Audience.HOUSEHOLD:
         return _household(message)
     asked: list[Audience] = [audience]
-    people = _people(desk, message, audience)
+    found = people.of(message, audience)
     kind = kind_of(message.consequence)
-    while not people and (other := instead(kind, asked[-1], asked=asked)) is not None:
+    while not found and (other := instead(kind, asked[-1], asked=asked)) is not None:
         asked.append(other)
-        people = _people(desk, message, other)
-    if asked[1:] or not people:
-        desk.one(
-            "insert_event",
-            episode_id=message.episode_id,
-            at=desk.now,
-            kind="nobody_on_duty",
-            actor_id=None,
-            channel="",
-            from_state=None,
-            to_state=None,
-            detail=json({"wanted": audience, "paged_instead": asked[-1] if people else None}),
-            key=None,
-        )
+        found = people.of(message, other)
+    if asked[1:] or not found:
+        people.note_unfilled(message, wanted=audience, instead=asked[-1] if found else None)
     text = body(
         step=message.step,
         since=message.since,
@@ -177,17 +175,47 @@ def _recipients(desk: Desk, message: Page, audience: Audience) -> Sequence[_Reci
             channels=tuple(person.channels),
             text=text,
         )
-        for person in people
+        for person in found
     ]
 
 
-def _people(desk: Desk, message: Page, audience: Audience) -> Sequence[PersonOnDuty]:
-    if audience is Audience.RECEIVER:
-        return on_duty(desk.connection, message.facility_id, REFERRAL_DESK, desk.now) if message.facility_id else []
-    if audience is Audience.FAMILY_DOCTOR:
-        doctor = family_doctor(desk.connection, message.whose.patient_id)
-        return [doctor] if doctor else []
-    return on_duty(desk.connection, message.whose.organisation_id, audience.value, desk.now)
+class _People:
+    """Who is on duty, asked once for all pages of one transaction. `unfilled`: lines of history, where nobody is."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self.unfilled: list[dict[str, Any]] = []
+        self._known: dict[tuple[Audience, int | None, int | None], Sequence[PersonOnDuty]] = {}
+
+    def of(self, message: Page, audience: Audience) -> Sequence[PersonOnDuty]:
+        """Give who is to be told, as far as anybody is."""
+        whose = message.whose
+        place = message.facility_id if audience is Audience.RECEIVER else whose.organisation_id
+        key = (audience, place, whose.family_doctor_id if audience is Audience.FAMILY_DOCTOR else None)
+        if key not in self._known:
+            self._known[key] = self._ask(message, audience)
+        return self._known[key]
+
+    def note_unfilled(self, message: Page, *, wanted: Audience, instead: Audience | None) -> None:
+        """Note that nobody holds a duty, and who is told in place."""
+        self.unfilled.append(
+            {
+                "episode_id": message.episode_id,
+                "at": self._desk.now,
+                "kind": "nobody_on_duty",
+                "channel": "",
+                "detail": {"wanted": wanted, "paged_instead": instead},
+            }
+        )
+
+    def _ask(self, message: Page, audience: Audience) -> Sequence[PersonOnDuty]:
+        connection, now = self._desk.connection, self._desk.now
+        if audience is Audience.RECEIVER:
+            return on_duty(connection, message.facility_id, REFERRAL_DESK, now) if message.facility_id else []
+        if audience is Audience.FAMILY_DOCTOR:
+            doctor = family_doctor(connection, message.whose.patient_id)
+            return [doctor] if doctor else []
+        return on_duty(connection, message.whose.organisation_id, audience.value, now)
 
 
 def _household(message: Page) -> Sequence[_Recipient]:

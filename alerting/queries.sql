@@ -438,9 +438,9 @@ SELECT p.patient_id, p.rule, 'pending' FROM pending p
                       AND a.basis = p.basis);
 
 -- name: activate
--- Note that a rule's condition holds.
+-- Note that rules' conditions hold.
 INSERT INTO active_rule (patient_id, rule, basis, family, since)
-VALUES (%(patient_id)s, %(rule)s, %(basis)s, %(family)s, %(since)s)
+SELECT patient_id, rule, basis, family, since FROM jsonb_populate_recordset(NULL::active_rule, %(rows)s)
 ON CONFLICT (patient_id, rule, basis) DO NOTHING;
 
 -- name: deactivate
@@ -464,7 +464,7 @@ DELETE FROM pending WHERE patient_id = %(patient_id)s AND rule = %(rule)s AND ba
 
 -- name: rechecks
 -- Rules whose alarm was closed as false while they held, and that will be looked at again.
-SELECT rule FROM pending WHERE patient_id = %(patient_id)s AND basis = 'recheck';
+SELECT patient_id, rule FROM pending WHERE patient_id = ANY(%(patients)s) AND basis = 'recheck';
 
 -- name: drop_rechecks
 -- The condition ended: nothing of this family needs another look.
@@ -497,30 +497,40 @@ SELECT patient_id, initials, bed, risk_colour, service_tier, special_groups, bor
        household_channels, household_phone, family_doctor_id, time_zone, NULL AS subject, NULL AS gateway_id
   FROM care_patient WHERE patient_id = %(patient_id)s;
 
+-- name: patients
+-- The same, of several.
+SELECT patient_id, initials, bed, risk_colour, service_tier, special_groups, born_on, organisation_id,
+       household_channels, household_phone, family_doctor_id, time_zone, NULL AS subject, NULL AS gateway_id
+  FROM care_patient WHERE patient_id = ANY(%(patients)s);
+
+-- name: lock_patients
+-- One writer at a time for each of these patients' episodes; in one order, so that two who want the same never wait for
+-- each other.
+SELECT pg_advisory_xact_lock(1, patient_id) FROM unnest(%(patients)s::integer[]) AS p (patient_id);
+
 -- name: lock_patient
 -- One writer at a time for one patient's episodes.
 SELECT pg_advisory_xact_lock(1, %(patient_id)s);
 
--- name: open_episode_of
--- The open episode of a patient and family.
-SELECT episode_id, patient_id, rule, priority, emergency, tier3, technical, condition, state, step, service_tier,
+-- name: open_episodes_of
+-- The open episode of each of these patients' families.
+SELECT episode_id, patient_id, family, rule, priority, emergency, tier3, technical, condition, state, step, service_tier,
        alarmed_at, due_at,
        NOT technical AND EXISTS (SELECT FROM referral r
                                   WHERE r.patient_id = e.patient_id AND r.stage <> 'ended') AS referral,
        (condition = 'cleared' AND COALESCE(cleared_at, raised_at) <= %(now)s::timestamptz - INTERVAL '24 hours')
        OR NOT EXISTS (SELECT FROM care_binding b WHERE b.patient_id = e.patient_id AND b.valid_from <= %(now)s
                          AND (b.valid_until IS NULL OR b.valid_until > %(now)s)) AS settled
-  FROM episode e WHERE patient_id = %(patient_id)s AND family = %(family)s AND state <> 'closed' FOR UPDATE;
+  FROM episode e WHERE patient_id = ANY(%(patients)s) AND family = ANY(%(families)s) AND state <> 'closed' FOR UPDATE;
 
--- name: insert_episode
--- Open an episode.
-INSERT INTO episode (patient_id, subject, organisation_id, gateway_id, family, technical, rule, priority, emergency,
-    tier3, condition, state, step, service_tier, since, raised_at, detected_at, alarmed_at, due_at, evidence,
-    profile_hash)
-VALUES (%(patient_id)s, %(subject)s, %(organisation_id)s, %(gateway_id)s, %(family)s, %(technical)s, %(rule)s, %(priority)s, %(emergency)s, %(tier3)s, %(condition)s,
-    %(state)s, %(step)s, %(service_tier)s, %(since)s, %(raised_at)s, %(now)s, %(now)s, %(due_at)s, %(evidence)s,
-    %(profile_hash)s)
-RETURNING episode_id;
+-- name: insert_episodes
+-- Open episodes, each of another subject and family.
+INSERT INTO episode (patient_id, subject, organisation_id, gateway_id, family, technical, rule, priority, emergency, tier3, condition, state, step,
+    service_tier, since, raised_at, detected_at, alarmed_at, due_at, evidence, profile_hash)
+SELECT patient_id, subject, organisation_id, gateway_id, family, technical, rule, priority, emergency, tier3, condition, state, step,
+    service_tier, since, raised_at, detected_at, alarmed_at, due_at, evidence, profile_hash
+  FROM jsonb_populate_recordset(NULL::episode, %(rows)s)
+RETURNING episode_id, patient_id, subject, family;
 
 -- name: count_raise
 -- The same or a lesser rule spoke again: the evidence grows, nobody is paged. What is past changes no condition.
@@ -594,15 +604,24 @@ UPDATE episode SET condition = %(condition)s, cleared_at = %(cleared_at)s
  WHERE patient_id = %(patient_id)s AND family = %(family)s AND state <> 'closed' AND condition <> %(condition)s
 RETURNING episode_id;
 
--- name: insert_event
--- Append to an episode's history; a key that is there already adds nothing.
+-- name: insert_events
+-- Append to episodes' histories; a key that is there already adds nothing.
 INSERT INTO episode_event (episode_id, at, kind, actor_id, channel, from_state, to_state, detail, key)
-VALUES (%(episode_id)s, %(at)s, %(kind)s, %(actor_id)s, %(channel)s, %(from_state)s, %(to_state)s, %(detail)s, %(key)s)
-ON CONFLICT (key) DO NOTHING RETURNING event_id;
+SELECT episode_id, at, kind, actor_id, channel, from_state, to_state, detail, key
+  FROM jsonb_populate_recordset(NULL::episode_event, %(rows)s)
+ON CONFLICT (key) DO NOTHING RETURNING event_id, episode_id, kind, key;
 
 -- name: event_exists
 -- Was this event recorded before?
 SELECT EXISTS (SELECT FROM episode_event WHERE key = %(key)s) AS recorded;
+
+-- name: recorded_keys
+-- Which of these events were recorded before?
+SELECT key FROM episode_event WHERE key = ANY(%(keys)s);
+
+-- name: tell_screens
+-- Say to whoever listens that something is new about these episodes.
+SELECT pg_notify('episode', episode_id::text) FROM unnest(%(episodes)s::bigint[]) AS e (episode_id);
 
 -- name: told_of_family
 -- What was told of a family's conditions in episodes that were open at an instant or later, and where they ended.
@@ -611,13 +630,14 @@ SELECT e.episode_id, e.closed_at, v.kind, v.detail FROM episode e JOIN episode_e
    AND v.kind IN ('raised', 'raised_anew', 'raised_again', 'cleared')
  ORDER BY v.event_id;
 
--- name: insert_notice
--- One message to one recipient over one channel, in the transaction that decided it.
-INSERT INTO notice (episode_id, key, recipient_id, recipient, audience, service_tier, step, channel_url, title, body,
-    created_at, due_at, sent_at, outcome)
-VALUES (%(episode_id)s, %(key)s, %(recipient_id)s, %(recipient)s, %(audience)s, %(service_tier)s, %(step)s, %(channel_url)s,
-    %(title)s, %(body)s, %(now)s, %(due_at)s, %(sent_at)s, %(outcome)s)
-ON CONFLICT (key) DO NOTHING;
+-- name: insert_notices
+-- Messages, each to one recipient over one channel, in the transaction that decided them.
+INSERT INTO notice (episode_id, key, recipient_id, recipient, audience, service_tier, step, channel_url, title, body, created_at,
+    due_at, sent_at, outcome)
+SELECT episode_id, key, recipient_id, recipient, audience, service_tier, step, channel_url, title, body, created_at,
+    due_at, sent_at, outcome
+  FROM jsonb_populate_recordset(NULL::notice, %(rows)s)
+ON CONFLICT (key) DO NOTHING RETURNING notice_id;
 
 -- name: ask_household
 -- One thing asked of a household over one channel, once, however many rules ask it.

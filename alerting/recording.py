@@ -4,51 +4,124 @@ Everything here happens inside the caller's transaction, so that an episode, its
 together or not at all. Every raise has a key: saying the same thing twice records it once.
 """
 
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from alerting.desk import Desk, json
 from alerting.episodes import Act, Audience, Move, Standing, State, after, first_move, move_for
-from alerting.moving import add_event, standing_of, write_standing
-from alerting.paging import Page, page
+from alerting.moving import NewEvent, add_event, add_events, standing_of, write_standing
+from alerting.paging import Page, page_all
 from alerting.profile.patient import urgency_of
 from alerting.profile.profile import Consequence
 from alerting.raising import Basis, Effect, Raise, effect_of, facts_of, for_patient, reaches_tier3_at_once
 from alerting.zones import zone_of
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """An episode to be opened. `whose` is a row of `patient` or of `site`; the caller holds its subject's lock."""
+
+    raised: Raise
+    consequence: Consequence
+    whose: Any
+
+
 def record_raise(desk: Desk, raised: Raise) -> int | None:
     """Record a raise once and page for it; gives the episode, or None when this raise was recorded before."""
-    desk.run("lock_patient", patient_id=raised.patient_id)
-    found = desk.one("event_exists", key=raised.key)
-    if found is not None and found.recorded:
-        return None
-    patient = desk.one("patient", patient_id=raised.patient_id)
-    if patient is None:
-        return None
-    consequence = urgency_for(desk, raised.rule, patient, past=raised.past)
-    if not raised.past and raised.basis is not Basis.RECHECK:
-        desk.run(
-            "activate",
-            patient_id=raised.patient_id,
-            rule=raised.rule,
-            basis=raised.basis,
-            family=consequence.family,
-            since=raised.since,
+    return record_raises(desk, [raised])[0]
+
+
+def record_raises(desk: Desk, raises: Sequence[Raise]) -> list[int | None]:
+    """Record raises, each patient's in order, those of many patients together; gives for each what `record_raise` does.
+
+    A storm of thousands costs a few statements a patient in one go, instead of a conversation for each.
+    """
+    recorded: list[int | None] = [None] * len(raises)
+    for turn in turns_of([raised.patient_id for raised in raises]):
+        for place, episode_id in zip(turn, _record_turn(desk, [raises[place] for place in turn]), strict=True):
+            recorded[place] = episode_id
+    return recorded
+
+
+def turns_of(patients: Sequence[int | None]) -> list[list[int]]:
+    """Deal places out so that a patient comes once in each turn, and all his in order."""
+    turns: list[list[int]] = []
+    met: Counter[int | None] = Counter()
+    for place, patient_id in enumerate(patients):
+        if met[patient_id] == len(turns):
+            turns.append([])
+        turns[met[patient_id]].append(place)
+        met[patient_id] += 1
+    return turns
+
+
+def _record_turn(desk: Desk, raises: Sequence[Raise]) -> list[int | None]:
+    """Record one raise of each patient."""
+    ids = sorted(raised.patient_id for raised in raises if raised.patient_id is not None)
+    desk.all("lock_patients", patients=ids)
+    recorded = {row.key for row in desk.all("recorded_keys", keys=[raised.key for raised in raises])}
+    patients = {row.patient_id: row for row in desk.all("patients", patients=ids)}
+    new = [
+        Opening(
+            raised=raised,
+            consequence=urgency_for(desk, raised.rule, patients[raised.patient_id], past=raised.past),
+            whose=patients[raised.patient_id],
         )
-        desk.run("drop_pending", patient_id=raised.patient_id, rule=raised.rule, basis=raised.basis)
-    if raised.basis is not Basis.RECHECK and _waits_for_recheck(desk, patient.patient_id, consequence):
-        return None
-    open_episode = desk.one("open_episode_of", patient_id=raised.patient_id, family=consequence.family, now=desk.now)
-    effect = effect_of(open_episode, consequence, past=raised.past)
-    if effect is Effect.OPEN or open_episode is None:
-        return open_episode_for(desk, raised, consequence, patient)
-    if effect is Effect.COUNT:
-        count_raise(desk, raised, open_episode)
-    else:
-        alarm_anew(desk, raised, consequence, patient, open_episode)
-    return int(open_episode.episode_id)
+        for raised in raises
+        if raised.key not in recorded and raised.patient_id in patients
+    ]
+    _note_that_they_hold(desk, new)
+    waiting = _closed_as_false(desk, ids)
+    told = [
+        each
+        for each in new
+        if each.raised.basis is Basis.RECHECK
+        or not _waits_for_recheck(waiting[each.whose.patient_id], each.consequence)
+    ]
+    episodes = _tell(desk, told)
+    return [episodes.get(raised.key) for raised in raises]
+
+
+def _note_that_they_hold(desk: Desk, new: Sequence[Opening]) -> None:
+    holding = [each for each in new if not each.raised.past and each.raised.basis is not Basis.RECHECK]
+    places = [
+        {"patient_id": each.raised.patient_id, "rule": each.raised.rule, "basis": each.raised.basis} for each in holding
+    ]
+    desk.write(
+        "activate",
+        [
+            place | {"family": each.consequence.family, "since": each.raised.since}
+            for place, each in zip(places, holding, strict=True)
+        ],
+    )
+    desk.run_each("drop_pending", places)
+
+
+def _tell(desk: Desk, told: Sequence[Opening]) -> dict[str, int]:
+    """Open, count or let alarm anew, by what is open; gives the episodes by the raises' keys."""
+    ids = [each.whose.patient_id for each in told]
+    families = sorted({each.consequence.family for each in told})
+    found = {
+        (row.patient_id, row.family): row
+        for row in desk.all("open_episodes_of", patients=ids, families=families, now=desk.now)
+    }
+    opening, episodes = [], {}
+    for each in told:
+        raised, standing = each.raised, found.get((each.whose.patient_id, each.consequence.family))
+        effect = effect_of(standing, each.consequence, past=raised.past)
+        if standing is None or effect is Effect.OPEN:
+            opening.append(each)
+            continue
+        episodes[raised.key] = int(standing.episode_id)
+        if effect is Effect.COUNT:
+            count_raise(desk, raised, standing)
+        else:
+            alarm_anew(desk, raised, each.consequence, each.whose, standing)
+    opened = open_episodes(desk, opening)
+    return episodes | {each.raised.key: episode_id for each, episode_id in zip(opening, opened, strict=True)}
 
 
 def record_clear(desk: Desk, *, patient_id: int, rule: str, basis: Basis, at: datetime) -> None:
@@ -74,19 +147,38 @@ def urgency_for(desk: Desk, rule: str, patient: Any, *, past: bool = False) -> C
     return for_patient(consequence, patient, past=past)
 
 
-def _waits_for_recheck(desk: Desk, patient_id: int, consequence: Consequence) -> bool:
+def _closed_as_false(desk: Desk, patients: Sequence[int]) -> dict[int, list[Consequence]]:
+    """Give each patient's alarms that were closed as false while they held, and will be looked at again."""
+    closed: dict[int, list[Consequence]] = {patient_id: [] for patient_id in patients}
+    for row in desk.all("rechecks", patients=list(patients)):
+        if row.rule in desk.profile.consequences:
+            closed[row.patient_id].append(desk.profile.consequences[row.rule])
+    return closed
+
+
+def _waits_for_recheck(closed: Sequence[Consequence], consequence: Consequence) -> bool:
     """Somebody has just called this condition a false alarm: no lesser rule of the family opens it anew before then."""
-    closed = [
-        desk.profile.consequences[row.rule]
-        for row in desk.all("rechecks", patient_id=patient_id)
-        if row.rule in desk.profile.consequences
-    ]
     return any(c.family == consequence.family and c.rank <= consequence.rank for c in closed)
 
 
-def open_episode_for(desk: Desk, raised: Raise, consequence: Consequence, whose: Any) -> int:
-    """Open an episode and page for it; `whose` is a row of `patient` or `site`. The caller holds its subject's lock."""
-    move = first_move(reaches_tier3_at_once=reaches_tier3_at_once(consequence, whose))
+def open_episodes(desk: Desk, opening: Sequence[Opening]) -> list[int]:
+    """Open episodes, each of another subject and family, and page for them; gives their numbers."""
+    moves = [first_move(reaches_tier3_at_once=reaches_tier3_at_once(o.consequence, o.whose)) for o in opening]
+    rows = desk.write("insert_episodes", [_row(desk, o, move) for o, move in zip(opening, moves, strict=True)])
+    opened = {(row.patient_id, row.subject, row.family): int(row.episode_id) for row in rows}
+    episodes = [opened[o.raised.patient_id, o.whose.subject, o.consequence.family] for o in opening]
+    _announce(
+        desk,
+        [
+            _News(episode_id=episode_id, opening=o, move=move, effect=Effect.OPEN)
+            for episode_id, o, move in zip(episodes, opening, moves, strict=True)
+        ],
+    )
+    return episodes
+
+
+def _row(desk: Desk, opening: Opening, move: Move) -> dict[str, Any]:
+    raised, consequence, whose = opening.raised, opening.consequence, opening.whose
     blank = Standing(
         state=State.UNACK,
         step=0,
@@ -98,32 +190,29 @@ def open_episode_for(desk: Desk, raised: Raise, consequence: Consequence, whose:
         due_at=None,
     )
     new = after(blank, Act.ALARM_ANEW, move, now=desk.now, timers=desk.profile.timers[consequence.priority])
-    row = desk.one(
-        "insert_episode",
-        patient_id=raised.patient_id,
-        subject=whose.subject,
-        organisation_id=None if whose.subject is None else whose.organisation_id,
-        gateway_id=whose.gateway_id,
-        family=consequence.family,
-        technical=consequence.technical,
-        rule=raised.rule,
-        priority=consequence.priority,
-        emergency=consequence.emergency,
-        tier3=consequence.tier3,
-        condition="cleared" if raised.past else "present",
-        state=new.state,
-        step=new.step,
-        service_tier=new.service_tier,
-        since=raised.since,
-        raised_at=raised.raised_at,
-        now=desk.now,
-        due_at=new.due_at,
-        evidence=json(raised.evidence | {"past": True} if raised.past else raised.evidence),
-        profile_hash=desk.profile.profile_hash,
-    )
-    assert row is not None, "INSERT … RETURNING gives a row"
-    _announce(desk, row.episode_id, raised, consequence, whose, move, Effect.OPEN)
-    return int(row.episode_id)
+    return {
+        "patient_id": raised.patient_id,
+        "subject": whose.subject,
+        "organisation_id": None if whose.subject is None else whose.organisation_id,
+        "gateway_id": whose.gateway_id,
+        "family": consequence.family,
+        "technical": consequence.technical,
+        "rule": raised.rule,
+        "priority": consequence.priority,
+        "emergency": consequence.emergency,
+        "tier3": consequence.tier3,
+        "condition": "cleared" if raised.past else "present",
+        "state": new.state,
+        "step": new.step,
+        "service_tier": new.service_tier,
+        "since": raised.since,
+        "raised_at": raised.raised_at,
+        "detected_at": desk.now,
+        "alarmed_at": new.alarmed_at,
+        "due_at": new.due_at,
+        "evidence": raised.evidence | {"past": True} if raised.past else raised.evidence,
+        "profile_hash": desk.profile.profile_hash,
+    }
 
 
 def count_raise(desk: Desk, raised: Raise, found: Any) -> None:
@@ -156,25 +245,49 @@ def alarm_anew(desk: Desk, raised: Raise, consequence: Consequence, whose: Any, 
     timers = desk.profile.timers[consequence.priority]
     new = after(standing, Act.ALARM_ANEW, move, now=desk.now, timers=timers)
     write_standing(desk, found.episode_id, replace(new, tier3=new.tier3 or consequence.tier3), closed_by=None)
-    _announce(desk, found.episode_id, raised, consequence, whose, move, Effect.ALARM_ANEW)
+    opening = Opening(raised=raised, consequence=consequence, whose=whose)
+    _announce(desk, [_News(episode_id=found.episode_id, opening=opening, move=move, effect=Effect.ALARM_ANEW)])
 
 
-def _announce(
-    desk: Desk, episode_id: int, raised: Raise, consequence: Consequence, whose: Any, move: Move, effect: Effect
-) -> None:
-    event_id = add_event(desk, episode_id, kind=effect, detail=_detail(raised), key=raised.key, states=("", move.to))
-    assert event_id is not None, "the key was looked up under the patient's lock"
-    page(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _News:
+    """What is told of an episode that alarms now."""
+
+    episode_id: int
+    opening: Opening
+    move: Move
+    effect: Effect
+
+
+def _announce(desk: Desk, news: Sequence[_News]) -> None:
+    events = add_events(
         desk,
-        Page(
-            episode_id=episode_id,
-            event_id=event_id,
-            step=move.step,
-            consequence=consequence,
-            whose=whose,
-            since=raised.since,
-            audiences=move.page,
-        ),
+        [
+            NewEvent(
+                episode_id=each.episode_id,
+                kind=each.effect,
+                detail=_detail(each.opening.raised),
+                key=each.opening.raised.key,
+                states=("", each.move.to),
+            )
+            for each in news
+        ],
+    )
+    assert len(events) == len(news), "the keys were looked up under the patients' locks"
+    page_all(
+        desk,
+        [
+            Page(
+                episode_id=each.episode_id,
+                event_id=events[each.episode_id],
+                step=each.move.step,
+                consequence=each.opening.consequence,
+                whose=each.opening.whose,
+                since=each.opening.raised.since,
+                audiences=each.move.page,
+            )
+            for each in news
+        ],
     )
 
 

@@ -9,11 +9,11 @@ import numpy.typing as npt
 from alerting.desk import Desk, instant, unix_ms
 from alerting.engine.partition import Partition, PatientEvent
 from alerting.judging.channels import NOBODYS, QUALITIES, as_judged
-from alerting.judging.saying import raise_of, record_event
+from alerting.judging.saying import raises_of, record_events
 from alerting.judging.told import was_told
 from alerting.profile.profile import Channel, Trust
 from alerting.raising import Basis, Raise
-from alerting.recording import record_raise
+from alerting.recording import record_raises
 from vitals.reading import Acquisition
 from vitals.signals import SIGNALS
 from vitals.sustained import GRAINS, Kind, Phase
@@ -82,17 +82,15 @@ def record_judged_again(desk: Desk, judged: JudgedAgain, *, received_at: datetim
         if said is None:
             desk.run("drop_pending", patient_id=judged.patient_id, rule=rule, basis=Basis.SUSTAINED)
         else:
-            record_event(desk, said, received_at=received_at)
-    for raised in judged.raises:
-        record_raise(desk, raised)
+            record_events(desk, [said], received_at=received_at)
+    record_raises(desk, judged.raises)
 
 
 def _untold(desk: Desk, said: list[PatientEvent], *, holds: bool) -> list[Raise]:
     untold = []
     raises = [each for each in said if each.event.kind is Kind.RAISE]
-    for number, each in enumerate(raises):
+    for number, (each, raised) in enumerate(zip(raises, raises_of(desk, raises), strict=True)):
         event, patient_id = each.event, each.patient_id
-        raised = raise_of(desk, each)
         if holds and number == len(raises) - 1:
             untold.append(raised)
             continue

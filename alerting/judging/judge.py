@@ -17,20 +17,21 @@ in the next turn that has readings.
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+import psycopg
 import structlog
 
 from alerting.desk import Desk, instant, unix_ms
-from alerting.engine.partition import Partition, fastest, rules_hash
+from alerting.engine.partition import Partition, PatientEvent, fastest, rules_hash
 from alerting.engine.table import LAYOUT
 from alerting.isolation import isolated, one_by_one
 from alerting.judging.history import judge_again, record_judged_again
 from alerting.judging.holding import hold, hold_and_keep, hold_as_at, rebuild_start
 from alerting.judging.measured import KnownDevices
 from alerting.judging.owning import LEASE, SIGNS_A_LEASE, Fenced, Ownership
-from alerting.judging.saying import record_event
+from alerting.judging.saying import record_events
 from alerting.judging.stepping import Late, step
 from alerting.judging.stored import end_what_holds_no_more, judge_arrivals
 from alerting.judging.unjudged import RETRY_AFTER, judge_the_unjudged, unjudged_in
@@ -191,6 +192,22 @@ class Judge:
         return len(batches)
 
 
+def _record(desk: Desk, events: Sequence[PatientEvent], *, received_at: datetime) -> None:
+    """Record what a batch has said in one go; where that fails, each event by itself, and only what fails is undone."""
+    if not events:
+        return
+    try:
+        with desk.connection.transaction():
+            record_events(desk, events, received_at=received_at)
+    except (psycopg.OperationalError, psycopg.InterfaceError):
+        raise
+    except Exception as exc:  # noqa: BLE001 - it is met again, and logged, with the event that it is of
+        log.warning("events_one_by_one", events=len(events), error=type(exc).__name__)
+        for event in events:
+            with isolated(desk, event.patient_id, since=instant(event.event.since_ms)):
+                record_events(desk, [event], received_at=received_at)
+
+
 def _load(desk: Desk, state: Partition, found: Any) -> bool:
     """Take a snapshot's arrays over; says whether it fits. One that can not be read is as if there were none."""
     if (found.layout_hash, found.rules_hash) != (LAYOUT, rules_hash(desk.profile.sustained)):
@@ -273,9 +290,7 @@ def _judge_batches(
             continue
         rows = from_payload(batch.payload)
         events, behind = step(desk, state, rows, devices.wellness, whole_from_ms=owned.whole_from_ms)
-        for event in events:
-            with isolated(desk, event.patient_id, since=instant(event.event.since_ms)):
-                record_event(desk, event, received_at=batch.received_at)
+        _record(desk, events, received_at=batch.received_at)
         for key, earliest_ms in behind.items():
             late[key] = min(earliest_ms, late.get(key, earliest_ms))
     received_by = readings[-1].received_at if readings else desk.now

@@ -1,64 +1,83 @@
 """Turns what a sustained rule said into what is recorded: raise, clear, or a condition that waits."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from alerting.desk import Desk, instant, json
 from alerting.engine.partition import PatientEvent
 from alerting.judging.channels import EVIDENT
 from alerting.profile.tags import tags_of
 from alerting.raising import Basis, Raise
-from alerting.recording import record_clear, record_raise
+from alerting.recording import record_clear, record_raises, turns_of
 from vitals.reading import unscaled
 from vitals.signals import SIGNALS
 from vitals.sustained import Kind
 
 
-def record_event(desk: Desk, said: PatientEvent, *, received_at: datetime) -> None:
-    """Record one event of the engine, in the caller's transaction."""
-    event, patient_id = said.event, said.patient_id
-    waiting = {"patient_id": patient_id, "rule": event.rule, "basis": Basis.SUSTAINED}
-    if event.kind is Kind.RAISE:
-        record_raise(desk, raise_of(desk, said))
-    elif event.kind is Kind.CLEAR:
-        record_clear(desk, patient_id=patient_id, rule=event.rule, basis=Basis.SUSTAINED, at=instant(event.at_ms))
-    elif event.kind is Kind.PENDING:
-        desk.run(
-            "save_pending",
-            **waiting,
-            since=instant(event.since_ms),
-            due_at=min(received_at, desk.now) + timedelta(seconds=desk.profile.silence.lost_while_low_s),
-            evidence=json(_evidence(desk, said)),
+def record_events(desk: Desk, events: Sequence[PatientEvent], *, received_at: datetime) -> None:
+    """Record events of the engine in the caller's transaction: each patient's in order, those of many together."""
+    for turn in turns_of([said.patient_id for said in events]):
+        of_kind: dict[Kind, list[PatientEvent]] = {kind: [] for kind in Kind}
+        for place in turn:
+            of_kind[events[place].event.kind].append(events[place])
+        record_raises(desk, raises_of(desk, of_kind[Kind.RAISE]))
+        for said in of_kind[Kind.CLEAR]:
+            at = instant(said.event.at_ms)
+            record_clear(desk, patient_id=said.patient_id, rule=said.event.rule, basis=Basis.SUSTAINED, at=at)
+        _keep_waiting(desk, of_kind[Kind.PENDING], received_at)
+        desk.run_each("drop_pending", [_waiting(said) for said in of_kind[Kind.DISCARD]])
+
+
+def raises_of(desk: Desk, said: Sequence[PatientEvent]) -> list[Raise]:
+    """Make the raises of sustained rules, with the numbers that decided them."""
+    return [
+        Raise(
+            patient_id=each.patient_id,
+            rule=each.event.rule,
+            basis=Basis.SUSTAINED,
+            since=instant(each.event.since_ms),
+            raised_at=instant(each.event.at_ms),
+            key=f"{each.patient_id}:{each.event.rule}:{Basis.SUSTAINED}:{each.event.at_ms}",
+            evidence=evidence,
         )
-    elif event.kind is Kind.DISCARD:
-        desk.run("drop_pending", **waiting)
+        for each, evidence in zip(said, _evidence(desk, said), strict=True)
+    ]
 
 
-def raise_of(desk: Desk, said: PatientEvent) -> Raise:
-    """Make the raise of a sustained rule, with the numbers that decided it."""
-    event = said.event
-    return Raise(
-        patient_id=said.patient_id,
-        rule=event.rule,
-        basis=Basis.SUSTAINED,
-        since=instant(event.since_ms),
-        raised_at=instant(event.at_ms),
-        key=f"{said.patient_id}:{event.rule}:{Basis.SUSTAINED}:{event.at_ms}",
-        evidence=_evidence(desk, said),
+def _keep_waiting(desk: Desk, said: Sequence[PatientEvent], received_at: datetime) -> None:
+    due_at = min(received_at, desk.now) + timedelta(seconds=desk.profile.silence.lost_while_low_s)
+    desk.run_each(
+        "save_pending",
+        [
+            _waiting(each) | {"since": instant(each.event.since_ms), "due_at": due_at, "evidence": json(evidence)}
+            for each, evidence in zip(said, _evidence(desk, said), strict=True)
+        ],
     )
 
 
-def _evidence(desk: Desk, said: PatientEvent) -> dict[str, object]:
-    event, rule, signal = said.event, said.rule, said.channel.signal
-    found = desk.one(
-        "worst",
-        patient_id=said.patient_id,
-        code=SIGNALS[signal].code,
-        start=instant(event.since_ms),
-        until=instant(event.at_ms),
-        qualities=[int(quality) for quality in EVIDENT[said.channel.trust]],
-    )
+def _waiting(said: PatientEvent) -> dict[str, object]:
+    return {"patient_id": said.patient_id, "rule": said.event.rule, "basis": Basis.SUSTAINED}
+
+
+def _evidence(desk: Desk, said: Sequence[PatientEvent]) -> list[dict[str, object]]:
+    windows = [
+        {
+            "patient_id": each.patient_id,
+            "code": SIGNALS[each.channel.signal].code,
+            "start": instant(each.event.since_ms),
+            "until": instant(each.event.at_ms),
+            "qualities": [int(quality) for quality in EVIDENT[each.channel.trust]],
+        }
+        for each in said
+    ]
+    return [_evidence_of(desk, each, found) for each, found in zip(said, desk.each("worst", windows), strict=True)]
+
+
+def _evidence_of(desk: Desk, said: PatientEvent, found: Any | None) -> dict[str, object]:
+    event, signal = said.event, said.channel.signal
     lowest, highest = (found.lowest, found.highest) if found else (None, None)
-    worst = lowest if rule.low else highest
+    worst = lowest if said.rule.low else highest
     shown = event.value if worst is None else worst
     tags = tags_of(desk.profile, event.rule, shown)
     return (

@@ -17,7 +17,7 @@ from alerting.moving import add_event, carry_out, standing_of
 from alerting.profile.profile import Priority
 from alerting.profile.technical import Family
 from alerting.raising import Basis, Effect, Raise, effect_of
-from alerting.recording import alarm_anew, count_raise, open_episode_for
+from alerting.recording import Opening, alarm_anew, count_raise, open_episodes
 from alerting.technical.finding import Finding, Standing, Subject
 
 COVERS_MAX = 500
@@ -97,7 +97,7 @@ def _begin(desk: Desk, finding: Finding) -> int:
             return 0
         effect = effect_of(opened, consequence, past=False)
         if effect is Effect.OPEN or opened is None:
-            open_episode_for(desk, raised, consequence, whose)
+            open_episodes(desk, [Opening(raised=raised, consequence=consequence, whose=whose)])
         elif effect is Effect.COUNT:
             count_raise(desk, raised, opened)
         else:
