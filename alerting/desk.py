@@ -78,9 +78,9 @@ class Desk:
 _dumps = partial(dumps, default=str)
 
 
-def connect(dsn: str, name: str) -> Connection:
+def connect(dsn: str, name: str, kind: type[Connection] = psycopg.Connection) -> Connection:
     """Open a connection as alerting uses it: explicit transactions, named rows, UTC, its name shown by the server."""
-    return psycopg.connect(
+    return kind.connect(
         dsn,
         row_factory=namedtuple_row,
         autocommit=True,

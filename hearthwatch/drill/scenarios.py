@@ -2,17 +2,16 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from alerting.cases.transfer import Event, Refusal
 from alerting.raising import Basis, Raise
-from alerting.recording import record_raise
-from care.referral import Driver, Picture, Severity
-from hearthwatch.drill.stage import Line, Stage
+from alerting.recording import record_raises
+from hearthwatch.drill.killing import DUE_S, prove
+from hearthwatch.drill.stage import MINUTE, SEVERE, Line, Stage
+from ingest.feed import PARTITION_COUNT
 
-MINUTE = 60
-SEVERE = Picture(severity=Severity.SEVERE, driver=Driver.INFECTION)
 STORM = 5000
 
 Expected = tuple[float, str, str]
@@ -114,18 +113,10 @@ def _storm(stage: Stage) -> None:
     )
     rows = stage.connection.execute("SELECT patient_id FROM patient WHERE key LIKE 'storm-%'").fetchall()
     desk, begun = stage.desk(), time.monotonic()
-    for row in rows:
+    for partition in range(PARTITION_COUNT):
         with stage.connection.transaction():
-            record_raise(
-                desk,
-                Raise(
-                    patient_id=row.patient_id,
-                    rule="SPO2-REFER",
-                    basis=Basis.SUSTAINED,
-                    since=stage.now,
-                    raised_at=stage.now,
-                    key=f"storm:{row.patient_id}",
-                ),
+            record_raises(
+                desk, [_fall(stage, row.patient_id) for row in rows if row.patient_id % PARTITION_COUNT == partition]
             )
     took_s = time.monotonic() - begun
     count = stage.connection.execute(
@@ -136,6 +127,31 @@ def _storm(stage: Stage) -> None:
     stage.lines.append(_summary("raised", f"{count.episodes} episodes of {count.patients} patients"))
     stage.lines += [_summary("notified", f"{row.audience}: {row.n}") for row in notices]
     stage.lines.append(_summary("took", f"{took_s:.1f} s of the machine's time"))
+
+
+def _fall(stage: Stage, patient_id: int) -> Raise:
+    return Raise(
+        patient_id=patient_id,
+        rule="SPO2-REFER",
+        basis=Basis.SUSTAINED,
+        since=stage.now,
+        raised_at=stage.now,
+        key=f"storm:{patient_id}",
+    )
+
+
+def _worker_killed(stage: Stage) -> None:
+    def tell(said: str) -> None:
+        stage.lines.append(replace(_summary("killed", said), t_s=DUE_S))
+
+    proof = prove(stage.server, tell=tell)
+    stage.lines += [replace(_summary("wrong", each), t_s=DUE_S) for each in proof.wrong]
+    figures = proof.as_document()
+    stage.lines += [_summary("found", f"{name}: {figures[name]}") for name in figures if name != "what_is_wrong"]
+
+
+def _killed_check(stage: Stage) -> list[str]:
+    return [line.detail for line in stage.lines if line.event == "wrong"]
 
 
 def _summary(event: str, detail: str) -> Line:
@@ -254,6 +270,12 @@ SCENARIOS: Mapping[str, Scenario] = {
         play=_storm,
         expected=((0, "raised", f"{STORM} episodes of {STORM} patients"),),
         check=_storm_check,
+    ),
+    "worker-killed": Scenario(
+        does="SIGKILL at every exchange of tick and delivery with the database: nothing is lost, nothing fires twice",
+        play=_worker_killed,
+        expected=((0, "found", "wrong: 0"),),
+        check=_killed_check,
     ),
 }
 

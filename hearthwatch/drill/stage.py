@@ -19,13 +19,16 @@ from alerting.profile.profile import Profile
 from alerting.raising import Basis, Raise
 from alerting.recording import record_raise
 from care.loading import load
-from care.referral import Picture
+from care.referral import Driver, Picture, Severity
 from care.registry_file import parse_registry
 from hearthwatch.migrations import migrate
 from hearthwatch.services.databases import best_database
+from hearthwatch.services.postgres import SETTINGS_OF_TESTS
 from hearthwatch.services.supervisor import Supervisor
 
 T0 = datetime(2026, 1, 5, 20, 0, tzinfo=UTC)
+MINUTE = 60
+SEVERE = Picture(severity=Severity.SEVERE, driver=Driver.INFECTION)
 CHANNEL = "drill"
 
 _NEWS = """
@@ -57,10 +60,11 @@ class Line:
 
 @dataclass(slots=True)
 class Stage:
-    """One scenario's county; `now` is the virtual clock."""
+    """One scenario's county; `now` is the virtual clock, `server` where further databases can be made."""
 
     connection: Connection
     profile: Profile
+    server: str = ""
     now: datetime = T0
     lines: list[Line] = field(default_factory=list)
     _last_event: int = 0
@@ -194,7 +198,7 @@ def database(folder: Path) -> Iterator[str]:
     """Run a database server for the drill; gives a connection string without a database's name."""
     with ExitStack() as closing:
         supervisor = closing.enter_context(Supervisor(folder / "log"))
-        server = best_database()
+        server = best_database(settings=SETTINGS_OF_TESTS)
         closing.callback(server.close)
         supervisor.start(server.process())
         yield server.dsn()
@@ -211,7 +215,7 @@ def stage(server: str, name: str) -> Iterator[Stage]:
     text = files("care").joinpath("examples/county.toml").read_text(encoding="utf-8")
     with connect(dsn, "drill") as connection:
         load(connection, parse_registry(_without_passwords(text), "county.toml"), now=T0)
-        made = Stage(connection=connection, profile=profile)
+        made = Stage(connection=connection, profile=profile, server=server)
         made.desk().run("save_profile", profile_hash=profile.profile_hash, name=profile.name, body=profile.body, now=T0)
         yield made
 

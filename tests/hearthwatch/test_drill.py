@@ -3,11 +3,16 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from hearthwatch.drill.killing import prove
 from hearthwatch.drill.scenarios import SCENARIOS, Scenario, complaints
-from hearthwatch.drill.stage import Line, Stage
+from hearthwatch.drill.stage import Line, Stage, database
+from hearthwatch.drill.worker import Side
+
+pytestmark = pytest.mark.long
 
 
 def drill(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -16,8 +21,8 @@ def drill(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.usefixtures("timescale_server")
-def test_every_scenario_but_the_storm_comes_out_as_expected() -> None:
-    names = [name for name in SCENARIOS if name != "storm"]
+def test_every_scenario_but_the_long_ones_comes_out_as_expected() -> None:
+    names = [name for name in SCENARIOS if name not in ("storm", "worker-killed")]
     played = drill("--json", "--only", ",".join(names))
     assert played.returncode == 0, played.stderr
     lines = [json.loads(line) for line in played.stdout.splitlines()]
@@ -30,6 +35,18 @@ def test_every_scenario_but_the_storm_comes_out_as_expected() -> None:
         line["t_s"] for line in lines if line["detail"] == "step 3: exhausted" and line["scenario"] == names[0]
     ]
     assert exhausted == [660, 960, 1260]
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.usefixtures("timescale_server")
+def test_a_worker_killed_before_any_exchange_loses_nothing_and_fires_nothing_twice(tmp_path: Path) -> None:
+    with database(tmp_path) as server:
+        proof = prove(server, sides=[Side.BEFORE])
+    assert proof.wrong == []
+    assert (proof.fired, proof.notices) == (3, 5)
+    assert proof.kills == len(proof.exchanges) > 40
+    assert 0 < proof.repeats <= proof.kills  # between sending and recording, what was sent is sent again
+    assert proof.timer_error_s <= 1
 
 
 def test_an_unknown_scenario_is_named_with_those_there_are() -> None:
