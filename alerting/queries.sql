@@ -636,7 +636,9 @@ UPDATE notice SET due_at = NULL, outcome = %(outcome)s
 -- Lease due notices, the most urgent episode's first, and of these what was never tried; what households are asked only
 -- when nothing of an episode is due. Who crashes now leaves them due again when the lease is over, under the same key.
 UPDATE notice n SET due_at = %(lease_until)s, attempts = n.attempts + 1
-  FROM (SELECT q.notice_id, COALESCE(e.state <> 'closed', true) AS is_open
+  FROM (SELECT q.notice_id, e.priority, COALESCE(e.state <> 'closed', q.gathered IS NULL) AS is_open,
+               COALESCE(e.state IN ('unack', 'ack', 't3_unack', 'exhausted') AND e.alarmed_at <= q.created_at,
+                        q.page_test_id IS NOT NULL) AS is_answerable
           FROM notice q LEFT JOIN episode e USING (episode_id)
          WHERE q.due_at <= %(now)s
            AND (q.episode_id IS NOT NULL OR NOT EXISTS (
@@ -644,7 +646,8 @@ UPDATE notice n SET due_at = %(lease_until)s, attempts = n.attempts + 1
          ORDER BY CASE e.priority WHEN 'high' THEN 0 WHEN 'low' THEN 2 ELSE 1 END, q.attempts > 0, q.due_at
          LIMIT %(limit)s FOR UPDATE OF q SKIP LOCKED) AS due
  WHERE n.notice_id = due.notice_id
-RETURNING n.notice_id, n.episode_id, n.key, n.recipient, n.channel_url, n.title, n.body, n.attempts, due.is_open;
+RETURNING n.notice_id, n.episode_id, n.key, n.recipient, n.channel_url, n.title, n.body, n.attempts, due.is_open,
+          n.recipient_id AS person_id, n.page_test_id, n.created_at, due.priority, due.is_answerable;
 
 -- name: next_channel
 -- The channel before it has refused: this one goes out now.
