@@ -16,7 +16,7 @@ from vitals.setting_names import refuse_unknown
 class AlertingSettings(BaseSettings):
     """What alerting needs to know; names are HEARTHWATCH_ and the field's name in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix="HEARTHWATCH_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="HEARTHWATCH_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     database_dsn: str = Field(
         default="host=127.0.0.1 dbname=hearthwatch", description="libpq connection string of the database"

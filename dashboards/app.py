@@ -20,6 +20,7 @@ from dashboards.console import (
     fleet,
     fleet_api,
     inbox,
+    links,
     nights,
     patient,
     referrals,
@@ -54,6 +55,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.mount("/static", StaticFiles(directory=str(files("dashboards") / "static")), name="static")
     for router in (
         sign_in.router,
+        links.router,
         inbox.router,
         nights.router,
         patient.router,

@@ -15,7 +15,7 @@ from vitals.setting_names import PREFIX, refuse_unknown
 class Settings(BaseSettings):
     """Each field is an environment variable HEARTHWATCH_<FIELD>."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
 
     database_dsn: str = "host=127.0.0.1 dbname=hearthwatch"
     """libpq connection string of the database."""

@@ -11,6 +11,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po
 
+from alerting.answering import LinkState
 from alerting.cases.transfer import Event, Refusal, Stage
 from alerting.episodes import HUMAN_ACTS, REFERRAL_ACTS, Audience, State
 from alerting.profile.changing import CHANGEABLE
@@ -105,6 +106,7 @@ CODES = {
     "profile_key": [*CHANGEABLE, *FORMS],
     "rehearsal_decided": [decided.value for decided in Decided],
     "rehearsal_skipped": [NO_DATA],
+    "link": [state.value for state in LinkState],
     "claim_refused": [obstacle.value for obstacle in Obstacle],
 }
 
