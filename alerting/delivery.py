@@ -9,16 +9,18 @@ is too late. The escalation's deadlines go on whatever happens here.
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 
 from alerting.desk import Desk
+from alerting.gathering import gather
 from alerting.link import Linking, body_to_send
 from alerting.paging import IN_RESERVE
 from alerting.sending import hand_over, warm_up_channels
+from alerting.throttle import Limit
 
 WORKERS = 8
 """Notices sent at a time, and claimed at a time: none waits behind another with its lease running."""
@@ -35,6 +37,7 @@ RETRY_S = (2, 5, 10, 20, 40, 60, 60)
 
 TOO_LATE = "too late"
 NO_LINKS = Linking()
+USUAL = Limit()
 
 log = structlog.get_logger()
 
@@ -61,6 +64,7 @@ def deliver(
     speed: float,
     clock: Callable[[], Any],
     linking: Linking = NO_LINKS,
+    limit: Limit = USUAL,
 ) -> int:
     """Send what is due, a few at a time, so that what is urgent goes before all that waits when it comes.
 
@@ -68,6 +72,7 @@ def deliver(
     """
     taken, now = 0, desk.now
     for _ in range(ROUNDS_MAX):
+        gather(replace(desk, now=now), limit)
         claimed = _claim(desk, now, lease_s=LEASE_S * speed)
         bodies = [body_to_send(notice, linking, now) for notice in claimed]
         for notice, attempt in zip(claimed, pool.map(_send, claimed, bodies), strict=True):

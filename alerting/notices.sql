@@ -26,3 +26,50 @@ UPDATE notice SET link_used_at = %(now)s WHERE notice_id = %(notice_id)s AND lin
 -- A test is answered: over which channel it was does not matter any more.
 UPDATE notice SET link_used_at = %(now)s
  WHERE page_test_id = %(page_test_id)s AND recipient_id = %(person_id)s AND link_used_at IS NULL;
+
+-- name: due_that_may_wait
+-- A person's notices that are due and were never tried, and that may be gathered with others; each person's in order.
+SELECT notice_id, recipient_id FROM notice
+ WHERE due_at <= %(now)s AND attempts = 0 AND may_wait
+ ORDER BY recipient_id, due_at, notice_id LIMIT %(most)s FOR UPDATE SKIP LOCKED;
+
+-- name: sent_lately
+-- When these people were sent what counts: notices that may wait, and those that gather them.
+SELECT recipient_id, COALESCE(sent_at, created_at) AS at FROM notice
+ WHERE recipient_id = ANY(%(people)s) AND (may_wait OR gathered IS NOT NULL) AND attempts > 0
+   AND COALESCE(sent_at, created_at) > %(since)s;
+
+-- name: gathering
+-- The notice that gathers for a person and has not gone out yet.
+SELECT recipient_id, notice_id FROM notice
+ WHERE recipient_id = ANY(%(people)s) AND gathered IS NOT NULL AND due_at IS NOT NULL AND attempts = 0 FOR UPDATE;
+
+-- name: open_gathering
+-- Begin one that gathers: to the same person over the same channels, in their order, as the first that it speaks of.
+INSERT INTO notice (gathered, key, recipient_id, recipient, audience, service_tier, step, channel_url, title, body,
+    created_at, due_at, outcome)
+SELECT 0, 'gathered:' || f.notice_id || ':' || row_number() OVER channels - 1, n.recipient_id, n.recipient, n.audience,
+       n.service_tier, n.step, n.channel_url, '', '', %(now)s,
+       CASE row_number() OVER channels WHEN 1 THEN %(due_at)s::timestamptz END,
+       CASE row_number() OVER channels WHEN 1 THEN '' ELSE %(reserve)s END
+  FROM notice f JOIN notice n ON n.episode_id = f.episode_id AND n.recipient_id = f.recipient_id
+   AND regexp_replace(n.key, ':[0-9]+$', '') = regexp_replace(f.key, ':[0-9]+$', '')
+ WHERE f.notice_id = %(like)s WINDOW channels AS (ORDER BY n.notice_id);
+
+-- name: gathering_of
+-- The notice that was begun for this first one.
+SELECT notice_id FROM notice WHERE key = 'gathered:' || %(like)s || ':0';
+
+-- name: hold_back
+-- These are not sent: another notice speaks of them.
+UPDATE notice SET due_at = NULL, outcome = %(outcome)s, gathered_into = %(into)s WHERE notice_id = ANY(%(notices)s);
+
+-- name: gathered_count
+-- Of how many a notice speaks.
+SELECT count(*) AS count FROM notice WHERE gathered_into = %(into)s;
+
+-- name: say_gathered
+-- What the notice that gathers says, over whichever channel it goes.
+UPDATE notice n SET gathered = %(count)s, title = %(title)s, body = %(body)s
+  FROM notice f WHERE f.notice_id = %(into)s AND n.recipient_id = f.recipient_id AND n.gathered IS NOT NULL
+   AND regexp_replace(n.key, ':[0-9]+$', '') = regexp_replace(f.key, ':[0-9]+$', '');

@@ -614,9 +614,9 @@ SELECT e.episode_id, e.closed_at, v.kind, v.detail FROM episode e JOIN episode_e
 -- name: insert_notice
 -- One message to one recipient over one channel, in the transaction that decided it.
 INSERT INTO notice (episode_id, key, recipient_id, recipient, audience, service_tier, step, channel_url, title, body,
-    created_at, due_at, sent_at, outcome)
+    created_at, due_at, sent_at, outcome, may_wait)
 VALUES (%(episode_id)s, %(key)s, %(recipient_id)s, %(recipient)s, %(audience)s, %(service_tier)s, %(step)s, %(channel_url)s,
-    %(title)s, %(body)s, %(now)s, %(due_at)s, %(sent_at)s, %(outcome)s)
+    %(title)s, %(body)s, %(now)s, %(due_at)s, %(sent_at)s, %(outcome)s, %(may_wait)s)
 ON CONFLICT (key) DO NOTHING;
 
 -- name: ask_household
@@ -636,7 +636,9 @@ UPDATE notice SET due_at = NULL, outcome = %(outcome)s
 -- Lease due notices, the most urgent episode's first, and of these what was never tried; what households are asked only
 -- when nothing of an episode is due. Who crashes now leaves them due again when the lease is over, under the same key.
 UPDATE notice n SET due_at = %(lease_until)s, attempts = n.attempts + 1
-  FROM (SELECT q.notice_id, e.priority, COALESCE(e.state <> 'closed', q.gathered IS NULL) AS is_open,
+  FROM (SELECT q.notice_id, e.priority, COALESCE(e.state <> 'closed', q.gathered IS NULL OR EXISTS (
+                    SELECT FROM notice h JOIN episode o USING (episode_id)
+                     WHERE h.gathered_into = q.notice_id AND o.state <> 'closed')) AS is_open,
                COALESCE(e.state IN ('unack', 'ack', 't3_unack', 'exhausted') AND e.alarmed_at <= q.created_at,
                         q.page_test_id IS NOT NULL) AS is_answerable
           FROM notice q LEFT JOIN episode e USING (episode_id)

@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from alerting.link import Linking, keys_of
+from alerting.throttle import Limit
 from vitals.clock import ClinicalClock
 from vitals.setting_names import refuse_unknown
 
@@ -61,6 +62,15 @@ class AlertingSettings(BaseSettings):
     alerting_link_medium_min: int = Field(default=120, ge=1, le=2880, description="... of medium priority")
     alerting_link_low_min: int = Field(default=2880, ge=1, le=10080, description="... of low priority")
 
+    alerting_throttle_most: int = Field(
+        default=6,
+        ge=1,
+        le=1000,
+        description="how many notices of low and medium priority one person gets in alerting_throttle_within_min before"
+        " the others are gathered into one; high, tier 3 and referrals are never counted or held back",
+    )
+    alerting_throttle_within_min: int = Field(default=10, ge=1, le=1440, description="clinical minutes of that")
+
     @model_validator(mode="after")
     def _secrets_are_long(self) -> Self:
         keys_of(self.link_secret.get_secret_value(), self.link_secret_before.get_secret_value())
@@ -87,6 +97,11 @@ class AlertingSettings(BaseSettings):
             medium=timedelta(minutes=self.alerting_link_medium_min),
             low=timedelta(minutes=self.alerting_link_low_min),
         )
+
+    @property
+    def throttle(self) -> Limit:
+        """How many notices that may wait one person gets."""
+        return Limit(most=self.alerting_throttle_most, within=timedelta(minutes=self.alerting_throttle_within_min))
 
     @property
     def watchdog_urls(self) -> list[str]:

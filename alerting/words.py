@@ -208,3 +208,15 @@ def household_body(consequence: Consequence, *, initials: str) -> str:
     technical = _TECHNICAL.get(consequence.family, CHECK_DEVICE)
     text = HOUSEHOLD if consequence.emergency else technical if consequence.technical else MEASURE_AGAIN
     return f"{text.zh.format(who=initials)}\n{text.en.format(who=initials)}"
+
+
+def gathered_title(count: int) -> str:
+    """Head the notice that speaks of others, which were too many in too short a time."""
+    return f"【汇总 SUMMARY】{count}条中低级别警报 / {count} alarms of medium or low priority"
+
+
+def gathered_body(count: int, *, link: str) -> str:
+    """Say how many wait in the inbox."""
+    return (
+        f"收件箱中有{count}条新的中低级别警报\n{count} new alarms of medium or low priority wait in your inbox\n{link}"
+    )
