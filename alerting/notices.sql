@@ -73,3 +73,70 @@ SELECT count(*) AS count FROM notice WHERE gathered_into = %(into)s;
 UPDATE notice n SET gathered = %(count)s, title = %(title)s, body = %(body)s
   FROM notice f WHERE f.notice_id = %(into)s AND n.recipient_id = f.recipient_id AND n.gathered IS NOT NULL
    AND regexp_replace(n.key, ':[0-9]+$', '') = regexp_replace(f.key, ':[0-9]+$', '');
+
+-- name: organisation_of_key
+-- An organisation by its key.
+SELECT organisation_id, key, name FROM care_organisation WHERE key = %(key)s;
+
+-- name: person_of_key
+-- A person by key.
+SELECT person_id, name, role FROM care_person WHERE key = %(key)s;
+
+-- name: lock_page_tests
+-- One test of an organisation at a time.
+SELECT pg_advisory_xact_lock(4, %(organisation_id)s);
+
+-- name: page_test_since
+-- A test of an organisation that has begun lately.
+SELECT page_test_id, begun_at FROM page_test WHERE organisation_id = %(organisation_id)s AND begun_at > %(since)s LIMIT 1;
+
+-- name: begin_page_test
+-- A test of paging begins.
+INSERT INTO page_test (organisation_id, everybody, begun_by, begun_at, until)
+VALUES (%(organisation_id)s, %(everybody)s, %(begun_by)s, %(now)s, %(until)s) RETURNING page_test_id;
+
+-- name: insert_test_notice
+-- A test's message to one person over one channel.
+INSERT INTO notice (page_test_id, good_until, key, recipient_id, recipient, audience, service_tier, step, channel_url, title,
+    body, created_at, due_at, outcome)
+VALUES (%(page_test_id)s, %(until)s, %(key)s, %(recipient_id)s, %(recipient)s, %(audience)s, %(service_tier)s, 0,
+    %(channel_url)s, %(title)s, %(body)s, %(now)s, %(due_at)s, %(outcome)s);
+
+-- name: page_tests
+-- The tests of these organisations, newest first, or one of them by its number.
+SELECT t.page_test_id, t.organisation_id, o.key AS organisation, o.name AS organisation_name,
+       o.name_en AS organisation_name_en, o.time_zone, t.everybody, t.begun_at, t.until, p.name AS begun_by,
+       p.name_en AS begun_by_en
+  FROM page_test t JOIN care_organisation o USING (organisation_id) LEFT JOIN care_person p ON p.person_id = t.begun_by
+ WHERE t.organisation_id = ANY(%(organisations)s) AND t.page_test_id = COALESCE(%(page_test_id)s, t.page_test_id)
+ ORDER BY t.page_test_id DESC LIMIT %(most)s;
+
+-- name: page_test_before
+-- The test of the same organisation before this one.
+SELECT b.page_test_id FROM page_test t JOIN page_test b USING (organisation_id)
+ WHERE t.page_test_id = %(page_test_id)s AND b.page_test_id < t.page_test_id ORDER BY b.page_test_id DESC LIMIT 1;
+
+-- name: responses
+-- What came of a test, by person: the first channel that took it, the first answer.
+SELECT COALESCE(p.key, n.recipient) AS person, n.recipient AS name,
+       COALESCE(NULLIF(p.name_en, ''), n.recipient) AS name_en, COALESCE(p.role, '') AS role, t.begun_at,
+       min(n.sent_at) AS delivered_at,
+       COALESCE((array_agg(split_part(n.channel_url, ':', 1) ORDER BY n.sent_at)
+                 FILTER (WHERE n.sent_at IS NOT NULL))[1], '') AS channel,
+       min(n.link_used_at) AS answered_at,
+       COALESCE(string_agg(DISTINCT NULLIF(n.outcome, 'in reserve'), ', ') FILTER (WHERE n.sent_at IS NULL), '') AS outcome,
+       bool_or(n.channel_url <> 'console:') AS has_channel
+  FROM notice n JOIN page_test t USING (page_test_id) LEFT JOIN care_person p ON p.person_id = n.recipient_id
+ WHERE n.page_test_id = %(page_test_id)s
+ GROUP BY p.key, n.recipient, p.name_en, p.role, t.begun_at, n.recipient_id ORDER BY n.recipient_id;
+
+-- name: tested_lately
+-- Which of these people a test was delivered to since an instant.
+SELECT DISTINCT recipient_id FROM notice
+ WHERE page_test_id IS NOT NULL AND recipient_id = ANY(%(people)s) AND sent_at >= %(since)s;
+
+-- name: test_to_answer
+-- The newest test that asks a person for an answer.
+SELECT t.page_test_id, t.begun_at FROM notice n JOIN page_test t USING (page_test_id)
+ WHERE n.recipient_id = %(person_id)s AND t.until > %(now)s
+ GROUP BY t.page_test_id HAVING max(n.link_used_at) IS NULL ORDER BY t.page_test_id DESC LIMIT 1;

@@ -133,6 +133,7 @@ class _Fate(StrEnum):
     IN_RESERVE = "in reserve"
 
 
+NO_CHANNEL = _Fate.NO_CHANNEL.value
 IN_RESERVE = _Fate.IN_RESERVE.value
 """The outcome of a notice that is sent only where the channel before it, in the person's order, refuses."""
 

@@ -220,3 +220,11 @@ def gathered_body(count: int, *, link: str) -> str:
     return (
         f"收件箱中有{count}条新的中低级别警报\n{count} new alarms of medium or low priority wait in your inbox\n{link}"
     )
+
+
+TEST_TITLE = "【演练 TEST】传呼测试，没有患者发病 / test of paging: nobody is ill"
+
+
+def paging_test_body(*, link: str) -> str:
+    """Ask whoever gets a test of paging to answer it."""
+    return f"这是演练，不是警报。请点链接应答\nThis is a TEST, no alarm: please answer by the link\n{link}"

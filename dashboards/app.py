@@ -22,6 +22,8 @@ from dashboards.console import (
     inbox,
     links,
     nights,
+    page_tests,
+    page_tests_api,
     patient,
     referrals,
     referrals_api,
@@ -65,12 +67,14 @@ def create_app(settings: Settings) -> FastAPI:
         accounts.router,
         referrals.router,
         rehearsal.router,
+        page_tests.router,
         wall.router,
     ):
         app.include_router(router, include_in_schema=False)
     app.include_router(api.router)
     app.include_router(fleet_api.router)
     app.include_router(referrals_api.router)
+    app.include_router(page_tests_api.router)
     app.add_api_route("/healthz", healthz, include_in_schema=False)
     app.add_api_route("/ready", ready, include_in_schema=False)
     return app

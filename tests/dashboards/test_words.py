@@ -20,6 +20,7 @@ from alerting.profile.limits import FORMS
 from alerting.profile.profile import Priority, no_data_rule
 from alerting.rehearsal.difference import Decided
 from alerting.rehearsal.panel import NO_DATA
+from alerting.response import Came
 from care.claims import Obstacle
 from care.referral import LADDER, ROWS, Ask, Driver, Picture, Severity, Vehicle, Ward
 from care.registry import Capability, DeviceKind, PersonRole, SpecialGroup
@@ -107,6 +108,7 @@ CODES = {
     "rehearsal_decided": [decided.value for decided in Decided],
     "rehearsal_skipped": [NO_DATA],
     "link": [state.value for state in LinkState],
+    "came": [came.value for came in Came],
     "claim_refused": [obstacle.value for obstacle in Obstacle],
 }
 
