@@ -89,6 +89,7 @@ def test_a_link_is_good_once(console: Console, pager: Pager, episode_id: int) ->
     for again in (httpx.post(link), httpx.get(link)):
         assert again.status_code == 410
         assert "此链接已经使用过" in again.text
+        assert "李敏已于" in again.text
         assert f'href="/episodes/{episode_id}"' in again.text
         assert '<form method="post" action="/a/' not in again.text
     assert acknowledged(console) == [(1, "link")]
