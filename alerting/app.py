@@ -109,7 +109,14 @@ def _duties(settings: AlertingSettings, pool: ThreadPoolExecutor) -> list[Duty]:
             name="delivery",
             period_s=TICK_EVERY_S,
             wakes_on="episode",
-            turn=lambda desk_of: deliver(desk_of(), pool, speed=settings.clock_speed, clock=settings.now),
+            turn=lambda desk_of: deliver(
+                desk_of(),
+                pool,
+                speed=settings.clock_speed,
+                clock=settings.now,
+                linking=settings.linking,
+                limit=settings.throttle,
+            ),
             begin=warm_up,
         ),
     ]

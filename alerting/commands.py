@@ -13,6 +13,7 @@ from rich.table import Table
 
 from alerting.derived.commands import night
 from alerting.order_commands import limits, order, revoke
+from alerting.page_test_command import page_test
 from alerting.profile.file import ProfileError, parse_profile, standard_adult
 from alerting.profile.patient import Held, LimitRefused, PatientFacts, held_to
 from alerting.profile.profile import Profile
@@ -28,7 +29,7 @@ from vitals.reading import ScaleError, scaled
 from vitals.signals import Signal
 
 app = typer.Typer(no_args_is_help=True, help="Rules, episodes, escalation: from a stored reading to a decision.")
-for command in (replay, rehearse, night, order, revoke, limits, trace):
+for command in (replay, rehearse, night, order, revoke, limits, trace, page_test):
     app.command()(command)
 
 

@@ -1,23 +1,26 @@
 """Sends notices: claims a lease, hands each to its channel by apprise, records the outcome. At least once.
 
 A person's channels are used in their order: what one refuses goes out by the next at once, and is tried by the first
-again. A crash between sending and recording leaves the lease to run out: the notice is sent again under its same key.
-Waits grow, to a minute, for as long as the episode is open; only the notice of a closed one is given up, loudly. What
-a household is asked goes out when nothing of an episode is due, and not when it is too late. The escalation's
-deadlines go on whatever happens here.
+again, unless it says that it never will take it. A crash between sending and recording leaves the lease to run out: the
+notice is sent again under its same key. Waits grow, to a minute, for as long as the episode is open; only the notice of
+a closed one is given up, loudly. What a household is asked goes out when nothing of an episode is due, and not when it
+is too late. The escalation's deadlines go on whatever happens here.
 """
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 
 from alerting.desk import Desk
+from alerting.gathering import gather
+from alerting.link import Linking, body_to_send
 from alerting.paging import IN_RESERVE
 from alerting.sending import hand_over, warm_up_channels
+from alerting.throttle import Limit
 
 WORKERS = 8
 """Notices sent at a time, and claimed at a time: none waits behind another with its lease running."""
@@ -33,17 +36,20 @@ RETRY_S = (2, 5, 10, 20, 40, 60, 60)
 """Machine seconds: networks do not run on clinical time."""
 
 TOO_LATE = "too late"
+NO_LINKS = Linking()
+USUAL = Limit()
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """How one hand-over ended."""
+    """How one hand-over ended; `for_good`: the channel says that it will never take this."""
 
     notice_id: int
     accepted: bool
     outcome: str
+    for_good: bool = False
 
 
 def warm_up(_desk: Desk) -> None:
@@ -51,15 +57,25 @@ def warm_up(_desk: Desk) -> None:
     warm_up_channels()
 
 
-def deliver(desk: Desk, pool: ThreadPoolExecutor, *, speed: float, clock: Callable[[], Any]) -> int:
+def deliver(
+    desk: Desk,
+    pool: ThreadPoolExecutor,
+    *,
+    speed: float,
+    clock: Callable[[], Any],
+    linking: Linking = NO_LINKS,
+    limit: Limit = USUAL,
+) -> int:
     """Send what is due, a few at a time, so that what is urgent goes before all that waits when it comes.
 
     Gives how many notices were handed to a channel that took them.
     """
     taken, now = 0, desk.now
     for _ in range(ROUNDS_MAX):
+        gather(replace(desk, now=now), limit)
         claimed = _claim(desk, now, lease_s=LEASE_S * speed)
-        for notice, attempt in zip(claimed, pool.map(_send, claimed), strict=True):
+        bodies = [body_to_send(notice, linking, now) for notice in claimed]
+        for notice, attempt in zip(claimed, pool.map(_send, claimed, bodies), strict=True):
             taken += attempt.accepted
             _record(desk, notice, attempt, now=clock(), speed=speed)
         if not claimed:
@@ -77,7 +93,7 @@ def _claim(desk: Desk, now: datetime, *, lease_s: float) -> Sequence[Any]:
 
 def _record(desk: Desk, notice: Any, attempt: Attempt, *, now: datetime, speed: float) -> None:
     retry_s = RETRY_S[min(notice.attempts, len(RETRY_S)) - 1]
-    again = not attempt.accepted and (notice.is_open or notice.attempts < ATTEMPTS_MAX)
+    again = not (attempt.accepted or attempt.for_good) and (notice.is_open or notice.attempts < ATTEMPTS_MAX)
     desk.run(
         "record_delivery",
         notice_id=notice.notice_id,
@@ -98,6 +114,6 @@ def _next_key(key: str) -> str:
     return f"{told}:{int(place) + 1}" if place.isdecimal() else ""
 
 
-def _send(notice: Any) -> Attempt:
-    taken = hand_over(notice.channel_url, title=notice.title, body=notice.body, key=notice.key)
-    return Attempt(notice_id=notice.notice_id, accepted=taken.accepted, outcome=taken.outcome)
+def _send(notice: Any, body: str) -> Attempt:
+    taken = hand_over(notice.channel_url, title=notice.title, body=body, key=notice.key)
+    return Attempt(notice_id=notice.notice_id, accepted=taken.accepted, outcome=taken.outcome, for_good=taken.for_good)

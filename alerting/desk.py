@@ -18,6 +18,7 @@ QUERIES = {
     **load_queries("alerting"),
     **load_queries("alerting", "technical.sql"),
     **load_queries("alerting", "referrals.sql"),
+    **load_queries("alerting", "notices.sql"),
 }
 Connection = psycopg.Connection[Any]
 """A connection that gives named tuples; what a column holds is the query's business (queries.sql)."""

@@ -10,6 +10,7 @@ from alerting.addressing import instead, kind_of, told
 from alerting.desk import Desk
 from alerting.episodes import Audience
 from alerting.profile.profile import Consequence, Priority
+from alerting.throttle import may_wait
 from alerting.words import ASKING, Text, body, household_body, title
 from care.duty import PersonOnDuty, family_doctor, on_duty
 
@@ -122,6 +123,13 @@ def _row(desk: Desk, message: Page, to: _Recipient, channel: str, number: int, h
         "due_at": desk.now if fate is _Fate.SENT else None,
         "sent_at": desk.now if fate is _Fate.WORKLIST else None,
         "outcome": fate.value,
+        "may_wait": may_wait(
+            message.consequence,
+            to.audience,
+            step=message.step,
+            act=message.act,
+            is_referral=message.words is not None,
+        ),
     }
 
 
@@ -134,6 +142,7 @@ class _Fate(StrEnum):
     IN_RESERVE = "in reserve"
 
 
+NO_CHANNEL = _Fate.NO_CHANNEL.value
 IN_RESERVE = _Fate.IN_RESERVE.value
 """The outcome of a notice that is sent only where the channel before it, in the person's order, refuses."""
 

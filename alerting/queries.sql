@@ -633,9 +633,9 @@ SELECT e.episode_id, e.closed_at, v.kind, v.detail FROM episode e JOIN episode_e
 -- name: insert_notices
 -- Messages, each to one recipient over one channel, in the transaction that decided them.
 INSERT INTO notice (episode_id, key, recipient_id, recipient, audience, service_tier, step, channel_url, title, body, created_at,
-    due_at, sent_at, outcome)
+    due_at, sent_at, outcome, may_wait)
 SELECT episode_id, key, recipient_id, recipient, audience, service_tier, step, channel_url, title, body, created_at,
-    due_at, sent_at, outcome
+    due_at, sent_at, outcome, may_wait
   FROM jsonb_populate_recordset(NULL::notice, %(rows)s)
 ON CONFLICT (key) DO NOTHING RETURNING notice_id;
 
@@ -656,7 +656,11 @@ UPDATE notice SET due_at = NULL, outcome = %(outcome)s
 -- Lease due notices, the most urgent episode's first, and of these what was never tried; what households are asked only
 -- when nothing of an episode is due. Who crashes now leaves them due again when the lease is over, under the same key.
 UPDATE notice n SET due_at = %(lease_until)s, attempts = n.attempts + 1
-  FROM (SELECT q.notice_id, COALESCE(e.state <> 'closed', true) AS is_open
+  FROM (SELECT q.notice_id, e.priority, COALESCE(e.state <> 'closed', q.gathered IS NULL OR EXISTS (
+                    SELECT FROM notice h JOIN episode o USING (episode_id)
+                     WHERE h.gathered_into = q.notice_id AND o.state <> 'closed')) AS is_open,
+               COALESCE(e.state IN ('unack', 'ack', 't3_unack', 'exhausted') AND e.alarmed_at <= q.created_at,
+                        q.page_test_id IS NOT NULL) AS is_answerable
           FROM notice q LEFT JOIN episode e USING (episode_id)
          WHERE q.due_at <= %(now)s
            AND (q.episode_id IS NOT NULL OR NOT EXISTS (
@@ -664,7 +668,8 @@ UPDATE notice n SET due_at = %(lease_until)s, attempts = n.attempts + 1
          ORDER BY CASE e.priority WHEN 'high' THEN 0 WHEN 'low' THEN 2 ELSE 1 END, q.attempts > 0, q.due_at
          LIMIT %(limit)s FOR UPDATE OF q SKIP LOCKED) AS due
  WHERE n.notice_id = due.notice_id
-RETURNING n.notice_id, n.episode_id, n.key, n.recipient, n.channel_url, n.title, n.body, n.attempts, due.is_open;
+RETURNING n.notice_id, n.episode_id, n.key, n.recipient, n.channel_url, n.title, n.body, n.attempts, due.is_open,
+          n.recipient_id AS person_id, n.page_test_id, n.created_at, due.priority, due.is_answerable;
 
 -- name: next_channel
 -- The channel before it has refused: this one goes out now.

@@ -208,3 +208,23 @@ def household_body(consequence: Consequence, *, initials: str) -> str:
     technical = _TECHNICAL.get(consequence.family, CHECK_DEVICE)
     text = HOUSEHOLD if consequence.emergency else technical if consequence.technical else MEASURE_AGAIN
     return f"{text.zh.format(who=initials)}\n{text.en.format(who=initials)}"
+
+
+def gathered_title(count: int) -> str:
+    """Head the notice that speaks of others, which were too many in too short a time."""
+    return f"【汇总 SUMMARY】{count}条中低级别警报 / {count} alarms of medium or low priority"
+
+
+def gathered_body(count: int, *, link: str) -> str:
+    """Say how many wait in the inbox."""
+    return (
+        f"收件箱中有{count}条新的中低级别警报\n{count} new alarms of medium or low priority wait in your inbox\n{link}"
+    )
+
+
+TEST_TITLE = "【演练 TEST】传呼测试，没有患者发病 / test of paging: nobody is ill"
+
+
+def paging_test_body(*, link: str) -> str:
+    """Ask whoever gets a test of paging to answer it."""
+    return f"这是演练，不是警报。请点链接应答\nThis is a TEST, no alarm: please answer by the link\n{link}"

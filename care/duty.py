@@ -76,6 +76,15 @@ def roster(connection: psycopg.Connection[Any], begin: datetime, end: datetime) 
         return cursor.execute(_QUERIES["roster"], {"begin": begin, "end": end}).fetchall()
 
 
+def to_be_paged(
+    connection: psycopg.Connection[Any], organisation_id: int, now: datetime, *, everybody: bool
+) -> list[PersonOnDuty]:
+    """List whom alarms of an organisation and all below it may page now; `everybody`: all who work there."""
+    values = {"organisation_id": organisation_id, "now": now, "everybody": everybody}
+    with connection.cursor(row_factory=class_row(PersonOnDuty)) as cursor:
+        return cursor.execute(_QUERIES["to_be_paged"], values).fetchall()
+
+
 def family_doctor(connection: psycopg.Connection[Any], patient_id: int) -> PersonOnDuty | None:
     """Give a patient's family doctor."""
     with connection.cursor(row_factory=class_row(PersonOnDuty)) as cursor:

@@ -323,3 +323,14 @@ SELECT f.facility_id, f.facility_role, f.capabilities, f.free_beds, l.place
     ON l.facility_id = f.facility_id AND l.facility_role = f.facility_role
    AND l.distance = (SELECT min(n.distance) FROM listed n WHERE n.facility_role = l.facility_role)
  ORDER BY f.facility_id;
+
+-- name: to_be_paged
+-- Whom an alarm of an organisation or of one below it may page: who is on duty there now, and its patients' family
+-- doctors; with `everybody`, all who work there.
+WITH below AS (SELECT organisation_id FROM care_organisation_ancestor WHERE ancestor_id = %(organisation_id)s)
+SELECT p.person_id, p.key, p.name, p.name_en, p.role, p.service_tier, p.channels FROM person p
+ WHERE p.person_id IN (SELECT d.person_id FROM duty d JOIN below USING (organisation_id)
+                        WHERE d.valid @> %(now)s::timestamptz)
+    OR p.person_id IN (SELECT family_doctor_id FROM patient JOIN below USING (organisation_id))
+    OR (%(everybody)s AND p.organisation_id IN (SELECT organisation_id FROM below))
+ ORDER BY p.person_id;

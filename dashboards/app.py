@@ -20,7 +20,10 @@ from dashboards.console import (
     fleet,
     fleet_api,
     inbox,
+    links,
     nights,
+    page_tests,
+    page_tests_api,
     patient,
     referrals,
     referrals_api,
@@ -54,6 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.mount("/static", StaticFiles(directory=str(files("dashboards") / "static")), name="static")
     for router in (
         sign_in.router,
+        links.router,
         inbox.router,
         nights.router,
         patient.router,
@@ -63,12 +67,14 @@ def create_app(settings: Settings) -> FastAPI:
         accounts.router,
         referrals.router,
         rehearsal.router,
+        page_tests.router,
         wall.router,
     ):
         app.include_router(router, include_in_schema=False)
     app.include_router(api.router)
     app.include_router(fleet_api.router)
     app.include_router(referrals_api.router)
+    app.include_router(page_tests_api.router)
     app.add_api_route("/healthz", healthz, include_in_schema=False)
     app.add_api_route("/ready", ready, include_in_schema=False)
     return app

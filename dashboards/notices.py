@@ -11,6 +11,9 @@ from dashboards.database import Connection, rows
 NO_CHANNEL = "no channel"
 """Alerting's outcome of a notice to a household that has no channel: somebody has to phone."""
 
+GATHERED = "gathered"
+"""Alerting's outcome of a notice that another one speaks of: its person got too many in too short a time."""
+
 ASKED_MOST = 5
 
 
@@ -21,6 +24,7 @@ class Fate(StrEnum):
     BEING_SENT = "being_sent"
     NO_CHANNEL = "no_channel"
     NOT_DELIVERED = "not_delivered"
+    GATHERED = "gathered"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,8 @@ class Sending:
             return Fate.SENT
         if self.due_at is not None:
             return Fate.BEING_SENT
+        if self.outcome == GATHERED:
+            return Fate.GATHERED
         return Fate.NO_CHANNEL if self.outcome == NO_CHANNEL else Fate.NOT_DELIVERED
 
 

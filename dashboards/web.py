@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
@@ -129,6 +129,10 @@ class Visit:
     def reason(self, episode: Episode, patient: Patient | Subject) -> Reason:
         """Say why an episode was raised, in the reader's words and the local time there."""
         return reason_of(episode, self.words, lambda at: self.words.local(at, self.now, patient.time_zone))
+
+    def minutes(self, seconds: float | None) -> str:
+        """Write a length of time as m:ss, a dash where there is none."""
+        return "–" if seconds is None else self.words.countdown(self.now + timedelta(seconds=seconds), self.now)
 
     def age_of(self, patient: Patient) -> int:
         """Give a patient's age in years."""

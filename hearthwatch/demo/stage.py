@@ -214,6 +214,7 @@ class Stage:
             "HEARTHWATCH_ALERTING_SITE_ALTITUDE_M": SITE_ALTITUDE_M,
             "HEARTHWATCH_CONSOLE_PORT": str(self.console_port),
             "HEARTHWATCH_CONSOLE_SECRET": self._secret,
+            "HEARTHWATCH_LINK_SECRET": self._secret,
             "HEARTHWATCH_GATEWAY_GATEWAY_ID": GATEWAY_ID,
             "HEARTHWATCH_GATEWAY_BROKER_HOST": LOOPBACK,
             "HEARTHWATCH_GATEWAY_BROKER_PORT": str(self._broker_port),

@@ -100,12 +100,13 @@ def _server(settings: Settings, before: list[Finding]) -> list[Finding]:
     from hearthwatch.doctor import database
     from hearthwatch.doctor.judging import CHECK as JUDGING
     from hearthwatch.doctor.judging import judging
+    from hearthwatch.doctor.notices import links
     from hearthwatch.doctor.registry import registry
     from hearthwatch.doctor.tending import CHECK, tending
 
     dsn, of_the_time = settings.database_dsn, (JUDGING, "patients", "duty")
-    found = [database.reachable(dsn)]
-    if is_broken(found):
+    found = [links(os.environ), database.reachable(dsn)]
+    if is_broken(found[-1:]):
         return [*found, *(unknown(check, because="database") for check in ("migrations", CHECK, *of_the_time))]
     found += [database.same_time(dsn), database.edition(dsn), database.migrated(dsn)]
     if is_broken(found[-1:]):

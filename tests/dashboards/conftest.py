@@ -43,7 +43,7 @@ class Console:
 
     def __init__(self, dsn: str, **settings: object) -> None:
         self.dsn = dsn
-        self._settings = {"database_dsn": dsn, "console_secret": SECRET} | settings
+        self._settings = {"database_dsn": dsn, "console_secret": SECRET, "link_secret": SECRET} | settings
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._server: Server | None = None

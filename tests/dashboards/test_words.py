@@ -11,6 +11,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po
 
+from alerting.answering import LinkState
 from alerting.cases.transfer import Event, Refusal, Stage
 from alerting.episodes import HUMAN_ACTS, REFERRAL_ACTS, Audience, State
 from alerting.profile.changing import CHANGEABLE
@@ -19,6 +20,7 @@ from alerting.profile.limits import FORMS
 from alerting.profile.profile import Priority, no_data_rule
 from alerting.rehearsal.difference import Decided
 from alerting.rehearsal.panel import NO_DATA
+from alerting.response import Came
 from care.claims import Obstacle
 from care.referral import LADDER, ROWS, Ask, Driver, Picture, Severity, Vehicle, Ward
 from care.registry import Capability, DeviceKind, PersonRole, SpecialGroup
@@ -105,6 +107,8 @@ CODES = {
     "profile_key": [*CHANGEABLE, *FORMS],
     "rehearsal_decided": [decided.value for decided in Decided],
     "rehearsal_skipped": [NO_DATA],
+    "link": [state.value for state in LinkState],
+    "came": [came.value for came in Came],
     "claim_refused": [obstacle.value for obstacle in Obstacle],
 }
 

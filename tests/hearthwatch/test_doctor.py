@@ -22,6 +22,7 @@ from gateway.outbox.outbox import Outbox
 from hearthwatch.doctor import broker, database, machine, mosquitto_settings, registry
 from hearthwatch.doctor.adapter import adapter
 from hearthwatch.doctor.judging import judging
+from hearthwatch.doctor.notices import links
 from hearthwatch.services import mosquitto
 from hearthwatch.services.mosquitto import Mosquitto
 from hearthwatch.services.ports import LOOPBACK, free_port
@@ -483,3 +484,20 @@ def test_readings_that_nobody_has_judged_for_a_minute_are_broken_and_a_way_out_i
     found = judging(database, NOW + timedelta(seconds=61))
     assert found.verdict is Verdict.BROKEN
     assert "1 of 32 parts of the patients wait since 2026-11-01 12:00:00" in found.found.en
+
+
+@pytest.mark.parametrize(
+    ("present", "before", "verdict"),
+    [
+        ("", "", Verdict.WARNING),
+        ("", "a secret of last year", Verdict.WARNING),
+        ("short", "", Verdict.BROKEN),
+        ("a secret of the tests", "short", Verdict.BROKEN),
+        ("a secret of the tests", "", Verdict.FINE),
+        ("a secret of the tests", "a secret of last year", Verdict.FINE),
+    ],
+)
+def test_links_of_notices_need_a_secret_that_is_no_guess(present: str, before: str, verdict: Verdict) -> None:
+    found = links({"HEARTHWATCH_LINK_SECRET": present, "HEARTHWATCH_LINK_SECRET_BEFORE": before})
+    assert found.verdict is verdict
+    assert "short" not in found.found.en.split("too short")[0]
