@@ -8,7 +8,7 @@ is too late. The escalation's deadlines go on whatever happens here.
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,15 +22,18 @@ from alerting.paging import IN_RESERVE
 from alerting.sending import hand_over, warm_up_channels
 from alerting.throttle import Limit
 
-WORKERS = 8
-"""Notices sent at a time, and claimed at a time: none waits behind another with its lease running."""
+WORKERS = 16
+"""Notices in flight at a time; no more are claimed, so that none waits with its lease running."""
 
-ROUNDS_MAX = 64
-"""How often a turn claims anew: bounds how long it goes on where channels take all there is."""
+NOTICES_MAX = 1024
+"""Claimed in one turn: bounds how long it goes on where channels take all there is."""
+
+LOOK_S = 1.0
+"""How long a turn waits for hand-overs alone: what becomes due meanwhile has the workers that are free."""
 
 ATTEMPTS_MAX = 8
 LEASE_S = 60
-"""Four times what a batch can take: nobody else sends it meanwhile."""
+"""Four times what a hand-over can take: nobody else sends it meanwhile."""
 
 RETRY_S = (2, 5, 10, 20, 40, 60, 60)
 """Machine seconds: networks do not run on clinical time."""
@@ -70,42 +73,53 @@ def deliver(
 
     Gives how many notices were handed to a channel that took them.
     """
-    taken, now = 0, desk.now
-    for _ in range(ROUNDS_MAX):
-        gather(replace(desk, now=now), limit)
-        claimed = _claim(desk, now, lease_s=LEASE_S * speed)
-        bodies = [body_to_send(notice, linking, now) for notice in claimed]
-        for notice, attempt in zip(claimed, pool.map(_send, claimed, bodies), strict=True):
-            taken += attempt.accepted
-            _record(desk, notice, attempt, now=clock(), speed=speed)
-        if not claimed:
+    taken, claimed, now = 0, 0, desk.now
+    flying: dict[Future[Attempt], Any] = {}
+    while flying or claimed < NOTICES_MAX:
+        if claimed < NOTICES_MAX and (room := WORKERS - len(flying)):
+            gather(replace(desk, now=now), limit)
+            for notice in _claim(desk, now, lease_s=LEASE_S * speed, limit=room):
+                claimed += 1
+                flying[pool.submit(_send, notice, body_to_send(notice, linking, now))] = notice
+        if not flying:
             break
+        ended, _ = wait(flying, timeout=LOOK_S, return_when=FIRST_COMPLETED)
         now = clock()
+        attempts = [(flying.pop(each), each.result()) for each in ended]
+        _record(desk, attempts, now=now, speed=speed)
+        taken += sum(attempt.accepted for _, attempt in attempts)
     return taken
 
 
-def _claim(desk: Desk, now: datetime, *, lease_s: float) -> Sequence[Any]:
+def _claim(desk: Desk, now: datetime, *, lease_s: float, limit: int) -> Sequence[Any]:
     with desk.connection.transaction():
         for row in desk.all("too_late", now=now, outcome=TOO_LATE):
             log.warning("notice", key=row.key, outcome=TOO_LATE, given_up=True)
-        return desk.all("claim_notices", now=now, lease_until=now + timedelta(seconds=lease_s), limit=WORKERS)
+        return desk.all("claim_notices", now=now, lease_until=now + timedelta(seconds=lease_s), limit=limit)
 
 
-def _record(desk: Desk, notice: Any, attempt: Attempt, *, now: datetime, speed: float) -> None:
-    retry_s = RETRY_S[min(notice.attempts, len(RETRY_S)) - 1]
-    again = not (attempt.accepted or attempt.for_good) and (notice.is_open or notice.attempts < ATTEMPTS_MAX)
-    desk.run(
-        "record_delivery",
-        notice_id=notice.notice_id,
-        due_at=now + timedelta(seconds=retry_s * speed) if again else None,
-        sent_at=now if attempt.accepted else None,
-        outcome=attempt.outcome,
-    )
-    if not attempt.accepted:
-        desk.run("next_channel", key=_next_key(notice.key), now=now, reserve=IN_RESERVE)
-    given_up = not again and not attempt.accepted
-    level = log.info if attempt.accepted else log.warning if again else log.error
-    level("notice", key=notice.key, outcome=attempt.outcome, attempt=notice.attempts, given_up=given_up)
+def _record(desk: Desk, attempts: Sequence[tuple[Any, Attempt]], *, now: datetime, speed: float) -> None:
+    """Write down how some hand-overs ended, and let the next channel have what was refused."""
+    rows, refused = [], []
+    for notice, attempt in attempts:
+        again = not (attempt.accepted or attempt.for_good) and (notice.is_open or notice.attempts < ATTEMPTS_MAX)
+        retry_s = RETRY_S[min(notice.attempts, len(RETRY_S)) - 1]
+        rows.append(
+            {
+                "notice_id": notice.notice_id,
+                "due_at": now + timedelta(seconds=retry_s * speed) if again else None,
+                "sent_at": now if attempt.accepted else None,
+                "outcome": attempt.outcome,
+            }
+        )
+        if not attempt.accepted:
+            refused.append(_next_key(notice.key))
+        given_up = not again and not attempt.accepted
+        level = log.info if attempt.accepted else log.warning if again else log.error
+        level("notice", key=notice.key, outcome=attempt.outcome, attempt=notice.attempts, given_up=given_up)
+    if refused:  # first: who dies between the two sends it again by the first channel, and then by the next
+        desk.run("next_channels", keys=refused, now=now, reserve=IN_RESERVE)
+    desk.write("record_deliveries", rows)
 
 
 def _next_key(key: str) -> str:

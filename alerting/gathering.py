@@ -9,11 +9,14 @@ import structlog
 
 from alerting.desk import Desk
 from alerting.paging import IN_RESERVE
-from alerting.throttle import Limit, decide
+from alerting.throttle import CROWDED, Limit, crowd, decide
 from alerting.words import gathered_body, gathered_title
 
 DUE_MAX = 5000
 """Looked at in one turn; what is due beyond it goes out ungathered: at the bound more is said, not less."""
+
+LISTED = 10
+"""Of how many urgent alarms the notice that gathers them says whose they are."""
 
 GATHERED = "gathered"
 """The outcome of a notice of which another one speaks."""
@@ -22,46 +25,68 @@ log = structlog.get_logger()
 
 
 def gather(desk: Desk, limit: Limit) -> int:
-    """Hold back what is due beyond the limit and tell of it in one notice a person; gives how many were held back."""
-    held = 0
+    """Tell of what is due beyond the limits in one notice a person; gives how many were held back for it."""
     with desk.connection.transaction():
-        due = desk.all("due_that_may_wait", now=desk.now, most=DUE_MAX)
-        if not due:
-            return 0
-        people = sorted({row.recipient_id for row in due})
-        sent = _by_person(desk.all("sent_lately", people=people, since=desk.now - limit.within))
-        waiting = {row.recipient_id: row.notice_id for row in desk.all("gathering", people=people)}
-        for person_id, rows in groupby(due, key=lambda row: row.recipient_id):
-            decision = decide(
-                sent.get(person_id, ()),
-                [row.notice_id for row in rows],
-                limit=limit,
-                now=desk.now,
-                is_gathering=person_id in waiting,
-            )
-            if decision.gathered_at is not None:
-                _gather(desk, decision.gather, waiting.get(person_id), decision.gathered_at)
-                held += len(decision.gather)
-                log.info("notices_gathered", person_id=person_id, count=len(decision.gather))
+        return _gather_what_may_wait(desk, limit) + _gather_crowds(desk)
+
+
+def _gather_what_may_wait(desk: Desk, limit: Limit) -> int:
+    due = desk.all("due_that_may_wait", now=desk.now, most=DUE_MAX)
+    people = sorted({row.recipient_id for row in due})
+    if not people:
+        return 0
+    held = 0
+    sent = _by_person(desk.all("sent_lately", people=people, since=desk.now - limit.within))
+    waiting = _gathering(desk, people, may_wait=True)
+    for person_id, rows in groupby(due, key=lambda row: row.recipient_id):
+        decision = decide(
+            sent.get(person_id, ()),
+            [row.notice_id for row in rows],
+            limit=limit,
+            now=desk.now,
+            is_gathering=person_id in waiting,
+        )
+        if decision.gathered_at is not None:
+            _gather(desk, decision.gather, waiting.get(person_id), decision.gathered_at, urgent=False)
+            held += len(decision.gather)
     return held
 
 
-def _gather(desk: Desk, held: Sequence[int], into: int | None, at: datetime) -> None:
+def _gather_crowds(desk: Desk) -> int:
+    due = desk.all("urgent_together", now=desk.now, most=DUE_MAX, audiences=sorted(CROWDED))
+    crowds = {
+        person_id: crowd([row.notice_id for row in rows])
+        for person_id, rows in groupby(due, key=lambda row: row.recipient_id)
+    }
+    people = [person_id for person_id, held in crowds.items() if held]
+    waiting = _gathering(desk, people, may_wait=False) if people else {}
+    for person_id in people:
+        _gather(desk, crowds[person_id], waiting.get(person_id), desk.now, urgent=True)
+    return sum(len(held) for held in crowds.values())
+
+
+def _gathering(desk: Desk, people: Sequence[int], *, may_wait: bool) -> dict[int, int]:
+    rows = desk.all("gathering", people=people, may_wait=may_wait)
+    return {row.recipient_id: row.notice_id for row in rows}
+
+
+def _gather(desk: Desk, held: Sequence[int], into: int | None, at: datetime, *, urgent: bool) -> None:
     if into is None:
         desk.run("open_gathering", like=held[0], now=desk.now, due_at=at, reserve=IN_RESERVE)
         opened = desk.one("gathering_of", like=held[0])
         assert opened is not None, "it was written just now"
         into = opened.notice_id
     desk.run("hold_back", notices=list(held), into=into, outcome=GATHERED)
-    told = desk.one("gathered_count", into=into)
+    told = desk.one("gathered_count", into=into, listed=LISTED)
     assert told is not None, "count(*) gives a row"
     desk.run(
         "say_gathered",
         into=into,
         count=told.count,
-        title=gathered_title(told.count),
-        body=gathered_body(told.count, link=f"{desk.link}/"),
+        title=gathered_title(told.count, urgent=urgent),
+        body=gathered_body(told.count, told.titles, urgent=urgent, link=f"{desk.link}/"),
     )
+    log.info("notices_gathered", into=into, count=len(held), urgent=urgent)
 
 
 def _by_person(rows: Sequence[Any]) -> dict[int, list[datetime]]:

@@ -30,25 +30,33 @@ UPDATE notice SET link_used_at = %(now)s
 -- name: due_that_may_wait
 -- A person's notices that are due and were never tried, and that may be gathered with others; each person's in order.
 SELECT notice_id, recipient_id FROM notice
- WHERE due_at <= %(now)s AND attempts = 0 AND may_wait
+ WHERE due_at <= %(now)s AND attempts = 0 AND may_wait AND gathered IS NULL
  ORDER BY recipient_id, due_at, notice_id LIMIT %(most)s FOR UPDATE SKIP LOCKED;
 
 -- name: sent_lately
--- When these people were sent what counts: notices that may wait, and those that gather them.
+-- When these people were sent what counts: notices that may wait, and those that gather such.
 SELECT recipient_id, COALESCE(sent_at, created_at) AS at FROM notice
- WHERE recipient_id = ANY(%(people)s) AND (may_wait OR gathered IS NOT NULL) AND attempts > 0
+ WHERE recipient_id = ANY(%(people)s) AND may_wait AND attempts > 0
    AND COALESCE(sent_at, created_at) > %(since)s;
 
 -- name: gathering
--- The notice that gathers for a person and has not gone out yet.
+-- The notice that gathers for a person, what may wait or what is urgent, and has not gone out yet.
 SELECT recipient_id, notice_id FROM notice
- WHERE recipient_id = ANY(%(people)s) AND gathered IS NOT NULL AND due_at IS NOT NULL AND attempts = 0 FOR UPDATE;
+ WHERE recipient_id = ANY(%(people)s) AND gathered IS NOT NULL AND may_wait = %(may_wait)s AND due_at IS NOT NULL
+   AND attempts = 0 FOR UPDATE;
+
+-- name: urgent_together
+-- What is due to people that may not wait and was never tried; each person's in order.
+SELECT notice_id, recipient_id FROM notice
+ WHERE due_at <= %(now)s AND attempts = 0 AND NOT may_wait AND gathered IS NULL AND episode_id IS NOT NULL
+   AND recipient_id IS NOT NULL AND audience = ANY(%(audiences)s)
+ ORDER BY recipient_id, due_at, notice_id LIMIT %(most)s FOR UPDATE SKIP LOCKED;
 
 -- name: open_gathering
 -- Begin one that gathers: to the same person over the same channels, in their order, as the first that it speaks of.
-INSERT INTO notice (gathered, key, recipient_id, recipient, audience, service_tier, step, channel_url, title, body,
+INSERT INTO notice (gathered, may_wait, key, recipient_id, recipient, audience, service_tier, step, channel_url, title, body,
     created_at, due_at, outcome)
-SELECT 0, 'gathered:' || f.notice_id || ':' || row_number() OVER channels - 1, n.recipient_id, n.recipient, n.audience,
+SELECT 0, n.may_wait, 'gathered:' || f.notice_id || ':' || row_number() OVER channels - 1, n.recipient_id, n.recipient, n.audience,
        n.service_tier, n.step, n.channel_url, '', '', %(now)s,
        CASE row_number() OVER channels WHEN 1 THEN %(due_at)s::timestamptz END,
        CASE row_number() OVER channels WHEN 1 THEN '' ELSE %(reserve)s END
@@ -65,8 +73,9 @@ SELECT notice_id FROM notice WHERE key = 'gathered:' || %(like)s || ':0';
 UPDATE notice SET due_at = NULL, outcome = %(outcome)s, gathered_into = %(into)s WHERE notice_id = ANY(%(notices)s);
 
 -- name: gathered_count
--- Of how many a notice speaks.
-SELECT count(*) AS count FROM notice WHERE gathered_into = %(into)s;
+-- Of how many a notice speaks, and how the first of them are headed.
+SELECT count(*) AS count, (array_agg(title ORDER BY notice_id))[1:%(listed)s] AS titles
+  FROM notice WHERE gathered_into = %(into)s;
 
 -- name: say_gathered
 -- What the notice that gathers says, over whichever channel it goes.

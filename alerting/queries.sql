@@ -653,8 +653,8 @@ UPDATE notice SET due_at = NULL, outcome = %(outcome)s
  WHERE due_at <= %(now)s AND good_until <= %(now)s RETURNING key;
 
 -- name: claim_notices
--- Lease due notices, the most urgent episode's first, and of these what was never tried; what households are asked only
--- when nothing of an episode is due. Who crashes now leaves them due again when the lease is over, under the same key.
+-- Lease due notices, the most urgent episode's first, of these what was never tried, and people on duty (one of whom
+-- can answer for many) before households; what households are asked only when nothing of an episode is due. Who crashes now leaves them due again when the lease is over, under the same key.
 UPDATE notice n SET due_at = %(lease_until)s, attempts = n.attempts + 1
   FROM (SELECT q.notice_id, e.priority, COALESCE(e.state <> 'closed', q.gathered IS NULL OR EXISTS (
                     SELECT FROM notice h JOIN episode o USING (episode_id)
@@ -663,21 +663,23 @@ UPDATE notice n SET due_at = %(lease_until)s, attempts = n.attempts + 1
                         q.page_test_id IS NOT NULL) AS is_answerable
           FROM notice q LEFT JOIN episode e USING (episode_id)
          WHERE q.due_at <= %(now)s
-           AND (q.episode_id IS NOT NULL OR NOT EXISTS (
-                SELECT FROM notice o WHERE o.episode_id IS NOT NULL AND o.due_at <= %(now)s))
-         ORDER BY CASE e.priority WHEN 'high' THEN 0 WHEN 'low' THEN 2 ELSE 1 END, q.attempts > 0, q.due_at
+           AND (num_nonnulls(q.episode_id, q.gathered) = 1 OR NOT EXISTS (
+                SELECT FROM notice o WHERE num_nonnulls(o.episode_id, o.gathered) = 1 AND o.due_at <= %(now)s))
+         ORDER BY CASE WHEN e.priority = 'high' OR (q.gathered IS NOT NULL AND NOT q.may_wait) THEN 0
+                       WHEN e.priority = 'low' THEN 2 ELSE 1 END, q.attempts > 0, q.recipient_id IS NULL, q.due_at
          LIMIT %(limit)s FOR UPDATE OF q SKIP LOCKED) AS due
  WHERE n.notice_id = due.notice_id
 RETURNING n.notice_id, n.episode_id, n.key, n.recipient, n.channel_url, n.title, n.body, n.attempts, due.is_open,
           n.recipient_id AS person_id, n.page_test_id, n.created_at, due.priority, due.is_answerable;
 
--- name: next_channel
--- The channel before it has refused: this one goes out now.
-UPDATE notice SET due_at = %(now)s, outcome = '' WHERE key = %(key)s AND outcome = %(reserve)s;
+-- name: next_channels
+-- The channels before these have refused: they go out now.
+UPDATE notice SET due_at = %(now)s, outcome = '' WHERE key = ANY(%(keys)s) AND outcome = %(reserve)s;
 
--- name: record_delivery
--- The outcome of one attempt; due_at NULL when it is done.
-UPDATE notice SET due_at = %(due_at)s, sent_at = %(sent_at)s, outcome = %(outcome)s WHERE notice_id = %(notice_id)s;
+-- name: record_deliveries
+-- The outcomes of attempts; due_at NULL where it is done.
+UPDATE notice n SET due_at = r.due_at, sent_at = r.sent_at, outcome = r.outcome
+  FROM jsonb_populate_recordset(NULL::notice, %(rows)s) AS r WHERE n.notice_id = r.notice_id;
 
 -- name: silent_devices
 -- Continuous devices bound now whose last good value is long ago, or that never had one since they were first heard

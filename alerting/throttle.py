@@ -17,6 +17,12 @@ ALARMS = frozenset({"", Act.DEADLINE.value, Act.ALARM_ANEW.value})
 
 TIER3_STEP = 2
 
+CROWDED = frozenset({*MAY_WAIT, Audience.COUNTY_EXPERT})
+"""To whom very many urgent notices may be due at once; a hospital or a vehicle is asked by each for something else."""
+
+TOGETHER_MOST, ALONE = 8, 3
+"""Urgent notices due to a person at one instant that all go by themselves; and how many of more do."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
@@ -45,6 +51,11 @@ def may_wait(consequence: Consequence, audience: Audience, *, step: int, act: st
         and act in ALARMS
         and not is_referral
     )
+
+
+def crowd(due: Sequence[int]) -> Sequence[int]:
+    """Give which of one person's urgent notices, all due now, one other is to speak of."""
+    return due[ALONE:] if len(due) > TOGETHER_MOST else ()
 
 
 def decide(

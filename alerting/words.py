@@ -3,6 +3,7 @@
 An alarm that is no patient's names its gateway, device or centre where a patient's names initials and bed.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -210,16 +211,23 @@ def household_body(consequence: Consequence, *, initials: str) -> str:
     return f"{text.zh.format(who=initials)}\n{text.en.format(who=initials)}"
 
 
-def gathered_title(count: int) -> str:
+def gathered_title(count: int, *, urgent: bool) -> str:
     """Head the notice that speaks of others, which were too many in too short a time."""
+    if urgent:
+        return f"【紧急汇总 URGENT】同时发生{count}条警报 / {count} alarms at once"
     return f"【汇总 SUMMARY】{count}条中低级别警报 / {count} alarms of medium or low priority"
 
 
-def gathered_body(count: int, *, link: str) -> str:
-    """Say how many wait in the inbox."""
-    return (
-        f"收件箱中有{count}条新的中低级别警报\n{count} new alarms of medium or low priority wait in your inbox\n{link}"
-    )
+def gathered_body(count: int, titles: Sequence[str], *, urgent: bool, link: str) -> str:
+    """Say how many wait in the inbox, and list the first of what is urgent."""
+    if not urgent:
+        return (
+            f"收件箱中有{count}条新的中低级别警报\n"
+            f"{count} new alarms of medium or low priority wait in your inbox\n{link}"
+        )
+    more = [f"… +{count - len(titles)}"] if count > len(titles) else []
+    head = f"请立即查看收件箱中的{count}条警报\nLook at your inbox now: {count} alarms"
+    return "\n".join([head, *titles, *more, link])
 
 
 TEST_TITLE = "【演练 TEST】传呼测试，没有患者发病 / test of paging: nobody is ill"

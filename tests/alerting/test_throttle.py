@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from alerting.delivery import deliver
 from alerting.episodes import Act, Audience
 from alerting.escalation import tick
+from alerting.gathering import gather
 from alerting.paging import Page, page
 from alerting.profile.profile import Consequence, Priority
-from alerting.throttle import Decision, Limit, decide, may_wait
+from alerting.throttle import Decision, Limit, crowd, decide, may_wait
 from alerting.words import MEASURE_AGAIN
 from tests.alerting.test_delivery import Phone
 from tests.alerting.ward import T0, Ward
@@ -212,13 +213,59 @@ def test_what_is_urgent_goes_at_once_among_hundreds_that_wait(ward: Ward, phone:
 
 
 def test_what_is_urgent_does_not_count(ward: Ward, phone: Phone) -> None:
-    for number in range(20):
+    for number in range(8):
         alarm(ward, number, HIGH)
     for number in range(6):
         alarm(ward, 100 + number)
-    assert send(ward) == 26
+    assert send(ward) == 14
     assert gathering(ward) == []
-    assert len(phone.keys) == 26
+    assert len(phone.keys) == 14
+
+
+@pytest.mark.parametrize(("due", "gathered"), [(0, 0), (8, 0), (9, 6), (300, 297)])
+def test_of_very_many_urgent_ones_three_go_and_one_speaks_of_the_others(due: int, gathered: int) -> None:
+    assert list(crowd(range(due))) == list(range(due))[3:][:gathered]
+
+
+def test_very_many_urgent_ones_at_once_are_four_messages_at_once(ward: Ward, phone: Phone) -> None:
+    for number in range(30):
+        alarm(ward, number, HIGH)
+    for number in range(3):
+        alarm(ward, 100 + number)
+    assert send(ward) == 4 + 3
+    first, _reserve = gathering(ward)
+    assert (first.gathered, first.sent_at, first.may_wait) == (27, ward.now, False)
+    assert first.title == "【紧急汇总 URGENT】同时发生27条警报 / 27 alarms at once"
+    lines = first.body.splitlines()
+    assert (len(lines), lines[-2:]) == (14, ["… +17", "http://console/"])
+    assert lines[2] == rows(ward)[0].title
+    held = rows(ward)
+    assert [row.gathered_into for row in held] == [first.notice_id] * 27
+    assert len(phone.keys) == 7
+    alarm(ward, 200, HIGH)
+    assert send(ward) == 1
+
+
+def test_one_that_speaks_of_urgent_ones_goes_before_households_and_what_may_wait(ward: Ward) -> None:
+    for number in range(30):
+        alarm(ward, number, HIGH)
+    ward.connection.execute(
+        "INSERT INTO notice (patient_id, good_until, key, recipient, audience, service_tier, step, channel_url, title,"
+        " body, created_at, due_at) SELECT 1, %s, 'ask:' || n, 'b1', 'household', 0, 0, 'json://localhost:1/', '', '',"
+        " %s, %s FROM generate_series(1, 5) n",
+        (T0 + minutes(1), T0, T0),
+    )
+    gather(ward.desk(), LIMIT)
+    claimed = ward.desk().all("claim_notices", now=T0, lease_until=T0 + minutes(1), limit=4)
+    assert sorted(row.key.partition(":")[0] == "gathered" for row in claimed) == [False, False, False, True]
+
+
+def test_a_desk_that_is_asked_for_many_patients_is_asked_for_each(ward: Ward) -> None:
+    for number in range(12):
+        alarm(ward, number, HIGH)
+    ward.connection.execute("UPDATE notice SET audience = 'receiver'")
+    gather(ward.desk(), LIMIT)
+    assert gathering(ward) == []
 
 
 def test_deadlines_go_on_while_notices_are_held_back(ward: Ward) -> None:
