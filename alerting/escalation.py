@@ -1,45 +1,76 @@
 """The tick: finds episodes whose deadline has passed and moves each one on, once, whoever else is looking."""
 
+from collections.abc import Sequence
+
+import psycopg
+import structlog
+
 from alerting.cases import referring
 from alerting.desk import Desk
 from alerting.episodes import Act, move_for
 from alerting.isolation import one_by_one
-from alerting.moving import add_event, carry_out, standing_of
+from alerting.moving import Moved, NewEvent, add_events, carry_out_all, standing_of
 
-MOVES_MAX = 500
+MOVES_MAX = 10_000
 """Deadlines carried out in one tick; what is left is the next tick's, oldest first."""
+
+TOGETHER_MAX = 250
+"""Of these in one transaction: bounds how long an act of a person waits for its episode."""
+
+log = structlog.get_logger()
 
 
 def tick(desk: Desk) -> int:
     """Carry out what is due at `desk.now`, of episodes and of referrals; gives how many deadlines fired.
 
-    One transaction an episode: its move, its history and its notices. The history's key (episode, deadline) makes
-    a second firing of the same deadline impossible; an episode that fails does not keep the others waiting. What
-    becomes due again at once (steps missed while the program was down) fires in the same tick.
+    An episode's move, its history and its notices are one transaction, which many that are due together share. The
+    history's key (episode, deadline) makes a second firing of the same deadline impossible; an episode that fails does
+    not keep the others waiting. What becomes due again at once (steps missed while the program was down) fires in the
+    same tick.
     """
     fired = 0
     while fired < MOVES_MAX:
-        due = desk.all("due_episodes", now=desk.now, limit=MOVES_MAX)
-        now_fired = one_by_one(due, lambda row: _fire(desk, row.episode_id), what="deadline")
+        due = [row.episode_id for row in desk.all("due_episodes", now=desk.now, limit=TOGETHER_MAX)]
+        now_fired = _together(desk, due)
         if not now_fired:
             break
         fired += now_fired
     return fired + referring.tick(desk)
 
 
-def _fire(desk: Desk, episode_id: int) -> int:
+def _together(desk: Desk, due: Sequence[int]) -> int:
+    try:
+        return _fire(desk, due) if due else 0
+    except psycopg.OperationalError:
+        raise
+    except Exception as exc:  # noqa: BLE001 - it is met again, and logged, with the episode that it is of
+        log.warning("deadlines_one_by_one", deadlines=len(due), error=type(exc).__name__)
+        return one_by_one(due, lambda episode_id: _fire(desk, [episode_id]), what="deadline")
+
+
+def _fire(desk: Desk, due: Sequence[int]) -> int:
     with desk.connection.transaction():
-        episode = desk.one("claim_due_episode", episode_id=episode_id, now=desk.now)
-        if episode is None:
-            return 0
-        move = move_for(standing_of(episode), Act.DEADLINE)
-        event_id = add_event(
+        episodes = desk.all("claim_due_episodes", episodes=list(due), now=desk.now)
+        moves = [move_for(standing_of(episode), Act.DEADLINE) for episode in episodes]
+        events = add_events(
             desk,
-            episode.episode_id,
-            kind="deadline",
-            detail={"due_at": episode.due_at.isoformat(), "step": move.step},
-            key=f"{episode.episode_id}:deadline:{episode.due_at.isoformat()}",
-            states=(episode.state, move.to),
+            [
+                NewEvent(
+                    episode_id=episode.episode_id,
+                    kind="deadline",
+                    detail={"due_at": episode.due_at.isoformat(), "step": move.step},
+                    key=f"{episode.episode_id}:deadline:{episode.due_at.isoformat()}",
+                    states=(episode.state, move.to),
+                )
+                for episode, move in zip(episodes, moves, strict=True)
+            ],
         )
-        carry_out(desk, episode, Act.DEADLINE, move, event_id=event_id or 0)
-    return 1
+        carry_out_all(
+            desk,
+            Act.DEADLINE,
+            [
+                Moved(episode=episode, move=move, event_id=events.get(episode.episode_id, 0))
+                for episode, move in zip(episodes, moves, strict=True)
+            ],
+        )
+    return len(episodes)

@@ -1,40 +1,66 @@
 """Moves an episode: writes its new standing and its line of history, and pages whom the move names."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from alerting.desk import Desk, json, unix_ms
 from alerting.episodes import Act, Move, Standing, State, after
-from alerting.paging import Page, page
+from alerting.paging import Page, page_all
 from alerting.profile.profile import Consequence, Priority
 from alerting.raising import Basis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """An episode (a row of `lock_episode`) and the move that it makes; `event_id` is the move's line of history."""
+
+    episode: Any
+    move: Move
+    event_id: int
+    actor_id: int | None = None
 
 
 def carry_out(
     desk: Desk, episode: Any, act: Act, move: Move, *, event_id: int, actor_id: int | None = None
 ) -> Standing:
     """Write a move's new standing and page whom it names; `episode` is a row of `lock_episode`."""
-    consequence = consequence_of(desk, episode)
-    timers = desk.profile.timers[consequence.priority]
-    new = after(standing_of(episode), act, move, now=desk.now, timers=timers)
-    write_standing(desk, episode.episode_id, new, closed_by=actor_id if move.to is State.CLOSED else None)
-    if move.page:
-        page(
-            desk,
-            Page(
-                episode_id=episode.episode_id,
-                event_id=event_id,
-                step=move.step,
-                consequence=consequence,
-                whose=whose_is(desk, episode),
-                since=episode.since,
-                audiences=move.page,
-                act=act.value,
-            ),
-        )
+    (new,) = carry_out_all(desk, act, [Moved(episode=episode, move=move, event_id=event_id, actor_id=actor_id)])
     return new
+
+
+def carry_out_all(desk: Desk, act: Act, moved: Sequence[Moved]) -> list[Standing]:
+    """Write the new standings of several episodes to which the same happens, and page whom their moves name."""
+    consequences = [consequence_of(desk, each.episode) for each in moved]
+    standings = [
+        after(standing_of(each.episode), act, each.move, now=desk.now, timers=desk.profile.timers[consequence.priority])
+        for each, consequence in zip(moved, consequences, strict=True)
+    ]
+    write_standings(
+        desk,
+        {each.episode.episode_id: standing for each, standing in zip(moved, standings, strict=True)},
+        closed_by={each.episode.episode_id: each.actor_id for each in moved},
+    )
+    paging = [(each, consequence) for each, consequence in zip(moved, consequences, strict=True) if each.move.page]
+    whose = whose_are(desk, [each.episode for each, _ in paging])
+    page_all(
+        desk,
+        [
+            Page(
+                episode_id=each.episode.episode_id,
+                event_id=each.event_id,
+                step=each.move.step,
+                consequence=consequence,
+                whose=whose[each.episode.episode_id],
+                since=each.episode.since,
+                audiences=each.move.page,
+                act=act.value,
+            )
+            for each, consequence in paging
+        ],
+    )
+    return standings
 
 
 def recheck_later(desk: Desk, episode: Any, act: Act) -> None:
@@ -55,9 +81,19 @@ def recheck_later(desk: Desk, episode: Any, act: Act) -> None:
 
 def whose_is(desk: Desk, episode: Any) -> Any:
     """Give what paging needs to know of an episode's subject: its patient, or the gateway, device or centre."""
-    if episode.patient_id is not None:
-        return desk.one("patient", patient_id=episode.patient_id)
-    return desk.one("site", episode_id=episode.episode_id)
+    return whose_are(desk, [episode])[episode.episode_id]
+
+
+def whose_are(desk: Desk, episodes: Sequence[Any]) -> dict[int, Any]:
+    """Give the same of several, by their numbers."""
+    ids = sorted({episode.patient_id for episode in episodes if episode.patient_id is not None})
+    patients = {row.patient_id: row for row in desk.all("patients", patients=ids)} if ids else {}
+    return {
+        episode.episode_id: desk.one("site", episode_id=episode.episode_id)
+        if episode.patient_id is None
+        else patients[episode.patient_id]
+        for episode in episodes
+    }
 
 
 def standing_of(episode: Any) -> Standing:
@@ -147,17 +183,22 @@ def add_events(desk: Desk, events: Sequence[NewEvent]) -> dict[int, int]:
     return {row.episode_id: row.event_id for row in rows}
 
 
-def write_standing(desk: Desk, episode_id: int, standing: Standing, *, closed_by: int | None) -> None:
-    """Write where an episode stands; `closed_by` is who closed it."""
-    desk.run(
-        "move_episode",
-        episode_id=episode_id,
-        state=standing.state,
-        step=standing.step,
-        service_tier=standing.service_tier,
-        tier3=standing.tier3,
-        alarmed_at=standing.alarmed_at,
-        due_at=standing.due_at,
-        closed_by=closed_by,
-        now=desk.now,
+def write_standings(desk: Desk, standings: Mapping[int, Standing], *, closed_by: Mapping[int, int | None]) -> None:
+    """Write where episodes stand, by their numbers; `closed_by` says who acted, where one is closed."""
+    desk.write(
+        "move_episodes",
+        [
+            {
+                "episode_id": episode_id,
+                "state": standing.state,
+                "step": standing.step,
+                "service_tier": standing.service_tier,
+                "tier3": standing.tier3,
+                "alarmed_at": standing.alarmed_at,
+                "due_at": standing.due_at,
+                "closed_by": closed_by[episode_id] if standing.state is State.CLOSED else None,
+                "closed_at": desk.now if standing.state is State.CLOSED else None,
+            }
+            for episode_id, standing in standings.items()
+        ],
     )

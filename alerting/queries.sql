@@ -571,8 +571,8 @@ SELECT patient_id, state, step, service_tier, tier3, technical, alarmed_at, due_
 -- Episodes whose deadline has passed, oldest first.
 SELECT episode_id FROM episode WHERE state <> 'closed' AND due_at <= %(now)s ORDER BY due_at LIMIT %(limit)s;
 
--- name: claim_due_episode
--- One of them, if it is still due and no other worker has it.
+-- name: claim_due_episodes
+-- Those of them that are still due and no other worker has.
 SELECT episode_id, patient_id, subject, family, rule, priority, emergency, tier3, technical, condition, state, step,
        service_tier, since, alarmed_at, due_at,
        NOT technical AND EXISTS (SELECT FROM referral r
@@ -580,15 +580,15 @@ SELECT episode_id, patient_id, subject, family, rule, priority, emergency, tier3
        (condition = 'cleared' AND COALESCE(cleared_at, raised_at) <= %(now)s::timestamptz - INTERVAL '24 hours')
        OR NOT EXISTS (SELECT FROM care_binding b WHERE b.patient_id = e.patient_id AND b.valid_from <= %(now)s
                          AND (b.valid_until IS NULL OR b.valid_until > %(now)s)) AS settled
-  FROM episode e WHERE episode_id = %(episode_id)s AND state <> 'closed' AND due_at <= %(now)s
+  FROM episode e WHERE episode_id = ANY(%(episodes)s) AND state <> 'closed' AND due_at <= %(now)s
+ ORDER BY due_at, episode_id
    FOR UPDATE SKIP LOCKED;
 
--- name: move_episode
--- Carry out a move; `closed_by` is who closed it, nobody where a technical cause ended or nothing closes.
-UPDATE episode SET state = %(state)s, step = %(step)s, service_tier = %(service_tier)s, tier3 = %(tier3)s,
-    alarmed_at = %(alarmed_at)s, due_at = %(due_at)s,
-    closed_by = %(closed_by)s, closed_at = CASE WHEN %(state)s = 'closed' THEN %(now)s::timestamptz END
- WHERE episode_id = %(episode_id)s;
+-- name: move_episodes
+-- Carry out moves; `closed_by` is who closed it, nobody where a technical cause ended or nothing closes.
+UPDATE episode e SET state = r.state, step = r.step, service_tier = r.service_tier, tier3 = r.tier3,
+    alarmed_at = r.alarmed_at, due_at = r.due_at, closed_by = r.closed_by, closed_at = r.closed_at
+  FROM jsonb_populate_recordset(NULL::episode, %(rows)s) AS r WHERE e.episode_id = r.episode_id;
 
 -- name: mark_acknowledged
 -- Who took responsibility, and when.

@@ -12,7 +12,7 @@ from typing import Any
 
 from alerting.desk import Desk, json
 from alerting.episodes import Act, Audience, Move, Standing, State, after, first_move, move_for
-from alerting.moving import NewEvent, add_event, add_events, standing_of, write_standing
+from alerting.moving import NewEvent, add_event, add_events, standing_of, write_standings
 from alerting.paging import Page, page_all
 from alerting.profile.patient import urgency_of
 from alerting.profile.profile import Consequence
@@ -244,7 +244,8 @@ def alarm_anew(desk: Desk, raised: Raise, consequence: Consequence, whose: Any, 
         move = replace(move, page=(*move.page, Audience.COUNTY_EXPERT))
     timers = desk.profile.timers[consequence.priority]
     new = after(standing, Act.ALARM_ANEW, move, now=desk.now, timers=timers)
-    write_standing(desk, found.episode_id, replace(new, tier3=new.tier3 or consequence.tier3), closed_by=None)
+    standing = replace(new, tier3=new.tier3 or consequence.tier3)
+    write_standings(desk, {found.episode_id: standing}, closed_by={found.episode_id: None})
     opening = Opening(raised=raised, consequence=consequence, whose=whose)
     _announce(desk, [_News(episode_id=found.episode_id, opening=opening, move=move, effect=Effect.ALARM_ANEW)])
 

@@ -215,6 +215,27 @@ def latency(
 
 
 @app.command()
+def storm(
+    *,
+    patients: Annotated[int, typer.Option(help="patients who fall in one second", min=100, max=60_000)] = 10_000,
+    calm: Annotated[int, typer.Option(help="others who fall one by one before", min=10)] = 200,
+    as_json: AsJson = False,
+) -> None:
+    """Alarms of everybody at once: how soon all are durable, and the people on duty told. About four minutes.
+
+    Readings go in by ingest's own transaction; judging, escalation and delivery are the product's process, the webhook
+    that is told is real. Before, some fall one by one: from the alarm to its first notice at the channel.
+
+    Goals: 10,000 alarms durable with their notices, and everybody on duty told of all of them, in 10 s; 250 ms (p99)
+    from an alarm to its first notice when it is calm.
+    """
+    from hearthwatch.bench.storm import measure as bench
+
+    plan = bench.Plan(patients=patients, calm=calm)
+    conclude(lambda folder: bench.measure(folder, plan, _say), as_json=as_json)
+
+
+@app.command()
 def rollups(
     *,
     patients: Annotated[
