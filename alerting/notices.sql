@@ -37,12 +37,13 @@ SELECT notice_id, recipient_id FROM notice
 -- When these people were sent what counts: notices that may wait, and those that gather them.
 SELECT recipient_id, COALESCE(sent_at, created_at) AS at FROM notice
  WHERE recipient_id = ANY(%(people)s) AND (may_wait OR gathered IS NOT NULL) AND attempts > 0
-   AND COALESCE(sent_at, created_at) > %(since)s;
+   AND created_at > %(since)s::timestamptz - INTERVAL '1 day' AND COALESCE(sent_at, created_at) > %(since)s;
 
 -- name: gathering
--- The notice that gathers for a person and has not gone out yet.
+-- The notice that gathers for a person and has not gone out yet, over the person's first channel.
 SELECT recipient_id, notice_id FROM notice
- WHERE recipient_id = ANY(%(people)s) AND gathered IS NOT NULL AND due_at IS NOT NULL AND attempts = 0 FOR UPDATE;
+ WHERE recipient_id = ANY(%(people)s) AND gathered IS NOT NULL AND due_at IS NOT NULL AND attempts = 0
+   AND right(key, 2) = ':0' FOR UPDATE;
 
 -- name: open_gathering
 -- Begin one that gathers: to the same person over the same channels, in their order, as the first that it speaks of.
