@@ -37,13 +37,14 @@ SELECT notice_id, recipient_id FROM notice
 -- When these people were sent what counts: notices that may wait, and those that gather such.
 SELECT recipient_id, COALESCE(sent_at, created_at) AS at FROM notice
  WHERE recipient_id = ANY(%(people)s) AND may_wait AND attempts > 0
-   AND COALESCE(sent_at, created_at) > %(since)s;
+   AND created_at > %(since)s::timestamptz - INTERVAL '1 day' AND COALESCE(sent_at, created_at) > %(since)s;
 
 -- name: gathering
--- The notice that gathers for a person, what may wait or what is urgent, and has not gone out yet.
+-- The notice that gathers for a person, what may wait or what is urgent, and has not gone out yet, over the
+-- person's first channel.
 SELECT recipient_id, notice_id FROM notice
  WHERE recipient_id = ANY(%(people)s) AND gathered IS NOT NULL AND may_wait = %(may_wait)s AND due_at IS NOT NULL
-   AND attempts = 0 FOR UPDATE;
+   AND attempts = 0 AND right(key, 2) = ':0' FOR UPDATE;
 
 -- name: urgent_together
 -- What is due to people that may not wait and was never tried; each person's in order.

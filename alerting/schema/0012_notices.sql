@@ -23,5 +23,6 @@ ALTER TABLE notice
     DROP CONSTRAINT notice_asks_in_time,
     ADD CONSTRAINT notice_asks_in_time CHECK ((num_nonnulls(patient_id, page_test_id) = 0) = (good_until IS NULL));
 CREATE INDEX notice_waiting ON notice (recipient_id, created_at) WHERE may_wait OR gathered IS NOT NULL;
+CREATE INDEX notice_may_wait ON notice (due_at) WHERE may_wait AND attempts = 0 AND due_at IS NOT NULL;
 CREATE INDEX notice_gathered ON notice (gathered_into) WHERE gathered_into IS NOT NULL;
 CREATE INDEX notice_of_test ON notice (page_test_id) WHERE page_test_id IS NOT NULL;

@@ -5,7 +5,7 @@ from datetime import datetime
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, ConfigDict
 
-from alerting.page_test import PageTestError, Run, report, runs
+from alerting.page_test import PageTestError, Run, answer_signed_in, report, runs
 from alerting.response import Came, Figures, Response
 from dashboards.console.api import refusals
 from dashboards.console.page_tests import begin_as, checked, run_of
@@ -60,6 +60,12 @@ def begin_page_test(visit: Called, asked: PageTestIn) -> PageTestOut:
     except PageTestError as exc:
         raise HTTPException(status_code=409, detail=str(exc)) from exc
     return _out(visit, number)
+
+
+@router.post("/page-tests/answer", status_code=204, responses=refusals(401, 403))
+def answer_page_test(visit: Called) -> None:
+    """Answer the test that one has got and not answered yet; where there is none, nothing happens."""
+    answer_signed_in(visit.connection, person_id=visit.person.person_id, now=visit.now)
 
 
 @router.get("/page-tests/{page_test_id}", responses=refusals(401, 403, 404))

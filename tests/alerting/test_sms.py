@@ -1,12 +1,20 @@
 """Short messages through a real gateway on loopback: what is posted, what each answer means, what is never cut."""
 
 import logging
+import ssl
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from alerting import sending
 from alerting.delivery import deliver
@@ -103,6 +111,39 @@ def test_an_address_without_a_number_is_not_understood(gateway: SmsGateway, numb
 def test_a_number_with_its_country_is_kept(gateway: SmsGateway, written: str) -> None:
     assert send(gateway, number=written.replace(" ", "%20")).accepted
     assert gateway.calls[0][2]["to"] == "+8613800000001"
+
+
+@pytest.fixture
+def with_tls(gateway: SmsGateway, tmp_path: Path) -> SmsGateway:
+    """The gateway behind a certificate for which nobody vouches."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sms gateway")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(issuer_name=name, subject_name=name, public_key=key.public_key(), serial_number=1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path / "gateway.pem"
+    file.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + certificate.public_bytes(Encoding.PEM)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    gateway.server.socket = context.wrap_socket(gateway.server.socket, server_side=True)
+    return gateway
+
+
+@pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
+def test_over_tls_nothing_is_said_to_whom_nobody_vouches_for_unless_it_is_asked_for(with_tls: SmsGateway) -> None:
+    url = with_tls.url().replace("sms://", "smss://")
+    refused = hand_over(url, title=TITLE, body=BODY, key="k")
+    assert (refused.accepted, refused.for_good, refused.outcome) == (False, False, "no answer: SSLError")
+    assert with_tls.calls == []
+    assert hand_over(f"{url}&verify=no", title=TITLE, body=BODY, key="k").accepted
+    assert list(with_tls.sent) == ["k"]
 
 
 def test_a_token_with_signs_in_it_arrives_whole(gateway: SmsGateway) -> None:

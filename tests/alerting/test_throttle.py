@@ -291,6 +291,21 @@ def test_one_that_gathers_goes_by_the_next_channel_where_the_first_refuses(ward:
     assert [row.outcome for row in gathering(ward)] == ["refused", "accepted by channel"]
 
 
+def test_what_comes_while_it_goes_over_to_the_next_channel_is_not_mixed_into_it(ward: Ward, phone: Phone) -> None:
+    for number in range(8):
+        alarm(ward, number)
+    send(ward)
+    ward.now += minutes(10)
+    phone.statuses = [503]
+    phone.when_called = lambda _: alarm(ward, 50) if phone.statuses else None
+    send(ward)
+    said = [(row.key.rpartition(":")[2], row.gathered) for row in gathering(ward)]
+    assert said[:2] == [("0", 2), ("1", 2)]
+    assert {row.gathered_into for row in rows(ward)} <= {
+        row.notice_id for row in gathering(ward) if row.key[-2:] == ":0"
+    }
+
+
 def test_one_that_gathers_is_tried_for_as_long_as_any_of_its_alarms_is_open(ward: Ward, phone: Phone) -> None:
     for number in range(7):
         alarm(ward, number)

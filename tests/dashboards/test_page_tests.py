@@ -94,6 +94,10 @@ def test_the_api_does_what_the_page_does_under_the_same_rights(console: Console,
         assert client.post("/api/v1/page-tests", json={}).status_code == 409
         assert client.post("/api/v1/page-tests", json={"whom": 1}).status_code == 422
         assert len(client.get("/api/v1/page-tests").json()) == 1
+    with api(console, "wu-jie") as client:
+        assert [client.post("/api/v1/page-tests/answer").status_code for _ in range(2)] == [204, 204]
+    with api(console, "sun-yan") as client:
+        assert client.get("/api/v1/page-tests/1").json()["figures"]["answered"] == 1
     with api(console, "ma-lin") as client:  # of another township: the county's is out of sight
         assert client.get("/api/v1/page-tests").json() == []
         assert client.get("/api/v1/page-tests/1").status_code == 404

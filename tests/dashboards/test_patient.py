@@ -61,6 +61,17 @@ def test_a_household_without_a_channel_asks_for_a_call(console: Console, open_pa
     expect(line.locator("a")).to_have_attribute("href", "tel:138 0000 0001")
 
 
+def test_a_notice_that_another_one_speaks_of_says_so(console: Console, open_page: OpenPage) -> None:
+    now = datetime.now(UTC)
+    with console.rows() as db:
+        county.add_alarm(db, county.FEVER, now)
+        db.execute("UPDATE notice SET outcome = 'gathered', sent_at = NULL")
+    page = open_page()
+    enter(page, console)
+    page.goto(console.url + "/patients/p-003")
+    expect(page.locator(".told--gathered")).to_contain_text("与其他警报合并为一条通知")
+
+
 def test_on_a_phone_the_chart_stands_before_the_history(console: Console, open_page: OpenPage) -> None:
     now = datetime.now(UTC)
     with console.rows() as db:
