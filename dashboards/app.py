@@ -20,10 +20,13 @@ from dashboards.console import (
     fleet,
     fleet_api,
     inbox,
+    kits,
     nights,
     patient,
     referrals,
     referrals_api,
+    registry,
+    registry_api,
     rehearsal,
     sign_in,
     subject,
@@ -62,6 +65,8 @@ def create_app(settings: Settings) -> FastAPI:
         fleet.router,
         accounts.router,
         referrals.router,
+        registry.router,
+        kits.router,
         rehearsal.router,
         wall.router,
     ):
@@ -69,6 +74,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(api.router)
     app.include_router(fleet_api.router)
     app.include_router(referrals_api.router)
+    app.include_router(registry_api.router)
     app.add_api_route("/healthz", healthz, include_in_schema=False)
     app.add_api_route("/ready", ready, include_in_schema=False)
     return app
