@@ -346,9 +346,10 @@ SELECT status, at, until, place, reason, person_name, person_name_en
 SELECT device_key, kind, valid_from, valid_until FROM care_binding
  WHERE patient_id = %(patient_id)s ORDER BY valid_until IS NOT NULL, valid_from DESC, device_key LIMIT %(most)s;
 
--- name: case_open
--- Whether a case of tier 3 of a patient is open.
-SELECT EXISTS (SELECT FROM open_episode WHERE patient_id = %(patient_id)s AND tier3) AS case_open;
+-- name: open_alarms
+-- How many alarms of a patient are open, and whether one is a case of tier 3.
+SELECT count(*) AS open_alarms, COALESCE(bool_or(tier3), false) AS case_open
+  FROM open_episode WHERE patient_id = %(patient_id)s;
 
 -- name: kits
 -- Kits in scope: to whom each is lent, what is overdue first; else how it came back last.

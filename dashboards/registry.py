@@ -173,6 +173,7 @@ class Card:
     """All of one patient."""
 
     entry: Entry
+    open_alarms: int
     tier_by_table: int
     contacts: Sequence[ContactShown]
     consents: Sequence[ConsentShown]
@@ -196,10 +197,11 @@ def card_of(connection: Connection, scope: Scope, now: datetime, key: str) -> Ca
     if not entries:
         return None
     who = {"patient_id": entries[0].patient_id}
-    case_open = records(connection, "case_open", **who)[0]["case_open"]
+    alarms = records(connection, "open_alarms", **who)[0]
     return Card(
         entry=entries[0],
-        tier_by_table=int(tier_by_table(RiskColour(entries[0].risk_colour), case_open=case_open)),
+        open_alarms=alarms["open_alarms"],
+        tier_by_table=int(tier_by_table(RiskColour(entries[0].risk_colour), case_open=alarms["case_open"])),
         contacts=rows(connection, ContactShown, "contacts", **who),
         consents=rows(connection, ConsentShown, "consents", **who),
         team=rows(connection, Member, "team_of", **who),

@@ -159,10 +159,10 @@ CREATE VIEW care_patient_status AS
 -- From when on a patient's devices are expected to be heard again, where somebody has said that they are not, or were
 -- not: he is away or in hospital. Silence before it is nobody's alarm; a value that comes is judged as ever.
 CREATE VIEW care_expected_from AS
-    SELECT patient_id,
-           CASE WHEN status = 'active' THEN since WHEN status = 'away' THEN COALESCE(until, 'infinity') ELSE 'infinity' END
+    SELECT DISTINCT ON (patient_id) patient_id,
+           CASE WHEN status = 'active' THEN at WHEN status = 'away' THEN COALESCE(until, 'infinity') ELSE 'infinity' END
                AS expected_from
-      FROM care_patient_status WHERE since IS NOT NULL;
+      FROM patient_status ORDER BY patient_id, status_id DESC;
 
 CREATE VIEW care_contact AS
     SELECT contact_id, patient_id, place, name, relation, phone, channels, may_be_told, lives_with, entered_by, entered_at

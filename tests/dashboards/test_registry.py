@@ -1,6 +1,7 @@
 """The registry on the screen: find a patient, say how he stands; kits; who is measuring; and who may do none of it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.dashboards import county
 from tests.dashboards.conftest import PHONE, Console, OpenPage, api, enter
 
 SETUP = """
@@ -116,14 +118,18 @@ def test_contacts_and_consent_are_written_down_and_a_withdrawal_asks_somebody_to
     page.goto(settled.url + "/registry")
     expect(page.locator(".registry__todo li")).to_have_count(2)
     page.click(".registry__todo a >> nth=0")
-    page.click("#bindings button >> nth=0")
+    page.click("#bindings summary >> nth=0")
+    page.click("#bindings button:visible")
     expect(page.locator("#bindings button")).to_have_count(1)
 
 
 def test_who_has_died_wears_nothing_and_only_an_admin_undoes_it(keeper: httpx.Client, settled: Console) -> None:
+    with settled.rows() as db:
+        county.add_alarm(db, replace(county.REFER, patient_id=4), datetime.now(UTC))
     died = {"status": "dead", "reason": "村医确认"}
     card = keeper.post("/api/v1/registry/p-004/status", json=died).json()
-    assert (card["entry"]["status"], card["entry"]["devices"]) == ("dead", [])
+    assert (card["entry"]["status"], card["entry"]["devices"], card["open_alarms"]) == ("dead", [], 1)
+    assert "还有 1 条预警未关闭" in keeper.get("/registry/p-004").text
     again = keeper.post("/api/v1/registry/p-004/status", json={"status": "active", "reason": "误报"})
     assert again.status_code == 409
     assert again.json()["detail"] == "coordinator may not say active of who is dead; admin may"
