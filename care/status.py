@@ -72,9 +72,7 @@ def check(change: Change, *, was: Status, since: datetime | None, role: str, now
         ways = ", ".join(to for (come, to) in TRANSITIONS if come is was)
         raise StatusRefused(f"who is {was} can not become {change.to}: from there it goes to {ways}")
     if role not in may:
-        raise StatusRefused(
-            f"a {role} may not make somebody {change.to} who is {was}: ask a {' or '.join(sorted(may))}"
-        )
+        raise StatusRefused(f"{role} may not say {change.to} of who is {was}; {', '.join(sorted(may))} may")
     if not change.reason.strip():
         raise StatusRefused(f"{change.to} needs a reason: say in a few words how it is known")
     if change.at > now:
