@@ -146,6 +146,8 @@ SELECT p.patient_id, p.time_zone, k.code, max(b.valid_from) AS worn_from,
                   AND l.good_measured_at IS NOT NULL)
    AND NOT EXISTS (SELECT FROM latest l WHERE l.patient_id = p.patient_id AND l.signal = k.code
                       AND l.good_measured_at > %(now)s - k.every)
+   AND NOT EXISTS (SELECT FROM care_expected_from x WHERE x.patient_id = p.patient_id
+                      AND x.expected_from > %(now)s - k.every)
  GROUP BY p.patient_id, p.time_zone, k.code
  ORDER BY p.patient_id, k.code;
 

@@ -12,6 +12,7 @@ from care.sql import load_queries
 
 Connection = psycopg.Connection[Any]
 _QUERIES = load_queries("care")
+_SHARED = load_queries("care", "registry.sql")["shared_device"]
 _BIND = ("drop_bindings_to_come", "close_bindings", "shorten_bindings", "add_bindings")
 
 
@@ -49,7 +50,7 @@ def release(
         connection.execute(_QUERIES["lock_registry"])
         if not _run(connection, "release_claim", {**values, "but_same_driver": False, "driver": None}):
             raise ClaimRefused(Obstacle.NOT_CLAIMED, f"{gateway_id} does not read {device_key}")
-        if unbind and _wear(connection, device_key, None, now):
+        if unbind and wear(connection, device_key, None, now):
             _announce_registry(connection)
         connection.execute(_QUERIES["notify_claims"])
         _record(connection, "released", values, unbind=unbind)
@@ -65,6 +66,8 @@ def _check(connection: Connection, wish: ClaimWish) -> None:
     if count >= CLAIMS_MAX:
         raise ClaimRefused(Obstacle.TOO_MANY, f"{wish.gateway_id} reads {count} devices already")
     if wish.wearer and wish.wearer.patient_key is not None:
+        if connection.execute(_SHARED, {"device": wish.device_key}).fetchone() is not None:
+            raise ClaimRefused(Obstacle.SHARED, f"{wish.device_key} is bound for each measurement")
         who = {"patient_key": wish.wearer.patient_key}
         if connection.execute(_QUERIES["patient_exists"], who).fetchone() is None:
             raise ClaimRefused(Obstacle.NO_PATIENT, repr(wish.wearer.patient_key[:64]))
@@ -75,16 +78,23 @@ def _entered(wish: ClaimWish) -> dict[str, object]:
 
 
 def _bind(connection: Connection, wish: ClaimWish, now: datetime) -> int:
-    return 0 if wish.wearer is None else _wear(connection, wish.device_key, wish.wearer.patient_key, now)
+    return 0 if wish.wearer is None else wear(connection, wish.device_key, wish.wearer.patient_key, now)
 
 
-def _wear(connection: Connection, device_key: str, patient_key: str | None, now: datetime) -> int:
+def wear(connection: Connection, device_key: str, patient_key: str | None, now: datetime) -> int:
     """Bind a device to a patient, or to nobody, from now on and without end; say how many intervals changed."""
+    return bind(connection, device_key, patient_key, TimestamptzRange(now, None), now)
+
+
+def bind(
+    connection: Connection, device_key: str, patient_key: str | None, valid: TimestamptzRange, now: datetime
+) -> int:
+    """Bind a device to a patient for a time that begins now, or to nobody; say how many intervals changed."""
     values = {
         "device": device_key,
         "now": now,
         "patients": [] if patient_key is None else [patient_key],
-        "wanted": [] if patient_key is None else [TimestamptzRange(now, None)],
+        "wanted": [] if patient_key is None else [valid],
     }
     changes = sum(_run(connection, query, values) for query in _BIND)
     if changes:

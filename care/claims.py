@@ -21,6 +21,7 @@ class Obstacle(StrEnum):
     NO_PATIENT = "no_patient"
     NOT_CLAIMED = "not_claimed"
     TOO_MANY = "too_many"
+    SHARED = "shared"
 
 
 class ClaimRefused(Exception):

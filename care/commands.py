@@ -16,10 +16,15 @@ from psycopg.rows import dict_row
 
 from care import duty
 from care.claims import ClaimRefused
+from care.exporting import read_registry
 from care.grading_tables import referral_csv, referral_table, risk_table
+from care.loading import Loaded
 from care.loading import load as load_registry
+from care.registry_csv import Kind, SheetError, write_sheet
 from care.registry_file import RegistryFileError, parse_registry
+from care.registry_toml import render
 from care.settings import CareSettings
+from care.sheets import import_sheet, read_sheet
 from care.sql import load_queries
 from vitals.clock import ClinicalClock
 
@@ -50,10 +55,65 @@ def load(
             loaded = load_registry(connection, registry, now=_now())
     except ClaimRefused as exc:
         sys.exit(f"hearthwatch care: {exc}; nothing was loaded")
-    changed = ", ".join(f"{n} {name}" for name, n in loaded.counts().items() if n)
-    typer.echo(f"registry version {loaded.version}: {f'changed {changed}' if changed else 'nothing to change'}")
-    if passed_over := [key for key in loaded.bound_by_hand if any(b.device == key for b in registry.bindings)]:
-        typer.echo(f"who wears it was said in the console, the file's bindings count no more: {', '.join(passed_over)}")
+    _tell_loaded(loaded, [binding.device for binding in registry.bindings])
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="A CSV sheet with a heading; `export` writes one to begin with.")],
+    kind: Annotated[Kind, typer.Option(help="What it holds.")],
+    check: Annotated[bool, typer.Option("--check", help="Only say what is wrong with it.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Say it as one JSON document.")] = False,
+) -> None:
+    """Enter and change what a CSV sheet has; nothing where one cell is wrong. Exit 1 then."""
+    try:
+        raw = file.read_bytes()
+    except OSError as exc:
+        sys.exit(f"hearthwatch care: {file} can not be read: {exc}")
+    _say(f"{file}: {len(raw)} bytes, read against the registry")
+    try:
+        with _connection() as connection:
+            part = read_sheet(connection, raw, kind)
+            _say(f"{len(getattr(part, kind))} {kind} in order" + ("" if check else ", being written"))
+            loaded = None if check else import_sheet(connection, raw, kind, now=_now())
+    except SheetError as exc:
+        _tell_problems(file, exc, as_json=as_json)
+        sys.exit(f"hearthwatch care: {file} has {len(exc.problems)} problems; nothing was written")
+    except ClaimRefused as exc:
+        sys.exit(f"hearthwatch care: {exc}; nothing was written")
+    rows = len(getattr(part, kind))
+    if as_json:
+        changed = loaded.counts() if loaded else {}
+        typer.echo(json.dumps({"kind": kind, "rows": rows, "changed": changed, "problems": []}))
+    elif loaded is None:
+        typer.echo(f"{file} is in order: {rows} {kind}")
+    else:
+        _tell_loaded(loaded, [binding.device for binding in part.bindings])
+
+
+@app.command()
+def export(
+    kind: Annotated[Kind | None, typer.Option(help="What to write as a CSV sheet.")] = None,
+    toml: Annotated[bool, typer.Option("--toml", help="Write all of it as a registry file instead.")] = False,
+    out: Annotated[Path | None, typer.Option(help="The file to write; else it goes to stdout.")] = None,
+) -> None:
+    """Write what the registry holds: a CSV sheet for Excel, or the whole as a file that `load` reads back."""
+    if (kind is None) != toml:
+        sys.exit("hearthwatch care: say either --kind KIND or --toml")
+    with _connection() as connection:
+        registry = read_registry(connection)
+    if kind is None:
+        text = render(registry).encode()
+        _say("the file has the hashes of passwords and everybody's data: keep it as you keep the database")
+    else:
+        text = b"\xef\xbb\xbf" + write_sheet(kind, registry).encode()  # the mark by which Excel knows UTF-8
+    if out is None:
+        sys.stdout.buffer.write(text)
+        return
+    try:
+        out.write_bytes(text)
+    except OSError as exc:
+        sys.exit(f"hearthwatch care: {out} can not be written: {exc}")
 
 
 @app.command()
@@ -115,6 +175,25 @@ def grading(
     """Print a decision table whole: risk colour, or where a patient is referred to."""
     written = {Grading.RISK: risk_table, Grading.REFERRAL: referral_table, Grading.PICTURES: referral_csv}
     typer.echo(written[table](), nl=False)
+
+
+def _tell_loaded(loaded: Loaded, bound: list[str]) -> None:
+    changed = ", ".join(f"{n} {name}" for name, n in loaded.counts().items() if n)
+    typer.echo(f"registry version {loaded.version}: {f'changed {changed}' if changed else 'nothing to change'}")
+    if passed_over := [key for key in loaded.bound_by_hand if key in bound]:
+        typer.echo(f"who wears it was said in the console, the file's bindings count no more: {', '.join(passed_over)}")
+
+
+def _tell_problems(file: Path, error: SheetError, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"problems": [asdict(each) for each in error.problems]}, ensure_ascii=False))
+        return
+    for each in error.problems:
+        typer.echo(f"{file}:{each.line}: {each.column}: {each.message}", err=True)
+
+
+def _say(progress: str) -> None:
+    typer.echo(progress, err=True)
 
 
 def _now() -> datetime:

@@ -16,6 +16,14 @@ from psycopg.types.range import TimestamptzRange
 
 from care.claims import CLAIMS_MAX, ClaimRefused, Obstacle
 from care.passwords import hashed, matches
+from care.putting import (
+    end_long_sessions,
+    put_consents,
+    put_contacts,
+    put_kits,
+    put_patients_in_teams,
+    put_people_in_teams,
+)
 from care.recolouring import recolour_all
 from care.registry import BindingInterval, Person, Registry
 from care.sql import load_queries
@@ -39,6 +47,10 @@ class Loaded:
     duties: int
     claims: int
     routes: int
+    teams: int
+    contacts: int
+    consents: int
+    kits: int
     colours: int
     version: int
     bound_by_hand: tuple[str, ...]
@@ -64,10 +76,15 @@ def load(connection: psycopg.Connection[Any], registry: Registry, *, now: dateti
             "patients": _put_all(connection, "put_patient", registry.patients),
             "gateways": _put_all(connection, "put_gateway", registry.gateways),
             "devices": _put_all(connection, "put_device", registry.devices),
-            "bindings": _put_bindings(connection, registry, by_hand, now),
+            "bindings": end_long_sessions(connection, now) + _put_bindings(connection, registry, by_hand, now),
             "duties": _put_duties(connection, registry),
             "claims": _put_claims(connection, registry, now),
             "routes": _put_routes(connection, registry),
+            "teams": put_people_in_teams(connection, registry.teams, now)
+            + put_patients_in_teams(connection, registry.patients, now),
+            "contacts": put_contacts(connection, registry.contacts, now),
+            "consents": put_consents(connection, registry.consents, now),
+            "kits": put_kits(connection, registry.kits),
         }
         counts["colours"] = recolour_all(connection, now=now).raised
         if any(counts.values()):
@@ -98,7 +115,10 @@ def _put_people(connection: psycopg.Connection[Any], people: tuple[Person, ...])
 
 
 def _put_all(connection: psycopg.Connection[Any], query: str, entries: Iterable[Any]) -> int:
-    return sum(connection.execute(_QUERIES[query], _columns(entry)).rowcount for entry in entries)
+    values = [_columns(entry) for entry in entries]
+    with connection.cursor() as cursor:
+        cursor.executemany(_QUERIES[query], values)
+        return cursor.rowcount if values else 0
 
 
 def _columns(entry: Any) -> dict[str, Any]:

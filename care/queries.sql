@@ -152,12 +152,12 @@ SELECT %(key)s, o.organisation_id, %(place)s FROM organisation o WHERE o.key = %
 
 -- name: put_device
 -- Enter or change a device; nothing where it is the same already.
-INSERT INTO device AS d (key, kind, wellness, expected_every_s)
-VALUES (%(key)s, %(kind)s, %(wellness)s, %(expected_every_s)s)
+INSERT INTO device AS d (key, kind, wellness, expected_every_s, shared)
+VALUES (%(key)s, %(kind)s, %(wellness)s, %(expected_every_s)s, %(shared)s)
     ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, wellness = excluded.wellness,
-       expected_every_s = excluded.expected_every_s
- WHERE (d.kind, d.wellness, d.expected_every_s)
-       IS DISTINCT FROM (excluded.kind, excluded.wellness, excluded.expected_every_s);
+       expected_every_s = excluded.expected_every_s, shared = excluded.shared
+ WHERE (d.kind, d.wellness, d.expected_every_s, d.shared)
+       IS DISTINCT FROM (excluded.kind, excluded.wellness, excluded.expected_every_s, excluded.shared);
 
 -- name: drop_bindings_to_come
 -- Take back intervals of a device that have not begun and that the file does not have.

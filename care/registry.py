@@ -4,6 +4,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import IntEnum, StrEnum
 
+from care.consent import Consent
+from care.contacts import Contact
+from care.kit import Kit
+from care.team import Team
+
 
 class RiskColour(StrEnum):
     """Risk of a population group: general, secondary, key (一般/次重点/重点人群)."""
@@ -194,6 +199,7 @@ class Patient:
     household_channels: tuple[str, ...]
     underlying_disease: UnderlyingDisease | None
     vaccination: Vaccination | None
+    team: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +215,7 @@ class Gateway:
 class Device:
     """A device by its id on the wire. `expected_every_s` None: spot measurements, when worn.
 
-    `gateway` None: the file does not say who reads it.
+    `gateway` None: the file does not say who reads it. `shared`: several people use it, and who is said each time.
     """
 
     key: str
@@ -217,6 +223,7 @@ class Device:
     wellness: bool
     expected_every_s: int | None
     gateway: str | None
+    shared: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,13 +249,17 @@ class Duty:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registry:
-    """All of it; the keys refer to one another and are known to match."""
+    """All of it, or a part; the keys refer to one another and are known to match."""
 
-    organisations: tuple[Organisation, ...]
-    people: tuple[Person, ...]
-    patients: tuple[Patient, ...]
-    gateways: tuple[Gateway, ...]
-    devices: tuple[Device, ...]
-    bindings: tuple[BindingInterval, ...]
-    duties: tuple[Duty, ...]
-    routes: tuple[Route, ...]
+    organisations: tuple[Organisation, ...] = ()
+    people: tuple[Person, ...] = ()
+    patients: tuple[Patient, ...] = ()
+    gateways: tuple[Gateway, ...] = ()
+    devices: tuple[Device, ...] = ()
+    bindings: tuple[BindingInterval, ...] = ()
+    duties: tuple[Duty, ...] = ()
+    routes: tuple[Route, ...] = ()
+    teams: tuple[Team, ...] = ()
+    contacts: tuple[Contact, ...] = ()
+    consents: tuple[Consent, ...] = ()
+    kits: tuple[Kit, ...] = ()

@@ -53,11 +53,12 @@ class Keys:
     patients: frozenset[str]
     gateways: frozenset[str]
     devices: frozenset[str]
+    teams: frozenset[str] = frozenset()
 
 
 def read_organisation(key: str, entry: Entry, keys: Keys) -> Organisation:
     """Read [organisation.<key>]."""
-    _check_key(key, entry, KEY)
+    check_key(key, entry, KEY)
     zone = entry.text("time_zone", "Asia/Shanghai")
     if not _is_time_zone(zone):
         entry.problem("time_zone", f"{zone!r} is no time zone; write one like Asia/Shanghai")
@@ -96,7 +97,7 @@ def _counterpart(entry: Entry, keys: Keys) -> str | None:
 
 def read_person(key: str, entry: Entry, keys: Keys) -> Person:
     """Read [person.<key>]."""
-    _check_key(key, entry, KEY)
+    check_key(key, entry, KEY)
     person = Person(
         key=key,
         name=entry.text("name"),
@@ -104,7 +105,7 @@ def read_person(key: str, entry: Entry, keys: Keys) -> Person:
         organisation=entry.reference("organisation", keys.organisations, "organisation"),
         role=entry.choice("role", PersonRole),
         service_tier=entry.number("service_tier", ServiceTier, (ServiceTier.TWO, ServiceTier.THREE)),
-        channels=_urls(entry, "channels"),
+        channels=urls(entry, "channels"),
         password=entry.text("password") if entry.has("password") else None,
         password_hash=entry.text("password_hash", pattern=PASSWORD_HASH) if entry.has("password_hash") else None,
     )
@@ -118,7 +119,7 @@ def read_person(key: str, entry: Entry, keys: Keys) -> Person:
 
 def read_patient(key: str, entry: Entry, keys: Keys) -> Patient:
     """Read [patient.<key>]."""
-    _check_key(key, entry, KEY)
+    check_key(key, entry, KEY)
     doctor = entry.reference("family_doctor", keys.people, "person")
     if doctor in keys.people and doctor not in keys.family_doctors:
         entry.problem("family_doctor", f"{doctor!r} has another role than family_doctor")
@@ -135,9 +136,10 @@ def read_patient(key: str, entry: Entry, keys: Keys) -> Patient:
         service_tier=entry.number("service_tier", ServiceTier, ServiceTier),
         special_groups=entry.choices("special_groups", SpecialGroup),
         household_phone=entry.text("household_phone", ""),
-        household_channels=_urls(entry, "household_channels"),
+        household_channels=urls(entry, "household_channels"),
         underlying_disease=_optional(entry, "underlying_disease", UnderlyingDisease),
         vaccination=_optional(entry, "vaccination", Vaccination),
+        team=entry.reference("team", keys.teams, "team") if entry.has("team") else None,
     )
     entry.end()
     return patient
@@ -145,7 +147,7 @@ def read_patient(key: str, entry: Entry, keys: Keys) -> Patient:
 
 def read_gateway(key: str, entry: Entry, keys: Keys) -> Gateway:
     """Read [gateway.<id>]."""
-    _check_key(key, entry, KEY)
+    check_key(key, entry, KEY)
     gateway = Gateway(
         key=key,
         organisation=entry.reference("organisation", keys.organisations, "organisation"),
@@ -157,7 +159,7 @@ def read_gateway(key: str, entry: Entry, keys: Keys) -> Gateway:
 
 def read_device(key: str, entry: Entry, keys: Keys) -> Device:
     """Read [device.<id on the wire>]."""
-    _check_key(key, entry, DEVICE_KEY)
+    check_key(key, entry, DEVICE_KEY)
     gateway = entry.reference("gateway", keys.gateways, "gateway") if entry.has("gateway") else None
     if gateway is not None and not is_bluetooth_address(key):
         entry.problem("gateway", f"reads devices by address, and {key!r} is none (AA:BB:CC:DD:EE:FF)")
@@ -173,7 +175,10 @@ def read_device(key: str, entry: Entry, keys: Keys) -> Device:
             " leave it out for single measurements",
         ),
         gateway=gateway,
+        shared=entry.flag("shared", False),
     )
+    if device.shared and device.expected_every_s is not None:
+        entry.problem("expected_every_s", "stands beside shared: who shares a device measures singly; leave it out")
     entry.end()
     return device
 
@@ -213,17 +218,19 @@ def _optional(entry: Entry, name: str, kind: type[_Choice]) -> _Choice | None:
     return entry.choice(name, kind) if entry.has(name) else None
 
 
-def _check_key(key: str, entry: Entry, pattern: str) -> None:
+def check_key(key: str, entry: Entry, pattern: str) -> None:
+    """Note a key that is not of the form."""
     if not re.fullmatch(pattern, key):
         entry.complain(f"the key {key!r} is not of the form {pattern}")
 
 
-def _urls(entry: Entry, name: str) -> tuple[str, ...]:
-    urls = entry.texts(name)
-    for url in urls:
+def urls(entry: Entry, name: str) -> tuple[str, ...]:
+    """Read a list of apprise addresses."""
+    found = entry.texts(name)
+    for url in found:
         if not re.match(r"[a-z][a-z0-9+.-]*://.", url):
             entry.problem(name, f"{url!r} is no channel; write an apprise address like json://host/path")
-    return urls
+    return found
 
 
 def _is_time_zone(name: str) -> bool:

@@ -2,13 +2,12 @@
 
 import re
 import tomllib
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from care.claims import CLAIMS_MAX
+from care.household_entries import read_consent, read_contact, read_kit, read_team
 from care.reading import Entry, Problem, Problems
-from care.registry import BindingInterval, Organisation, PersonRole, Registry
+from care.registry import PersonRole, Registry
 from care.registry_entries import (
     Keys,
     read_binding,
@@ -20,10 +19,11 @@ from care.registry_entries import (
     read_person,
     read_route,
 )
+from care.registry_whole import check_whole
 from care.toml_lines import lines_of
 
-_TABLES = ("organisation", "person", "patient", "gateway", "device")
-_LISTS = ("binding", "duty", "route")
+_TABLES = ("organisation", "person", "patient", "gateway", "device", "team", "kit")
+_LISTS = ("binding", "duty", "route", "contact", "consent")
 
 
 class RegistryFileError(ValueError):
@@ -44,7 +44,7 @@ def parse_registry(text: str, source: str) -> Registry:
     problems = Problems(lines_of(text))
     registry = _read(document, problems)
     if not problems.found:
-        _check_whole(registry, problems)
+        check_whole(registry, problems)
     if problems.found:
         raise RegistryFileError(source, sorted(problems.found))
     return registry
@@ -62,6 +62,7 @@ def _read(document: Mapping[str, Any], problems: Problems) -> Registry:
         patients=frozenset(tables["patient"]),
         gateways=frozenset(tables["gateway"]),
         devices=frozenset(tables["device"]),
+        teams=frozenset(tables["team"]),
         family_doctors=frozenset(
             key
             for key, entry in (document.get("person", {}).items() if tables["person"] else ())
@@ -77,6 +78,10 @@ def _read(document: Mapping[str, Any], problems: Problems) -> Registry:
         bindings=tuple(read_binding(entry, keys) for entry in lists["binding"]),
         duties=tuple(read_duty(entry, keys) for entry in lists["duty"]),
         routes=tuple(read_route(entry, keys) for entry in lists["route"]),
+        teams=tuple(read_team(key, entry, keys) for key, entry in tables["team"].items()),
+        contacts=tuple(read_contact(entry, keys) for entry in lists["contact"]),
+        consents=tuple(read_consent(entry, keys) for entry in lists["consent"]),
+        kits=tuple(read_kit(key, entry, keys) for key, entry in tables["kit"].items()),
     )
 
 
@@ -100,61 +105,6 @@ def _list(document: Mapping[str, Any], name: str, problems: Problems) -> list[En
         problems.add((name,), f"must be a list of tables: write [[{name}]]")
         return []
     return [Entry((name, index), table, problems) for index, table in enumerate(found)]
-
-
-def _check_whole(registry: Registry, problems: Problems) -> None:
-    """Check what no entry can know alone."""
-    _check_parents(registry.organisations, problems)
-    _check_overlaps(registry.bindings, problems)
-    _check_crowds(registry, problems)
-    _check_routes(registry, problems)
-
-
-def _check_routes(registry: Registry, problems: Problems) -> None:
-    role_of = {organisation.key: organisation.facility_role for organisation in registry.organisations}
-    seen: dict[tuple[str, str, object], int] = {}
-    for index, route in enumerate(registry.routes):
-        if role_of[route.facility] is not route.facility_role:
-            problems.add(("route", index, "to"), f"{route.facility!r} is a {role_of[route.facility]}")
-        for what in (route.place, route.facility):
-            first = seen.setdefault((route.organisation, route.facility_role, what), index)
-            if first != index:
-                problems.add(
-                    ("route", index, "to" if what == route.facility else "place"),
-                    f"{what!r} stands already in the list of {route.organisation!r} for {route.facility_role}",
-                )
-
-
-def _check_parents(organisations: Sequence[Organisation], problems: Problems) -> None:
-    parent = {organisation.key: organisation.parent for organisation in organisations}
-    for key in parent:
-        above, seen = parent[key], {key}
-        while above is not None and above not in seen:
-            seen.add(above)
-            above = parent[above]
-        if above == key:
-            problems.add(("organisation", key, "parent"), f"{parent[key]!r} lies below {key!r} itself: a circle")
-
-
-def _check_overlaps(bindings: Sequence[BindingInterval], problems: Problems) -> None:
-    for index, later in enumerate(bindings):
-        for earlier in bindings[:index]:
-            if later.device == earlier.device and _overlap(earlier, later):
-                problems.add(
-                    ("binding", index, "from"),
-                    f"{later.device} is bound to {earlier.patient!r} at that time too;"
-                    f" give the earlier binding an until, or begin this one later than {later.since.isoformat()}",
-                )
-
-
-def _check_crowds(registry: Registry, problems: Problems) -> None:
-    for gateway, count in Counter(device.gateway for device in registry.devices).items():
-        if gateway is not None and count > CLAIMS_MAX:
-            problems.add(("gateway", gateway), f"is to read {count} devices, at most {CLAIMS_MAX}")
-
-
-def _overlap(one: BindingInterval, other: BindingInterval) -> bool:
-    return (one.until is None or other.since < one.until) and (other.until is None or one.since < other.until)
 
 
 def _line_in(message: str) -> int:

@@ -20,6 +20,7 @@ from dashboards.console import (
     fleet,
     fleet_api,
     inbox,
+    kits,
     links,
     nights,
     page_tests,
@@ -27,6 +28,8 @@ from dashboards.console import (
     patient,
     referrals,
     referrals_api,
+    registry,
+    registry_api,
     rehearsal,
     sign_in,
     subject,
@@ -66,6 +69,8 @@ def create_app(settings: Settings) -> FastAPI:
         fleet.router,
         accounts.router,
         referrals.router,
+        registry.router,
+        kits.router,
         rehearsal.router,
         page_tests.router,
         wall.router,
@@ -75,6 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(fleet_api.router)
     app.include_router(referrals_api.router)
     app.include_router(page_tests_api.router)
+    app.include_router(registry_api.router)
     app.add_api_route("/healthz", healthz, include_in_schema=False)
     app.add_api_route("/ready", ready, include_in_schema=False)
     return app

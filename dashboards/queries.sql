@@ -292,6 +292,94 @@ SELECT p.key, p.name, p.initials, p.bed, p.organisation_name, p.organisation_nam
  ORDER BY p.organisation_id <> %(organisation_id)s, p.bed, p.key
  LIMIT %(most)s;
 
+-- name: registry_patients
+-- Patients in scope who fit what was typed, with what somebody has to do about them first.
+SELECT p.patient_id, p.key, p.name, p.initials, p.bed, p.born_on, p.sex, p.risk_colour, p.service_tier,
+       p.special_groups, p.household_phone, p.organisation_name, p.organisation_name_en, p.time_zone, p.family_doctor_name,
+       p.family_doctor_name_en, s.status, s.since, s.until, s.place, s.reason, r.assessment_id, r.review,
+       ARRAY(SELECT b.device_key FROM care_binding b WHERE b.patient_id = p.patient_id AND b.valid_from <= %(now)s
+                AND (b.valid_until IS NULL OR b.valid_until > %(now)s) ORDER BY 1) AS devices,
+       EXISTS (SELECT FROM care_consent c WHERE c.patient_id = p.patient_id AND c.purpose = 'telemonitoring'
+                  AND NOT c.given) AS withdrawn,
+       (SELECT k.kit_key FROM care_kit k WHERE k.patient_id = p.patient_id ORDER BY k.lent_at LIMIT 1) AS kit_key
+  FROM care_patient p JOIN care_patient_status s USING (patient_id) LEFT JOIN care_colour_to_review r USING (patient_id)
+ WHERE p.organisation_id = ANY (%(organisations)s) AND (%(key)s::text IS NULL OR p.key = %(key)s)
+   AND strpos(lower(concat_ws(' ', p.name, p.initials, p.bed, p.key)), lower(%(wanted)s)) > 0
+   AND (NOT %(to_review)s OR r.assessment_id IS NOT NULL)
+ ORDER BY r.assessment_id IS NULL, p.bed, p.key
+ LIMIT %(most)s;
+
+-- name: to_unbind
+-- Who in scope has withdrawn from telemonitoring, or is discharged, and still wears a device.
+SELECT p.key, p.name, p.bed, s.status, b.device_key, b.kind
+  FROM care_patient p JOIN care_patient_status s USING (patient_id)
+  JOIN care_binding b ON b.patient_id = p.patient_id AND b.valid_from <= %(now)s
+   AND (b.valid_until IS NULL OR b.valid_until > %(now)s)
+ WHERE p.organisation_id = ANY (%(organisations)s)
+   AND (s.status = 'discharged' OR EXISTS (SELECT FROM care_consent c WHERE c.patient_id = p.patient_id
+                                               AND c.purpose = 'telemonitoring' AND NOT c.given))
+ ORDER BY p.bed, p.key, b.device_key LIMIT %(most)s;
+
+-- name: contacts
+-- Whom to ask about a patient, in order.
+SELECT name, relation, phone, channels, may_be_told, lives_with
+  FROM care_contact WHERE patient_id = %(patient_id)s ORDER BY place;
+
+-- name: consents
+-- What a patient has agreed to, or taken back, as it holds now.
+SELECT purpose, version, given, given_by, guardian, at FROM care_consent WHERE patient_id = %(patient_id)s ORDER BY purpose;
+
+-- name: team_of
+-- Who is in a patient's team now.
+SELECT m.team_name, m.member_role, m.name, m.name_en, m.helper
+  FROM care_team_patient t JOIN care_team_member m USING (team_id)
+ WHERE t.patient_id = %(patient_id)s AND t.until IS NULL AND m.left_at IS NULL
+ ORDER BY array_position(ARRAY['family_doctor', 'nurse', 'village_doctor', 'helper'], m.member_role), m.helper;
+
+-- name: status_history
+-- How a patient stood, newest first.
+SELECT status, at, until, place, reason, person_name, person_name_en
+  FROM care_patient_status_history WHERE patient_id = %(patient_id)s ORDER BY status_id DESC LIMIT %(most)s;
+
+-- name: worn_devices
+-- What a patient wore and wears, newest first.
+SELECT device_key, kind, valid_from, valid_until FROM care_binding
+ WHERE patient_id = %(patient_id)s ORDER BY valid_until IS NOT NULL, valid_from DESC, device_key LIMIT %(most)s;
+
+-- name: open_alarms
+-- How many alarms of a patient are open, and whether one is a case of tier 3.
+SELECT count(*) AS open_alarms, COALESCE(bool_or(tier3), false) AS case_open
+  FROM open_episode WHERE patient_id = %(patient_id)s;
+
+-- name: kits
+-- Kits in scope: to whom each is lent, what is overdue first; else how it came back last.
+SELECT k.kit_key, o.name AS organisation_name, o.name_en AS organisation_name_en, o.time_zone, k.gateway_id, k.devices,
+       k.lent_at, p.key AS patient_key, p.name AS patient_name, p.bed, s.status, l.returned_at, l.state, l.missing
+  FROM care_kit k JOIN care_organisation o USING (organisation_id)
+  LEFT JOIN care_patient p ON p.patient_id = k.patient_id LEFT JOIN care_patient_status s ON s.patient_id = k.patient_id
+  LEFT JOIN LATERAL (SELECT r.returned_at, r.state, r.missing FROM care_kit_loan r
+                      WHERE r.kit_id = k.kit_id AND r.returned_at IS NOT NULL ORDER BY r.returned_at DESC LIMIT 1) l ON true
+ WHERE k.organisation_id = ANY (%(organisations)s)
+ ORDER BY s.status IN ('discharged', 'dead') DESC NULLS LAST, k.lent_at IS NULL, k.lent_at, k.kit_key LIMIT %(most)s;
+
+-- name: shared_devices
+-- Shared devices that gateways in scope read, who has been chosen for each now and until when.
+SELECT d.device_key, d.kind, min(g.organisation_id) AS organisation_id, min(g.place) AS place,
+       min(o.time_zone) AS time_zone, p.key AS patient_key, p.name AS patient_name, p.bed, b.valid_until
+  FROM care_shared_device d JOIN care_claim c ON c.device_id = d.device_id AND c.released_at IS NULL
+  JOIN care_gateway g ON g.gateway_id = c.gateway_id JOIN care_organisation o ON o.organisation_id = g.organisation_id
+  LEFT JOIN care_binding b ON b.device_id = d.device_id AND b.valid_from <= %(now)s AND b.valid_until > %(now)s
+  LEFT JOIN care_patient p ON p.patient_id = b.patient_id
+ WHERE g.organisation_id = ANY (%(organisations)s)
+ GROUP BY d.device_key, d.kind, p.key, p.name, p.bed, b.valid_until ORDER BY place, d.device_key LIMIT %(most)s;
+
+-- name: residents
+-- Who lives where a shared device stands, and may be measured: neither dead nor discharged.
+SELECT p.key, p.name, p.initials, p.bed, p.risk_colour FROM care_patient p JOIN care_patient_status s USING (patient_id)
+  JOIN care_organisation_ancestor a ON a.organisation_id = p.organisation_id AND a.ancestor_id = %(organisation_id)s
+ WHERE p.organisation_id = ANY (%(organisations)s) AND s.status NOT IN ('dead', 'discharged')
+ ORDER BY p.bed, p.key LIMIT %(most)s;
+
 -- name: accounts
 -- What became of the readings of each gateway in scope, those with losses first; every outbox it ever had is in it.
 SELECT g.gateway_id, g.place, g.organisation_name, g.organisation_name_en, o.time_zone,

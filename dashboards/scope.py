@@ -23,6 +23,12 @@ SEES_REFUSALS = frozenset({"authority", "county_expert", "coordinator", "admin"}
 MAY_CLAIM = frozenset({"nurse", "technician", "family_doctor", "admin"})
 """Roles that say which gateway reads which device, and who wears it."""
 
+MAY_KEEP = frozenset({"coordinator", "admin", "family_doctor"})
+"""Roles that keep the patients in their scope: status, contacts, consent, colours looked at."""
+
+MAY_LEND = frozenset({"technician", "admin"})
+"""Roles that lend kits and take them back."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Onlooker:
@@ -35,6 +41,16 @@ class Onlooker:
     def may_claim(self) -> bool:
         """Whether devices may be claimed and released."""
         return self.role in MAY_CLAIM
+
+    @property
+    def may_keep(self) -> bool:
+        """Whether patients may be kept."""
+        return self.role in MAY_KEEP
+
+    @property
+    def may_lend(self) -> bool:
+        """Whether kits may be lent and taken back."""
+        return self.role in MAY_LEND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ def busy(console: Console) -> Console:
 
 
 PAGES = ("/", "/patients/p-001", "/patients/p-002", "/patients/p-003", "/patients/p-004", "/patients/p-005")
+REGISTRY = ("/registry", "/registry/p-001", "/kits", "/shared")
 FLEET = ("/fleet", f"/fleet/{homes.HOME}/{homes.OXIMETER}/claim", f"/fleet/{homes.HOME}/{homes.FOREIGN}/claim")
 
 
@@ -31,7 +32,7 @@ def test_no_page_shows_a_code_or_the_other_language(busy: Console, open_page: Op
     page.goto(busy.url + "/sign-in")
     texts = [page.locator("main").inner_text()]
     enter(page, busy)
-    for path in (*PAGES, *FLEET):
+    for path in (*PAGES, *REGISTRY, *FLEET):
         page.goto(busy.url + path)
         texts.append(page.locator("main").inner_text())
     page.goto(busy.url + "/")
@@ -95,7 +96,7 @@ def test_no_page_holds_inline_script_or_style(busy: Console) -> None:
     with httpx.Client(base_url=busy.url) as client:
         pages = [client.get("/sign-in").text, client.get(busy.wall()).text]
     with api(busy) as client:
-        pages += [client.get(path).text for path in (*PAGES, *FLEET)]
+        pages += [client.get(path).text for path in (*PAGES, *REGISTRY, *FLEET)]
     for text in pages:
         assert not re.search(r"<script(?![^>]*\bsrc=)|\sstyle=|\son\w+=|<style|https?://(?!127)", text)
 
@@ -129,4 +130,17 @@ def test_the_server_says_whether_it_is_well(console: Console) -> None:
         "/api/v1/fleet",
         "/api/v1/fleet/{gateway_id}/devices/{address}/claim",
         "/api/v1/fleet/{gateway_id}/devices/{address}/release",
+        "/api/v1/registry",
+        "/api/v1/registry-to-unbind",
+        "/api/v1/registry/{key}",
+        "/api/v1/registry/{key}/status",
+        "/api/v1/registry/{key}/contacts",
+        "/api/v1/registry/{key}/consents",
+        "/api/v1/registry/{key}/reviewed",
+        "/api/v1/registry/{key}/unbind",
+        "/api/v1/kits",
+        "/api/v1/kits/{kit}/lend",
+        "/api/v1/kits/{kit}/return",
+        "/api/v1/shared-devices",
+        "/api/v1/shared-devices/{device}/choose",
     }

@@ -22,8 +22,14 @@ from alerting.rehearsal.difference import Decided
 from alerting.rehearsal.panel import NO_DATA
 from alerting.response import Came
 from care.claims import Obstacle
+from care.consent import GivenBy, Purpose
+from care.contacts import Relation
+from care.kit import KitState
 from care.referral import LADDER, ROWS, Ask, Driver, Picture, Severity, Vehicle, Ward
 from care.registry import Capability, DeviceKind, PersonRole, SpecialGroup
+from care.risk import DISPUTED, WOULD_LOWER
+from care.status import Status
+from care.team import MemberRole
 from dashboards.board import SHOWN_SIGNALS
 from dashboards.gateways import Standing
 from dashboards.limits import limits_of
@@ -109,6 +115,14 @@ CODES = {
     "rehearsal_skipped": [NO_DATA],
     "link": [state.value for state in LinkState],
     "came": [came.value for came in Came],
+    "status": [status.value for status in Status],
+    "status_means": [status.value for status in Status],
+    "relation": [relation.value for relation in Relation],
+    "purpose": [purpose.value for purpose in Purpose],
+    "given_by": [by.value for by in GivenBy],
+    "member_role": [role.value for role in MemberRole],
+    "kit_state": [state.value for state in KitState],
+    "colour_review": [DISPUTED, WOULD_LOWER],
     "claim_refused": [obstacle.value for obstacle in Obstacle],
 }
 
