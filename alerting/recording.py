@@ -14,7 +14,7 @@ from alerting.moving import add_event, standing_of, write_standing
 from alerting.paging import Page, page
 from alerting.profile.patient import urgency_of
 from alerting.profile.profile import Consequence
-from alerting.raising import Basis, Effect, Raise, effect_of, facts_of, for_patient, reaches_tier3_at_once
+from alerting.raising import NOT_MEASURED, Basis, Effect, Raise, effect_of, facts_of, for_patient, reaches_tier3_at_once
 from alerting.zones import zone_of
 
 
@@ -28,7 +28,7 @@ def record_raise(desk: Desk, raised: Raise) -> int | None:
     if patient is None:
         return None
     consequence = urgency_for(desk, raised.rule, patient, past=raised.past)
-    if not raised.past and raised.basis is not Basis.RECHECK:
+    if not raised.past and raised.basis not in NOT_MEASURED:
         desk.run(
             "activate",
             patient_id=raised.patient_id,
@@ -38,7 +38,7 @@ def record_raise(desk: Desk, raised: Raise) -> int | None:
             since=raised.since,
         )
         desk.run("drop_pending", patient_id=raised.patient_id, rule=raised.rule, basis=raised.basis)
-    if raised.basis is not Basis.RECHECK and _waits_for_recheck(desk, patient.patient_id, consequence):
+    if raised.basis not in NOT_MEASURED and _waits_for_recheck(desk, patient.patient_id, consequence):
         return None
     open_episode = desk.one("open_episode_of", patient_id=raised.patient_id, family=consequence.family, now=desk.now)
     effect = effect_of(open_episode, consequence, past=raised.past)
@@ -65,6 +65,16 @@ def record_clear(desk: Desk, *, patient_id: int, rule: str, basis: Basis, at: da
     changed = desk.one("set_condition", patient_id=patient_id, family=family, condition="cleared", cleared_at=at)
     if changed is not None:
         add_event(desk, changed.episode_id, kind="cleared", detail={"rule": rule, "at": at.isoformat()})
+
+
+def record_all_clear(desk: Desk, *, patient_id: int, rule: str, detail: dict[str, Any]) -> None:
+    """Note that what a person had reported is over, as a person says. Nothing closes by this."""
+    desk.run("lock_patient", patient_id=patient_id)
+    family = desk.profile.consequences[rule].family
+    over = {"patient_id": patient_id, "family": family, "condition": "cleared", "cleared_at": desk.now}
+    for changed in desk.all("set_condition", **over):
+        told = {"rule": rule, "at": desk.now.isoformat()} | detail
+        add_event(desk, changed.episode_id, kind="cleared", detail=told)
 
 
 def urgency_for(desk: Desk, rule: str, patient: Any, *, past: bool = False) -> Consequence:

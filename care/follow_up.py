@@ -116,7 +116,7 @@ class FollowUpRefused(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """Where a follow-up stands. `tries`: attempts since somebody was last reached; `anchor`: that contact, or the opening."""
+    """Where a follow-up stands. `anchor`: the last contact that reached somebody, or the opening; `tries`: since then."""
 
     cadence: Cadence
     due_at: datetime
@@ -131,7 +131,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
-    """One contact or attempt. `temperature` and `spo2` are words that were read out: never readings, they raise nothing."""
+    """One contact or attempt. `temperature` and `spo2` are words that were read out: no readings, never judged."""
 
     way: Way
     reached: bool

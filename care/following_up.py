@@ -13,12 +13,14 @@ from psycopg.types.json import Jsonb
 from care.follow_up import (
     STANDARD,
     TRIES_MAX,
+    Answer,
     Cadence,
     Contact,
     Decision,
     EndedAs,
     FollowUpRefused,
     Lateness,
+    Sign,
     Standing,
     after_change,
     after_contact,
@@ -52,6 +54,23 @@ class Due:
     def lateness(self, now: datetime) -> Lateness:
         """Say how late it is."""
         return lateness(self.due_at, now, ZoneInfo(self.time_zone))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A contact as it was written down, as far as something follows from it."""
+
+    contact_id: int
+    patient_id: int
+    at: datetime
+    way: str
+    signs: dict[str, str]
+    has_warning: bool
+
+    @property
+    def warning_signs(self) -> list[str]:
+        """Give the signs that were answered with yes."""
+        return [sign.value for sign in Sign if self.signs.get(sign) == Answer.YES]
 
 
 def open_follow_up(
@@ -88,7 +107,7 @@ def record_contact(
 ) -> int:
     """Write a contact down and say when the next is due; gives it. Raises FollowUpRefused.
 
-    After `TRIES_MAX` attempts in a row without reaching anybody there is a task to go there; reaching somebody settles it.
+    After `TRIES_MAX` attempts in a row that reach nobody there is a task to go there; reaching somebody settles it.
     """
     check(contact, now=now)
     with connection.transaction():
@@ -117,10 +136,10 @@ def record_contact(
 def decide_on_signs(
     connection: Connection, contact_id: int, decision: Decision, *, note: str, person_id: int, now: datetime
 ) -> bool:
-    """Write down what somebody decided on a contact's warning signs; False where it was decided. Raises FollowUpRefused."""
+    """Write down what somebody decided on a contact's signs; False where it was decided. Raises FollowUpRefused."""
     check_note(note, needed_for="raising no alarm" if decision is Decision.NO_ALARM else "")
-    found = _one(connection, "contact", contact_id=contact_id)
-    if found is None or not found["has_warning"]:
+    found = contact_of(connection, contact_id)
+    if found is None or not found.has_warning:
         raise FollowUpRefused(f"contact {contact_id} has no warning sign to decide on")
     values = {"contact_id": contact_id, "decision": decision, "note": note.strip(), "person_id": person_id}
     return _run(connection, "decide_on_signs", **values, now=now) > 0
@@ -135,6 +154,12 @@ def end_follow_up(
         _locked(connection, follow_up_id)
         _run(connection, "end_follow_up", follow_up_id=follow_up_id, now=now, ended_as=ended_as)
         _note(connection, follow_up_id, "ended", ended_as, why, person_id=person_id, now=now)
+
+
+def contact_of(connection: Connection, contact_id: int) -> Said | None:
+    """Give a contact."""
+    with connection.cursor(row_factory=class_row(Said)) as cursor:
+        return cursor.execute(_QUERIES["contact"], {"contact_id": contact_id}).fetchone()
 
 
 def open_follow_ups(connection: Connection, *, due_before: datetime | None = None, most: int = 1000) -> Sequence[Due]:

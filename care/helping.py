@@ -1,4 +1,4 @@
-"""Tasks for helpers (the N of 1+1+1+N: grid workers, volunteers): what is to be done, until when, and what became of it."""
+"""Tasks for helpers (the N of 1+1+1+N: grid workers, volunteers): what is to be done, and until when."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -362,7 +362,7 @@ VALUES (%(follow_up_id)s, %(now)s, %(person_id)s, %(way)s, %(reached)s, %(signs)
 
 -- name: contact
 -- One contact, for what follows from it.
-SELECT contact_id, patient_id, at, way, signs, has_warning, decision FROM care_follow_up_contact
+SELECT contact_id, patient_id, at, way, signs, has_warning FROM care_follow_up_contact
  WHERE contact_id = %(contact_id)s;
 
 -- name: decide_on_signs

@@ -33,7 +33,7 @@ from care.helping import OPEN_TASKS_MAX, TaskRefused, What, Wish, check_task
 SHANGHAI, BERLIN, NEW_YORK = ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York")
 ZONES = (SHANGHAI, BERLIN, NEW_YORK, ZoneInfo("Asia/Kathmandu"), ZoneInfo("Pacific/Apia"))
 THREE, TWO, DAILY, TWICE = Cadence.EVERY_3_DAYS, Cadence.EVERY_2_DAYS, Cadence.DAILY, Cadence.TWICE_A_DAY
-INSTANTS = st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC))
+INSTANTS = st.integers(1_577_836_800, 2_208_988_800).map(lambda second: datetime.fromtimestamp(second, UTC))
 NONE_OF_THEM = dict.fromkeys(Sign, Answer.NO)
 
 

@@ -28,7 +28,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 UNREACHED = Contact(way=Way.PHONE, reached=False, signs={})
 WELL = Contact(way=Way.PHONE, reached=True, signs=dict.fromkeys(Sign, Answer.NO), temperature="37.1", spo2="97")
 ILL = Contact(way=Way.VISIT, reached=True, signs={Sign.BREATHLESS: Answer.YES, Sign.PAIN: Answer.NO})
-WHO = {"person_id": 1}
+WHO: dict[str, Any] = {"person_id": 1}
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_a_contact_moves_the_next_and_keeps_every_word(connection: Any) -> None:
         connection, "SELECT reached, temperature, spo2, signs, has_warning FROM follow_up_contact"
     )
     assert (reached, temperature, spo2, warns) == (True, "37.1", "97", False)
-    assert signs == {sign: "no" for sign in Sign}
+    assert signs == dict.fromkeys(Sign, "no")
     assert rows(connection, "SELECT count(*) FROM sample") == [(0,)]  # words are no readings
 
 
