@@ -22,7 +22,7 @@ from care.following_up import contact_of, decide_on_signs, open_follow_up, recor
 from care.referral import Picture
 
 NOTE_CHARACTERS_MAX = 2000
-SPEAKS_OF_REFERRALS = frozenset({"referral_desk", "dispatcher", "authority"})
+SPEAKS_OF_REFERRALS = frozenset({"referral_desk", "dispatcher", "authority", "helper"})
 """Roles that decide nothing about an alarm."""
 
 MOVES_WITH_REFERRAL = frozenset({Act.REFER, Act.GO_ON})
@@ -207,6 +207,8 @@ def decide_signs(
 
 
 def _raise_signs(desk: Desk, found: Any) -> int | None:
+    profile = desk.profile
+    desk.run("keep_profile", profile_hash=profile.profile_hash, name=profile.name, body=profile.body, now=desk.now)
     return record_raise(
         desk,
         Raise(
@@ -308,7 +310,7 @@ def _actor(desk: Desk, person_id: int, channel: str) -> _Actor:
     if person is None:
         raise ActError(f"person {person_id} is not in the registry")
     if person.role in SPEAKS_OF_REFERRALS:
-        raise ActError(f"{person.role} has a say in referrals, not in alarms")
+        raise ActError(f"{person.role} has no say in alarms")
     return _Actor(person_id=person_id, service_tier=person.service_tier, channel=channel)
 
 

@@ -4,6 +4,11 @@ INSERT INTO clinical_profile (profile_hash, name, body, loaded_at)
 VALUES (%(profile_hash)s, %(name)s, %(body)s, %(now)s)
 ON CONFLICT (profile_hash) DO UPDATE SET loaded_at = EXCLUDED.loaded_at;
 
+-- name: keep_profile
+-- The same for a profile that alerting may not have begun to work under yet.
+INSERT INTO clinical_profile (profile_hash, name, body, loaded_at)
+VALUES (%(profile_hash)s, %(name)s, %(body)s, %(now)s) ON CONFLICT (profile_hash) DO NOTHING;
+
 -- name: newest_profile
 -- The profile that alerting works under.
 SELECT body FROM clinical_profile ORDER BY loaded_at DESC LIMIT 1;

@@ -116,7 +116,7 @@ class FollowUpRefused(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """Where a follow-up stands. `anchor`: the last contact that reached somebody, or the opening; `tries`: since then."""
+    """Where it stands. `anchor`: the last contact that reached somebody, or the opening; `tries`: attempts since."""
 
     cadence: Cadence
     due_at: datetime

@@ -19,6 +19,8 @@ from dashboards.console import (
     api,
     fleet,
     fleet_api,
+    follow_up,
+    follow_up_api,
     inbox,
     nights,
     patient,
@@ -62,6 +64,7 @@ def create_app(settings: Settings) -> FastAPI:
         fleet.router,
         accounts.router,
         referrals.router,
+        follow_up.router,
         rehearsal.router,
         wall.router,
     ):
@@ -69,6 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(api.router)
     app.include_router(fleet_api.router)
     app.include_router(referrals_api.router)
+    app.include_router(follow_up_api.router)
     app.add_api_route("/healthz", healthz, include_in_schema=False)
     app.add_api_route("/ready", ready, include_in_schema=False)
     return app

@@ -57,6 +57,13 @@ CREATE TABLE follow_up_decision (
     note       text NOT NULL
 );
 
+-- Grid workers and volunteers: they see their tasks and nothing else.
+ALTER TABLE person
+    DROP CONSTRAINT person_role_check,
+    ADD CONSTRAINT person_role_check CHECK (role IN
+        ('family_doctor', 'duty', 'county_expert', 'operations', 'nurse', 'technician', 'coordinator', 'admin',
+         'referral_desk', 'dispatcher', 'authority', 'helper'));
+
 CREATE TABLE helper_task (
     task_id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     patient_id      integer NOT NULL REFERENCES patient,

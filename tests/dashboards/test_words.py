@@ -20,6 +20,8 @@ from alerting.profile.profile import Priority, no_data_rule
 from alerting.rehearsal.difference import Decided
 from alerting.rehearsal.panel import NO_DATA
 from care.claims import Obstacle
+from care.follow_up import Answer, Antigen, Cadence, Decision, EndedAs, Lateness, Sign, Way
+from care.helping import TaskState, What
 from care.referral import LADDER, ROWS, Ask, Driver, Picture, Severity, Vehicle, Ward
 from care.registry import Capability, DeviceKind, PersonRole, SpecialGroup
 from dashboards.board import SHOWN_SIGNALS
@@ -106,6 +108,25 @@ CODES = {
     "rehearsal_decided": [decided.value for decided in Decided],
     "rehearsal_skipped": [NO_DATA],
     "claim_refused": [obstacle.value for obstacle in Obstacle],
+    "cadence": [cadence.value for cadence in Cadence],
+    "contact_way": [way.value for way in Way],
+    "sign": [sign.value for sign in Sign],
+    "answer": [answer.value for answer in Answer],
+    "antigen": [antigen.value for antigen in Antigen],
+    "ended_as": [ended_as.value for ended_as in EndedAs],
+    "lateness": [late.value for late in Lateness],
+    "task": [what.value for what in What],
+    "task_state": [state.value for state in TaskState],
+    "follow_up_act": ["opened", "cadence", "ended"],
+    "follow_up_done": [
+        "opened",
+        "contact",
+        "unreached",
+        "cadence",
+        "ended",
+        "task",
+        *(each.value for each in Decision),
+    ],
 }
 
 
