@@ -156,6 +156,18 @@ def end_follow_up(
         _note(connection, follow_up_id, "ended", ended_as, why, person_id=person_id, now=now)
 
 
+def end_open_follow_up(
+    connection: Connection, patient_id: int, ended_as: EndedAs, *, why: str, person_id: int, now: datetime
+) -> bool:
+    """End a patient's follow-up if one is open; says whether one was."""
+    with connection.transaction():
+        found = _one(connection, "open_follow_up_of", patient_id=patient_id)
+        if found is None:
+            return False
+        end_follow_up(connection, found["follow_up_id"], ended_as, why=why, person_id=person_id, now=now)
+        return True
+
+
 def contact_of(connection: Connection, contact_id: int) -> Said | None:
     """Give a contact."""
     with connection.cursor(row_factory=class_row(Said)) as cursor:

@@ -344,6 +344,10 @@ SELECT f.patient_id, f.cadence, f.due_at, f.anchor, f.tries, f.ended_at, f.ended
 UPDATE follow_up SET cadence = %(cadence)s, due_at = %(due_at)s, anchor = %(anchor)s, tries = %(tries)s
  WHERE follow_up_id = %(follow_up_id)s;
 
+-- name: open_follow_up_of
+-- A patient's open follow-up.
+SELECT follow_up_id FROM follow_up WHERE patient_id = %(patient_id)s AND ended_at IS NULL FOR UPDATE;
+
 -- name: end_follow_up
 -- End a follow-up.
 UPDATE follow_up SET ended_at = %(now)s, ended_as = %(ended_as)s WHERE follow_up_id = %(follow_up_id)s;

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from alerting.acts import ActError, acknowledge, decide, decide_signs, follow_up
+from alerting.cases.transfer import Event
 from alerting.explanation import explain
 from alerting.profile.file import ProfileError, parse_profile, standard_adult
 from care.follow_up import Answer, Contact, Decision, Sign, Way
 from care.following_up import open_follow_up, open_follow_ups
 from tests.alerting.streams import FALL_S
+from tests.alerting.test_referring import FIRST, Clinic
 from tests.alerting.ward import Ward
 
 DOCTOR, EXPERT = 1, 3
@@ -169,6 +171,22 @@ def test_a_decision_to_stay_at_home_opens_a_follow_up_and_a_technical_alarm_none
     acknowledge(ward.connection, now=ward.now, **how)
     decide(ward.connection, disposition="stay_home", note="", now=ward.now, **how)
     assert len(open_follow_ups(ward.connection)) == 1
+
+
+def test_a_referral_ends_it_with_the_admission_and_opens_another_with_the_return(ward: Ward) -> None:
+    clinic = Clinic(ward)
+    open_follow_up(ward.connection, 1, person_id=DOCTOR, now=ward.now, why="infected, stays at home")
+    clinic.refer()
+    clinic.say(Event.ACCEPT, FIRST)
+    clinic.say(Event.ARRIVE, FIRST)
+    assert len(open_follow_ups(ward.connection)) == 1
+    clinic.say(Event.ADMIT, FIRST)
+    assert open_follow_ups(ward.connection) == []
+    clinic.say(Event.DISCHARGE, FIRST)
+    clinic.say(Event.RETURN, DOCTOR)
+    assert len(open_follow_ups(ward.connection)) == 1
+    said = ward.connection.execute("SELECT kind, said, person_id FROM follow_up_act ORDER BY act_id").fetchall()
+    assert [tuple(row) for row in said][1:] == [("ended", "admitted", FIRST), ("opened", "every_3_days", DOCTOR)]
 
 
 def test_an_alarm_that_is_measured_is_another_episode(home: Home) -> None:
