@@ -25,7 +25,9 @@ NOTE_CHARACTERS_MAX = 2000
 SPEAKS_OF_REFERRALS = frozenset({"referral_desk", "dispatcher", "authority", "helper"})
 """Roles that decide nothing about an alarm."""
 
-MOVES_WITH_REFERRAL = frozenset({Act.REFER, Act.GO_ON})
+LOCKS_PATIENT = frozenset({Act.REFER, Act.GO_ON, Act.STAY_HOME})
+"""Acts that touch a referral or a follow-up: the patient is locked first, as by whoever moves those."""
+
 NEEDS_NOTE = frozenset({Act.FALSE_ALARM.value, Act.WRONG_PATIENT.value})
 
 
@@ -169,6 +171,7 @@ def follow_up(
     """Write a follow-up contact down; gives it. All signs asked and none there ends a SYMPTOM. Raises ActError."""
     desk = _desk(connection, now)
     with connection.transaction():
+        desk.run("lock_followed", follow_up_id=follow_up_id)
         try:
             contact_id = record_contact(connection, follow_up_id, contact, person_id=person_id, now=now)
         except FollowUpRefused as exc:
@@ -236,7 +239,7 @@ def _act(
     note = _bounded(note)
     with desk.connection.transaction():
         actor = _actor(desk, person_id, channel)
-        if act in MOVES_WITH_REFERRAL:
+        if act in LOCKS_PATIENT:
             _lock_patient_of(desk, episode_id)
         episode = _locked(desk, episode_id)
         try:

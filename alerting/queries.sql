@@ -506,6 +506,10 @@ SELECT patient_id, initials, bed, risk_colour, service_tier, special_groups, bor
 -- One writer at a time for one patient's episodes.
 SELECT pg_advisory_xact_lock(1, %(patient_id)s);
 
+-- name: lock_followed
+-- The same, of whom a follow-up is.
+SELECT pg_advisory_xact_lock(1, patient_id) FROM care_follow_up WHERE follow_up_id = %(follow_up_id)s;
+
 -- name: open_episode_of
 -- The open episode of a patient and family.
 SELECT episode_id, patient_id, rule, priority, emergency, tier3, technical, condition, state, step, service_tier,
