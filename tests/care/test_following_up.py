@@ -50,10 +50,10 @@ def rows(connection: Any, query: str) -> list[tuple[Any, ...]]:
 
 
 def test_a_registry_file_has_helpers(connection: Any) -> None:
-    helper = '[person.sun]\nname = "孙"\nname_en = "Sun"\norganisation = "liuzhuang-village"\n'
+    helper = '[person.helper-a]\nname = "孙"\nname_en = "Sun"\norganisation = "liuzhuang-village"\n'
     helper += 'role = "helper"\nservice_tier = 2\n\n'
     load(connection, without_passwords(("[person.ops]\n", helper + "[person.ops]\n")), now=NOW)
-    assert rows(connection, "SELECT role FROM care_person WHERE key = 'sun'") == [("helper",)]
+    assert rows(connection, "SELECT role FROM care_person WHERE key = 'helper-a'") == [("helper",)]
 
 
 def test_one_is_open_at_a_time_and_another_after_it_ended(connection: Any) -> None:

@@ -126,4 +126,13 @@ def test_the_server_says_whether_it_is_well(console: Console) -> None:
         "/api/v1/fleet",
         "/api/v1/fleet/{gateway_id}/devices/{address}/claim",
         "/api/v1/fleet/{gateway_id}/devices/{address}/release",
+        "/api/v1/follow-ups",
+        "/api/v1/follow-ups/contacts/{contact_id}/decide",
+        "/api/v1/follow-ups/{follow_up_id}/cadence",
+        "/api/v1/follow-ups/{follow_up_id}/contacts",
+        "/api/v1/follow-ups/{follow_up_id}/end",
+        "/api/v1/patients/{key}/follow-up",
+        "/api/v1/patients/{key}/tasks",
+        "/api/v1/tasks",
+        "/api/v1/tasks/{task_id}/settle",
     }
