@@ -1,4 +1,4 @@
-"""What people do about an episode: acknowledge, decide, note. Each act is one transaction and one line of history."""
+"""What people do: acknowledge, decide, note, report signs. Each act is one transaction and one line of history."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,14 +14,20 @@ from alerting.desk import QUERIES, Desk
 from alerting.episodes import HUMAN_ACTS, Act, IllegalAct, State, move_for, possible
 from alerting.moving import add_event, carry_out, recheck_later, standing_of
 from alerting.profile.file import ProfileError, parse_profile, standard_adult
-from alerting.profile.profile import Profile
+from alerting.profile.profile import SYMPTOM, Profile
+from alerting.raising import Basis, Raise
+from alerting.recording import record_all_clear, record_raise
+from care.follow_up import Contact, Decision, FollowUpRefused
+from care.following_up import contact_of, decide_on_signs, open_follow_up, record_contact
 from care.referral import Picture
 
 NOTE_CHARACTERS_MAX = 2000
-SPEAKS_OF_REFERRALS = frozenset({"referral_desk", "dispatcher", "authority"})
+SPEAKS_OF_REFERRALS = frozenset({"referral_desk", "dispatcher", "authority", "helper"})
 """Roles that decide nothing about an alarm."""
 
-MOVES_WITH_REFERRAL = frozenset({Act.REFER, Act.GO_ON})
+LOCKS_PATIENT = frozenset({Act.REFER, Act.GO_ON, Act.STAY_HOME})
+"""Acts that touch a referral or a follow-up: the patient is locked first, as by whoever moves those."""
+
 NEEDS_NOTE = frozenset({Act.FALSE_ALARM.value, Act.WRONG_PATIENT.value})
 
 
@@ -159,6 +165,67 @@ def add_note(connection: psycopg.Connection[Any], *, episode_id: int, person_id:
         add_event(desk, episode_id, kind=Act.NOTE, actor_id=actor.person_id, detail={"note": text.strip()})
 
 
+def follow_up(
+    connection: psycopg.Connection[Any], *, follow_up_id: int, contact: Contact, person_id: int, now: datetime
+) -> int:
+    """Write a follow-up contact down; gives it. All signs asked and none there ends a SYMPTOM. Raises ActError."""
+    desk = _desk(connection, now)
+    with connection.transaction():
+        desk.run("lock_followed", follow_up_id=follow_up_id)
+        try:
+            contact_id = record_contact(connection, follow_up_id, contact, person_id=person_id, now=now)
+        except FollowUpRefused as exc:
+            raise ActError(str(exc)) from exc
+        found = contact_of(connection, contact_id)
+        if contact.is_all_clear and found is not None:
+            detail = {"contact": contact_id, "way": contact.way.value}
+            record_all_clear(desk, patient_id=found.patient_id, rule=SYMPTOM, detail=detail)
+        return contact_id
+
+
+def decide_signs(
+    connection: psycopg.Connection[Any],
+    *,
+    contact_id: int,
+    decision: Decision,
+    note: str,
+    person_id: int,
+    now: datetime,
+    link: str = "",
+) -> int | None:
+    """Decide on a contact's warning signs: ALARM raises SYMPTOM, which escalates as any other; gives its episode.
+
+    Raises ActError, also where somebody has decided before.
+    """
+    desk = _desk(connection, now, link)
+    with connection.transaction():
+        try:
+            first = decide_on_signs(connection, contact_id, decision, note=note, person_id=person_id, now=now)
+        except FollowUpRefused as exc:
+            raise ActError(str(exc)) from exc
+        found = contact_of(connection, contact_id)
+        if not first or found is None:
+            raise ActError(f"somebody has decided on contact {contact_id} before")
+        return _raise_signs(desk, found) if decision is Decision.ALARM else None
+
+
+def _raise_signs(desk: Desk, found: Any) -> int | None:
+    profile = desk.profile
+    desk.run("keep_profile", profile_hash=profile.profile_hash, name=profile.name, body=profile.body, now=desk.now)
+    return record_raise(
+        desk,
+        Raise(
+            patient_id=found.patient_id,
+            rule=SYMPTOM,
+            basis=Basis.REPORTED,
+            since=found.at,
+            raised_at=desk.now,
+            key=f"{found.patient_id}:{SYMPTOM}:{Basis.REPORTED}:{found.contact_id}",
+            evidence={"signs": found.warning_signs, "way": found.way, "contact": found.contact_id},
+        ),
+    )
+
+
 def _act(
     desk: Desk,
     episode_id: int,
@@ -172,7 +239,7 @@ def _act(
     note = _bounded(note)
     with desk.connection.transaction():
         actor = _actor(desk, person_id, channel)
-        if act in MOVES_WITH_REFERRAL:
+        if act in LOCKS_PATIENT:
             _lock_patient_of(desk, episode_id)
         episode = _locked(desk, episode_id)
         try:
@@ -196,6 +263,9 @@ def _act(
         )
         carry_out(desk, episode, act, move, event_id=event_id or 0, actor_id=actor.person_id)
         _mark(desk, episode, act, actor, closes=move.to is State.CLOSED)
+        if act is Act.STAY_HOME and episode.patient_id is not None and not episode.technical:
+            why = note or f"{act.value}: {episode.rule}"
+            open_follow_up(desk.connection, episode.patient_id, person_id=person_id, now=desk.now, why=why)
         if move.to is not State.REFERRED or picture is None:
             return None
         try:
@@ -243,7 +313,7 @@ def _actor(desk: Desk, person_id: int, channel: str) -> _Actor:
     if person is None:
         raise ActError(f"person {person_id} is not in the registry")
     if person.role in SPEAKS_OF_REFERRALS:
-        raise ActError(f"{person.role} has a say in referrals, not in alarms")
+        raise ActError(f"{person.role} has no say in alarms")
     return _Actor(person_id=person_id, service_tier=person.service_tier, channel=channel)
 
 

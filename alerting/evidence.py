@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from alerting.evidence_words import ITEM_WORDS, SESSIONS, SIGNAL_WORDS, SIGNS, TAGS, WHY
+from alerting.evidence_words import ITEM_WORDS, SESSIONS, SIGNAL_WORDS, SIGNS, TAGS, WARNING_SIGNS, WAYS, WHY
 from alerting.profile.bounds import sign_of, unit_of
 from alerting.words import Text
 from vitals.reading import ScaleError, scaled
@@ -201,6 +201,14 @@ def _tags(evidence: Evidence, _when: When) -> Text | None:
     return Text(zh="、".join(tag.zh for tag in known), en=", ".join(tag.en for tag in known))
 
 
+def _warnings(evidence: Evidence, _when: When) -> Text | None:
+    value = evidence.get("signs")
+    known = [WARNING_SIGNS[sign] for sign in WARNING_SIGNS if isinstance(value, list) and sign in value]
+    if not known:
+        return None
+    return Text(zh="、".join(sign.zh for sign in known), en=", ".join(sign.en for sign in known))
+
+
 def _devices(evidence: Evidence, _when: When) -> Text | None:
     several, one = evidence.get("devices"), evidence.get("device")
     named = several if isinstance(several, list) and several else [one]
@@ -248,4 +256,6 @@ THINGS: Mapping[str, Thing] = {
     "late": _if_true("late", Text(zh="数据迟到", en="received late")),
     "past": _if_true("past", Text(zh="收到时已结束", en="over before it was known")),
     "tags": Thing(keys=("tags",), say=_tags),
+    "signs": Thing(keys=("signs",), say=_warnings),
+    "way": _coded("way", WAYS),
 }

@@ -2,6 +2,7 @@
 
 from alerting.spot.spells import How
 from alerting.words import Text
+from care.follow_up import Sign, Way
 from vitals.signals import Signal
 
 SIGNAL_WORDS = {
@@ -57,3 +58,21 @@ SESSIONS = {
     How.DERIVED: Text(zh="由其他信号推算，并非实测", en="made from another signal, not measured"),
 }
 TAGS = {"nhc_severe_spo2": Text(zh="达到诊疗方案重型指氧标准", en="severe by SpO2 in the national protocol")}
+WARNING_SIGNS = {
+    Sign.BREATHLESS: Text(zh="呼吸困难", en="hard to breathe"),
+    Sign.PAIN: Text(zh="胸痛或腹痛", en="pain in chest or belly"),
+    Sign.CYANOSIS: Text(zh="口唇面色青紫", en="blue lips or face"),
+    Sign.CONFUSED: Text(zh="意识不清", en="confused"),
+    Sign.DROWSY: Text(zh="嗜睡叫不醒", en="can not be kept awake"),
+    Sign.NO_SPEECH: Text(zh="不能说话或活动", en="can not speak or move"),
+    Sign.SEIZURE: Text(zh="抽搐", en="seizure"),
+    Sign.NO_INTAKE: Text(zh="不能进食饮水，或吐泻超过两天", en="can not eat or drink, or vomits for two days"),
+    Sign.LASTING_FEVER: Text(zh="用药后高热超过三天", en="high fever for three days in spite of medicine"),
+    Sign.DISEASE_WORSE: Text(zh="基础疾病明显加重", en="an underlying disease is clearly worse"),
+}
+WAYS = {
+    Way.PHONE: Text(zh="电话随访时得知", en="told on the phone"),
+    Way.VIDEO: Text(zh="视频随访时得知", en="told by video"),
+    Way.VISIT: Text(zh="上门随访时所见", en="seen at a visit"),
+    Way.REPORT: Text(zh="患者自报", en="reported by the household"),
+}

@@ -38,6 +38,7 @@ HEADS: tuple[Phrases, ...] = (
     (Text(zh="{why}", en="{why}"), Text(zh="最后消息 {last_heard_at}", en="last heard {last_heard_at}")),
     (Text(zh="{why}", en="{why}"), Text(zh="最早 {oldest_at}", en="the oldest from {oldest_at}")),
     (Text(zh="{why}", en="{why}"),),
+    (Text(zh="{signs}", en="{signs}"), Text(zh="{way}", en="{way}")),
 )
 """How the sentence is made: the first of which all can be said."""
 

@@ -4,6 +4,11 @@ INSERT INTO clinical_profile (profile_hash, name, body, loaded_at)
 VALUES (%(profile_hash)s, %(name)s, %(body)s, %(now)s)
 ON CONFLICT (profile_hash) DO UPDATE SET loaded_at = EXCLUDED.loaded_at;
 
+-- name: keep_profile
+-- The same for a profile that alerting may not have begun to work under yet.
+INSERT INTO clinical_profile (profile_hash, name, body, loaded_at)
+VALUES (%(profile_hash)s, %(name)s, %(body)s, %(now)s) ON CONFLICT (profile_hash) DO NOTHING;
+
 -- name: newest_profile
 -- The profile that alerting works under.
 SELECT body FROM clinical_profile ORDER BY loaded_at DESC LIMIT 1;
@@ -511,6 +516,10 @@ SELECT pg_advisory_xact_lock(1, patient_id) FROM unnest(%(patients)s::integer[])
 -- name: lock_patient
 -- One writer at a time for one patient's episodes.
 SELECT pg_advisory_xact_lock(1, %(patient_id)s);
+
+-- name: lock_followed
+-- The same, of whom a follow-up is.
+SELECT pg_advisory_xact_lock(1, patient_id) FROM care_follow_up WHERE follow_up_id = %(follow_up_id)s;
 
 -- name: open_episodes_of
 -- The open episode of each of these patients' families.

@@ -59,6 +59,7 @@ class Basis(StrEnum):
     FEVER = "fever"
     SILENCE = "silence"
     RECHECK = "recheck"
+    REPORTED = "reported"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +77,10 @@ class Raise:
     key: str
     evidence: dict[str, Any] = field(default_factory=dict)
     past: bool = False
+
+
+NOT_MEASURED = frozenset({Basis.RECHECK, Basis.REPORTED})
+"""Nothing measured holds by these: there is nothing to be over by itself, and nothing to be looked at again."""
 
 
 class Effect(StrEnum):

@@ -16,7 +16,7 @@ from alerting.moving import NewEvent, add_event, add_events, standing_of, write_
 from alerting.paging import Page, page_all
 from alerting.profile.patient import urgency_of
 from alerting.profile.profile import Consequence
-from alerting.raising import Basis, Effect, Raise, effect_of, facts_of, for_patient, reaches_tier3_at_once
+from alerting.raising import NOT_MEASURED, Basis, Effect, Raise, effect_of, facts_of, for_patient, reaches_tier3_at_once
 from alerting.zones import zone_of
 
 
@@ -78,15 +78,14 @@ def _record_turn(desk: Desk, raises: Sequence[Raise]) -> list[int | None]:
     told = [
         each
         for each in new
-        if each.raised.basis is Basis.RECHECK
-        or not _waits_for_recheck(waiting[each.whose.patient_id], each.consequence)
+        if each.raised.basis in NOT_MEASURED or not _waits_for_recheck(waiting[each.whose.patient_id], each.consequence)
     ]
     episodes = _tell(desk, told)
     return [episodes.get(raised.key) for raised in raises]
 
 
 def _note_that_they_hold(desk: Desk, new: Sequence[Opening]) -> None:
-    holding = [each for each in new if not each.raised.past and each.raised.basis is not Basis.RECHECK]
+    holding = [each for each in new if not each.raised.past and each.raised.basis not in NOT_MEASURED]
     places = [
         {"patient_id": each.raised.patient_id, "rule": each.raised.rule, "basis": each.raised.basis} for each in holding
     ]
@@ -138,6 +137,16 @@ def record_clear(desk: Desk, *, patient_id: int, rule: str, basis: Basis, at: da
     changed = desk.one("set_condition", patient_id=patient_id, family=family, condition="cleared", cleared_at=at)
     if changed is not None:
         add_event(desk, changed.episode_id, kind="cleared", detail={"rule": rule, "at": at.isoformat()})
+
+
+def record_all_clear(desk: Desk, *, patient_id: int, rule: str, detail: dict[str, Any]) -> None:
+    """Note that what a person had reported is over, as a person says. Nothing closes by this."""
+    desk.run("lock_patient", patient_id=patient_id)
+    family = desk.profile.consequences[rule].family
+    over = {"patient_id": patient_id, "family": family, "condition": "cleared", "cleared_at": desk.now}
+    for changed in desk.all("set_condition", **over):
+        told = {"rule": rule, "at": desk.now.isoformat()} | detail
+        add_event(desk, changed.episode_id, kind="cleared", detail=told)
 
 
 def urgency_for(desk: Desk, rule: str, patient: Any, *, past: bool = False) -> Consequence:

@@ -49,6 +49,7 @@ RULES = {
     "NEWS2-MEDIUM": Text(zh="NEWS2评分升高,需尽快评估", en="NEWS2 raised: urgent review"),
     "FEVER-HIGH": Text(zh="高热", en="High fever"),
     "FEVER-PERSIST": Text(zh="持续高热超过三天", en="High fever for more than three days"),
+    "SYMPTOM": Text(zh="出现危险症状", en="Warning signs reported"),
     "TECH-NODATA": Text(zh="没有有效数据", en="No valid data"),
     "TECH-NODATA-LONG": Text(zh="长时间没有有效数据", en="No valid data for a long time"),
     "TECH-SPOT-OVERDUE": Text(zh="应测未测", en="A measurement is overdue"),

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import psycopg
 import typer
@@ -17,6 +18,8 @@ from psycopg.rows import dict_row
 from care import duty
 from care.claims import ClaimRefused
 from care.exporting import read_registry
+from care.follow_up import Lateness
+from care.following_up import open_follow_ups
 from care.grading_tables import referral_csv, referral_table, risk_table
 from care.loading import Loaded
 from care.loading import load as load_registry
@@ -158,6 +161,29 @@ def roster(
             what = f"NOBODY  {hole.duty_role} for the patients of {hole.organisation}"
             typer.echo(f"{what}  {hole.since:%F %H:%M} to {hole.until:%F %H:%M}")
     raise typer.Exit(1 if holes else 0)
+
+
+@app.command("follow-up")
+def follow_up(
+    overdue: Annotated[bool, typer.Option("--overdue", help="only those whose contact is overdue")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON line each")] = False,
+) -> None:
+    """List patients followed up at home, the longest overdue first. Exit 1 where a contact is overdue."""
+    now = _now()
+    with _connection() as connection:
+        listed = open_follow_ups(connection, due_before=now if overdue else None)
+    for due in listed:
+        late = due.lateness(now)
+        if as_json:
+            line = asdict(due) | {"due_at": due.due_at.isoformat(), "lateness": late}
+            typer.echo(json.dumps(line, ensure_ascii=False))
+        else:
+            there = due.due_at.astimezone(ZoneInfo(due.time_zone))
+            tried = f"  tried {due.tries} times" if due.tries else ""
+            who = f"{due.patient_key}  {due.initials} {due.bed}  {due.organisation_name}"
+            typer.echo(f"{late.upper():<12}  {there:%F %H:%M}  {who}  {due.cadence}{tried}")
+    late_ones = (Lateness.OVERDUE, Lateness.LONG_OVERDUE)
+    raise typer.Exit(1 if any(due.lateness(now) in late_ones for due in listed) else 0)
 
 
 class Grading(StrEnum):

@@ -334,3 +334,110 @@ SELECT p.person_id, p.key, p.name, p.name_en, p.role, p.service_tier, p.channels
     OR p.person_id IN (SELECT family_doctor_id FROM patient JOIN below USING (organisation_id))
     OR (%(everybody)s AND p.organisation_id IN (SELECT organisation_id FROM below))
  ORDER BY p.person_id;
+
+-- name: follow_up_patient
+-- Where a patient lives, as far as follow-up needs it.
+SELECT time_zone FROM care_patient WHERE patient_id = %(patient_id)s;
+
+-- name: open_follow_up
+-- Open a follow-up; nothing where one is open.
+INSERT INTO follow_up (patient_id, opened_at, cadence, due_at, anchor, tries)
+VALUES (%(patient_id)s, %(now)s, %(cadence)s, %(due_at)s, %(anchor)s, %(tries)s)
+    ON CONFLICT (patient_id) WHERE ended_at IS NULL DO NOTHING RETURNING follow_up_id;
+
+-- name: lock_follow_up
+-- One follow-up for an act.
+SELECT f.patient_id, f.cadence, f.due_at, f.anchor, f.tries, f.ended_at, f.ended_as, p.time_zone
+  FROM follow_up f JOIN care_patient p USING (patient_id) WHERE f.follow_up_id = %(follow_up_id)s FOR UPDATE OF f;
+
+-- name: move_follow_up
+-- Write where a follow-up stands.
+UPDATE follow_up SET cadence = %(cadence)s, due_at = %(due_at)s, anchor = %(anchor)s, tries = %(tries)s
+ WHERE follow_up_id = %(follow_up_id)s;
+
+-- name: open_follow_up_of
+-- A patient's open follow-up.
+SELECT follow_up_id FROM follow_up WHERE patient_id = %(patient_id)s AND ended_at IS NULL FOR UPDATE;
+
+-- name: end_follow_up
+-- End a follow-up.
+UPDATE follow_up SET ended_at = %(now)s, ended_as = %(ended_as)s WHERE follow_up_id = %(follow_up_id)s;
+
+-- name: note_follow_up
+-- Who opened, changed or ended a follow-up, and why.
+INSERT INTO follow_up_act (follow_up_id, at, person_id, kind, said, why)
+VALUES (%(follow_up_id)s, %(now)s, %(person_id)s, %(kind)s, %(said)s, %(why)s);
+
+-- name: add_contact
+-- Write a contact down.
+INSERT INTO follow_up_contact (follow_up_id, at, person_id, way, reached, signs, has_warning, temperature, spo2, antigen,
+                               antigen_at, note, due_at)
+VALUES (%(follow_up_id)s, %(now)s, %(person_id)s, %(way)s, %(reached)s, %(signs)s, %(has_warning)s, %(temperature)s,
+        %(spo2)s, %(antigen)s, %(antigen_at)s, %(note)s, %(due_at)s) RETURNING contact_id;
+
+-- name: contact
+-- One contact, for what follows from it.
+SELECT contact_id, patient_id, at, way, signs, has_warning FROM care_follow_up_contact
+ WHERE contact_id = %(contact_id)s;
+
+-- name: decide_on_signs
+-- Write a decision on warning signs down, once.
+INSERT INTO follow_up_decision (contact_id, at, person_id, decision, note)
+VALUES (%(contact_id)s, %(now)s, %(person_id)s, %(decision)s, %(note)s) ON CONFLICT (contact_id) DO NOTHING;
+
+-- name: open_follow_ups
+-- Open follow-ups, the longest overdue first.
+SELECT f.follow_up_id, p.key AS patient_key, p.initials, p.bed, p.organisation_name, f.time_zone, f.cadence, f.due_at, f.tries
+  FROM care_follow_up f JOIN care_patient p USING (patient_id)
+ WHERE f.ended_at IS NULL AND (%(due_before)s::timestamptz IS NULL OR f.due_at <= %(due_before)s)
+ ORDER BY f.due_at, f.follow_up_id LIMIT %(most)s;
+
+-- name: make_visit
+-- A task to go to a patient whom nobody reaches; nothing where there is one.
+WITH made AS (
+    INSERT INTO helper_task (patient_id, what, organisation_id, note, unreached, made_at, due_at)
+    SELECT %(patient_id)s, %(what)s, organisation_id, %(note)s, true, %(now)s, %(due_at)s
+      FROM care_patient p WHERE p.patient_id = %(patient_id)s
+       AND NOT EXISTS (SELECT FROM helper_task t WHERE t.patient_id = p.patient_id AND t.unreached AND t.state = 'open')
+    RETURNING task_id)
+INSERT INTO helper_task_act (task_id, at, person_id, kind, note)
+SELECT task_id, %(now)s, %(person_id)s, 'made', %(note)s FROM made;
+
+-- name: settle_unreached
+-- Somebody has been reached: nobody need go there for that.
+WITH settled AS (
+    UPDATE helper_task SET state = 'done'
+     WHERE patient_id = %(patient_id)s AND unreached AND state = 'open' RETURNING task_id)
+INSERT INTO helper_task_act (task_id, at, person_id, kind, note)
+SELECT task_id, %(now)s, %(person_id)s, 'done', '' FROM settled;
+
+-- name: lock_tasks_of
+-- Who makes a task for a patient waits for whoever makes another.
+SELECT organisation_id FROM patient WHERE patient_id = %(patient_id)s FOR NO KEY UPDATE;
+
+-- name: count_tasks
+-- How many tasks of a patient are open.
+SELECT count(*) FROM helper_task WHERE patient_id = %(patient_id)s AND state = 'open';
+
+-- name: assignable
+-- An organisation and, if named, one of its people.
+SELECT FROM organisation o
+ WHERE o.organisation_id = %(organisation_id)s
+   AND (%(person_id)s::integer IS NULL
+        OR EXISTS (SELECT FROM person p WHERE p.person_id = %(person_id)s AND p.organisation_id = o.organisation_id));
+
+-- name: make_task
+-- Make a task with its first line of history.
+WITH made AS (
+    INSERT INTO helper_task (patient_id, what, organisation_id, person_id, note, made_at, due_at)
+    VALUES (%(patient_id)s, %(what)s, %(organisation_id)s, %(assignee_id)s, %(note)s, %(now)s, %(due_at)s)
+    RETURNING task_id)
+INSERT INTO helper_task_act (task_id, at, person_id, kind, note)
+SELECT task_id, %(now)s, %(person_id)s, 'made', %(note)s FROM made RETURNING task_id;
+
+-- name: settle_task
+-- Say what became of an open task.
+WITH settled AS (
+    UPDATE helper_task SET state = %(state)s WHERE task_id = %(task_id)s AND state = 'open' RETURNING task_id)
+INSERT INTO helper_task_act (task_id, at, person_id, kind, note)
+SELECT task_id, %(now)s, %(person_id)s, %(state)s, %(note)s FROM settled RETURNING task_id;

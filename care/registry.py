@@ -86,6 +86,7 @@ class PersonRole(StrEnum):
     REFERRAL_DESK = "referral_desk"
     DISPATCHER = "dispatcher"
     AUTHORITY = "authority"
+    HELPER = "helper"
 
 
 class DutyRole(StrEnum):

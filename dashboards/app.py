@@ -19,6 +19,8 @@ from dashboards.console import (
     api,
     fleet,
     fleet_api,
+    follow_up,
+    follow_up_api,
     inbox,
     kits,
     links,
@@ -71,6 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
         referrals.router,
         registry.router,
         kits.router,
+        follow_up.router,
         rehearsal.router,
         page_tests.router,
         wall.router,
@@ -81,6 +84,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(referrals_api.router)
     app.include_router(page_tests_api.router)
     app.include_router(registry_api.router)
+    app.include_router(follow_up_api.router)
     app.add_api_route("/healthz", healthz, include_in_schema=False)
     app.add_api_route("/ready", ready, include_in_schema=False)
     return app

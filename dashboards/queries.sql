@@ -472,3 +472,70 @@ SELECT v.at, v.refusal, v.note, v.clause, f.name AS facility_name, f.name_en AS 
 -- Every hospital that can be asked.
 SELECT facility_id, name, name_en, facility_role, capabilities, free_beds, duty_phone FROM care_facility
  ORDER BY facility_role, facility_id;
+
+-- name: follow_ups
+-- Open follow-ups in scope, or one of them, the longest overdue first.
+SELECT f.follow_up_id, p.key AS patient_key, p.name AS patient_name, p.initials, p.bed, p.born_on, p.sex, p.risk_colour,
+       p.household_phone, p.organisation_name, p.organisation_name_en, p.time_zone, f.opened_at, f.cadence, f.why, f.due_at,
+       f.anchor, f.tries, a.antigen, a.antigen_at
+  FROM care_follow_up f JOIN care_patient p USING (patient_id)
+  LEFT JOIN LATERAL (SELECT c.antigen, c.antigen_at FROM care_follow_up_contact c
+                      WHERE c.follow_up_id = f.follow_up_id AND c.antigen IS NOT NULL
+                      ORDER BY COALESCE(c.antigen_at, c.at) DESC LIMIT 1) a ON true
+ WHERE f.ended_at IS NULL AND f.organisation_id = ANY (%(organisations)s)
+   AND (%(follow_up_id)s::bigint IS NULL OR f.follow_up_id = %(follow_up_id)s)
+   AND (%(patient_id)s::integer IS NULL OR f.patient_id = %(patient_id)s)
+ ORDER BY f.due_at, f.follow_up_id LIMIT %(most)s;
+
+-- name: follow_up_counts
+-- How many open follow-ups in scope are overdue, for more than a day, and due later today where the patient lives.
+SELECT count(*) FILTER (WHERE due_at <= %(now)s) AS overdue,
+       count(*) FILTER (WHERE due_at < %(now)s::timestamptz - INTERVAL '1 day') AS long_overdue,
+       count(*) FILTER (WHERE due_at > %(now)s AND (due_at AT TIME ZONE time_zone)::date
+                              = (%(now)s::timestamptz AT TIME ZONE time_zone)::date) AS today,
+       count(*) AS followed
+  FROM care_follow_up WHERE ended_at IS NULL AND organisation_id = ANY (%(organisations)s);
+
+-- name: follow_up_contacts
+-- Contacts of patients in scope, the newest first: of one patient, one contact, or those that await a decision.
+SELECT c.contact_id, c.follow_up_id, p.key AS patient_key, p.name AS patient_name, p.bed, p.household_phone, p.time_zone,
+       c.at, c.person_name, c.person_name_en, c.way, c.reached, c.signs, c.has_warning, c.temperature, c.spo2, c.antigen,
+       c.antigen_at, c.note, c.decision, c.decision_note
+  FROM care_follow_up_contact c JOIN care_patient p USING (patient_id)
+ WHERE p.organisation_id = ANY (%(organisations)s)
+   AND (%(patient_id)s::integer IS NULL OR c.patient_id = %(patient_id)s)
+   AND (%(contact_id)s::bigint IS NULL OR c.contact_id = %(contact_id)s)
+   AND (NOT %(undecided)s OR (c.has_warning AND c.decision IS NULL))
+ ORDER BY c.contact_id DESC LIMIT %(most)s;
+
+-- name: follow_up_acts
+-- Who opened, changed and ended a patient's follow-ups, the newest first.
+SELECT a.at, a.kind, a.said, a.why, a.person_name, a.person_name_en
+  FROM care_follow_up_act a JOIN care_follow_up f USING (follow_up_id)
+ WHERE f.patient_id = %(patient_id)s ORDER BY a.act_id DESC LIMIT %(most)s;
+
+-- name: helper_tasks
+-- Tasks of patients in sight, one's own, and those of one's organisation for whoever takes them; the open ones first.
+SELECT t.task_id, p.key AS patient_key, p.name AS patient_name, p.bed, p.household_phone, p.organisation_name AS place,
+       p.organisation_name_en AS place_en, p.time_zone, p.organisation_id = ANY (%(patients)s) AS in_scope, t.what, t.note,
+       t.unreached, t.organisation_name, t.organisation_name_en, t.person_name, t.person_name_en, t.made_at, t.due_at,
+       t.state, t.said_at, t.said_note
+  FROM care_helper_task t JOIN care_patient p USING (patient_id)
+ WHERE (p.organisation_id = ANY (%(patients)s) OR t.person_id = %(person_id)s
+        OR (t.person_id IS NULL AND t.organisation_id = %(organisation_id)s))
+   AND (%(task_id)s::bigint IS NULL OR t.task_id = %(task_id)s)
+   AND (%(patient_id)s::integer IS NULL OR t.patient_id = %(patient_id)s)
+   AND (NOT %(is_open)s OR t.state = 'open')
+ ORDER BY (t.state = 'open') DESC, CASE WHEN t.state = 'open' THEN t.due_at END, t.task_id DESC LIMIT %(most)s;
+
+-- name: assignees
+-- The organisation of a patient, those above and those below it, each with its helpers; the nearest first.
+WITH near AS (
+    SELECT ancestor_id AS organisation_id, distance FROM care_organisation_ancestor WHERE organisation_id = %(organisation_id)s
+     UNION SELECT organisation_id, distance FROM care_organisation_ancestor WHERE ancestor_id = %(organisation_id)s)
+SELECT o.organisation_id, x.name, x.name_en, x.person_id
+  FROM near n JOIN care_organisation o USING (organisation_id)
+  JOIN LATERAL (SELECT o.name, o.name_en, NULL::integer AS person_id
+                 UNION ALL SELECT p.name, p.name_en, p.person_id FROM care_person p
+                            WHERE p.organisation_id = o.organisation_id AND p.role = 'helper') x ON true
+ ORDER BY n.distance, o.organisation_id, x.person_id NULLS FIRST LIMIT %(most)s;

@@ -17,6 +17,9 @@ COUNTY_WIDE = frozenset({"county_expert", "operations"})
 REFERRALS_ONLY = frozenset({"referral_desk", "dispatcher", "authority"})
 """Roles that see referrals, and no patient of theirs otherwise."""
 
+HELPS_ONLY = frozenset({"helper"})
+"""Roles that see the tasks they are to do, and no patient otherwise."""
+
 SEES_REFUSALS = frozenset({"authority", "county_expert", "coordinator", "admin"})
 """Roles that see which hospitals did not take whom."""
 
@@ -62,9 +65,18 @@ class ReferralScope:
     serves: Scope
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskScope:
+    """Whose tasks may be seen: of patients in sight, one's own, those of one's organisation for whoever takes them."""
+
+    patients: Scope
+    person_id: int
+    organisation_id: int
+
+
 def scope_of(connection: Connection, onlooker: Onlooker) -> Scope:
     """Give the organisations in sight: one's own and all below; the county's for those who serve the county."""
-    if onlooker.role in REFERRALS_ONLY:
+    if onlooker.role in REFERRALS_ONLY | HELPS_ONLY:
         return Scope([])
     top = onlooker.organisation_id
     if onlooker.role in COUNTY_WIDE:
@@ -74,7 +86,7 @@ def scope_of(connection: Connection, onlooker: Onlooker) -> Scope:
 
 def referral_scope_of(connection: Connection, onlooker: Onlooker) -> ReferralScope:
     """Give whose referrals may be seen."""
-    own = _below(connection, onlooker.organisation_id)
+    own = Scope([]) if onlooker.role in HELPS_ONLY else _below(connection, onlooker.organisation_id)
     serves = own if onlooker.role in REFERRALS_ONLY - {"referral_desk"} else Scope([])
     return ReferralScope(patients=scope_of(connection, onlooker), facilities=own, serves=serves)
 

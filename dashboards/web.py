@@ -17,7 +17,7 @@ from dashboards.database import Connection, connect
 from dashboards.evidence import Reason, reason_of
 from dashboards.notices import Asked, Notice
 from dashboards.rehearsals import Rehearsals
-from dashboards.scope import ReferralScope, Scope, referral_scope_of, scope_of
+from dashboards.scope import ReferralScope, Scope, TaskScope, referral_scope_of, scope_of
 from dashboards.sessions import COOKIE, Viewer, viewer_of
 from dashboards.settings import Settings
 from dashboards.stream import Broadcast
@@ -81,6 +81,11 @@ class Visit:
     def referral_scope(self) -> ReferralScope:
         """Give whose referrals the signed-in person may see."""
         return referral_scope_of(self.connection, self.person.onlooker)
+
+    def task_scope(self) -> TaskScope:
+        """Give whose tasks the signed-in person may see."""
+        who = self.person
+        return TaskScope(patients=self.scope(), person_id=who.person_id, organisation_id=who.organisation_id)
 
     def render(
         self, template: str, status: int = 200, *, headers: dict[str, str] | None = None, **values: Any

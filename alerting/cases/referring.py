@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from alerting.cases.at_home import follow
 from alerting.cases.sides import sides_of
 from alerting.cases.telling import tell, tell_to_call_120
 from alerting.cases.transfer import (
@@ -265,6 +266,7 @@ def _carry_out(desk: Desk, referral: Any, standing: Referral, said: Said, step: 
         note=said.note,
         key=f"{referral.referral_id}:deadline:{referral.due_at.isoformat()}" if said.event is Event.DEADLINE else None,
     )
+    follow(desk, referral, said.event, person_id=person_id)
     moved = desk.one("lock_referral", referral_id=referral.referral_id)
     for episode in _episodes(desk, referral):
         if step.consequence in ACT_OF:

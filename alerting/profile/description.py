@@ -92,6 +92,8 @@ def _judged(profile: Profile, held: Held | None) -> Iterator[tuple[str, str, str
     for score in profile.news2:
         within = f"items at most {score.complete_within_ms // 60_000} min old"
         yield score.rule, "score", _score(score, held), within
+    for rule_id in profile.reported:
+        yield rule_id, "report", "a person reports a warning sign", "at once"
 
 
 def _condition(row: LimitRow, held: Held | None) -> str:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-from alerting.profile.consequences import SILENCE, consequence
+from alerting.profile.consequences import SILENCE, consequence, refuse_reported
 from alerting.profile.fever import fever_rule
 from alerting.profile.limits import limit_row
 from alerting.profile.news2 import news2_rule
@@ -27,7 +27,10 @@ from vitals.signals import Signal
 LIMITED = ("sustained", "repeat", "fever")
 """Kinds of rules that have a limit; a rule id may be judged in several of them, with one limit and one urgency."""
 
-KINDS = (*LIMITED, "news2")
+REPORTED = "reported"
+"""The kind of rules that a person raises: no measurement does."""
+
+KINDS = (*LIMITED, "news2", REPORTED)
 TABLES = frozenset(KINDS) | {
     "tag",
     "variant",
@@ -62,6 +65,7 @@ def parse_profile(body: str) -> Profile:
         raise ProfileError(f"unknown table or key: {', '.join(sorted(unknown))}")
     tables = {kind: tables_of(document, kind) for kind in KINDS}
     limits, consequences = _limits(tables), _consequences(tables)
+    refuse_reported(tables[REPORTED], consequences)
     technical = parse_technical(document, ProfileError)
     consequences |= technical.consequences
     get(document, "profile", "approved_by", str)
@@ -75,6 +79,7 @@ def parse_profile(body: str) -> Profile:
         repeat=tuple(repeat_rule(table, limits[rule]) for rule, table in tables["repeat"].items()),
         fever=tuple(fever_rule(table, limits[rule]) for rule, table in tables["fever"].items()),
         news2=tuple(news2_rule(rule, table) for rule, table in tables["news2"].items()),
+        reported=tuple(tables[REPORTED]),
         sessions=session_rule(_table(document, "sessions")),
         activity=activity_rule(_table(document, "activity")),
         baseline=baseline_rule(_table(document, "baseline")),

@@ -239,6 +239,8 @@ class Profile:
     repeat: tuple[RepeatRule, ...]
     fever: tuple[FeverRule, ...]
     news2: tuple[News2Rule, ...]
+    reported: tuple[str, ...]
+    """Rules that a person raises: what was seen or told, not measured."""
     sessions: SessionRule
     activity: ActivityRule
     baseline: BaselineRule
@@ -255,6 +257,8 @@ class Profile:
 
 
 NO_DATA = "TECH-NODATA"
+SYMPTOM = "SYMPTOM"
+"""A warning sign that a person reports (CLINICAL 3.1, 6.3)."""
 
 
 def no_data_rule(priority: Priority) -> str:

@@ -81,7 +81,16 @@ def test_scores_sessions_and_baseline_have_the_normative_numbers() -> None:
     assert PROFILE.own_altitude_from_m == 2500
 
 
-TIER_3 = {"SPO2-CRIT", "SPO2-REFER", "RR-SEVERE", "FEVER-HYPER", "FEVER-INFANT", "FEVER-PERSIST", "NEWS2-HIGH"}
+TIER_3 = {
+    "SPO2-CRIT",
+    "SPO2-REFER",
+    "RR-SEVERE",
+    "FEVER-HYPER",
+    "FEVER-INFANT",
+    "FEVER-PERSIST",
+    "NEWS2-HIGH",
+    "SYMPTOM",
+}
 HIGH = (TIER_3 - {"FEVER-PERSIST"}) | {"HR-HIGH", "HR-LOW", "HYPOTHERM-CONFIRMED"}
 LOW = {"FEVER-HIGH", "WELLNESS-LOW"}
 
@@ -102,6 +111,7 @@ def test_priorities_and_tiers_are_those_of_the_table() -> None:
         ("temperature_low", {"HYPOTHERM", "HYPOTHERM-CONFIRMED"}),
         ("blood_pressure", {"BP-CRISIS-SYS", "BP-CRISIS-DIA"}),
         ("news2", {"NEWS2-HIGH", "NEWS2-MEDIUM"}),
+        ("symptom", {"SYMPTOM"}),
     ],
 )
 def test_families_share_one_episode(family: str, rules: set[str]) -> None:

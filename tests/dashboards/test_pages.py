@@ -143,4 +143,13 @@ def test_the_server_says_whether_it_is_well(console: Console) -> None:
         "/api/v1/kits/{kit}/return",
         "/api/v1/shared-devices",
         "/api/v1/shared-devices/{device}/choose",
+        "/api/v1/follow-ups",
+        "/api/v1/follow-ups/contacts/{contact_id}/decide",
+        "/api/v1/follow-ups/{follow_up_id}/cadence",
+        "/api/v1/follow-ups/{follow_up_id}/contacts",
+        "/api/v1/follow-ups/{follow_up_id}/end",
+        "/api/v1/patients/{key}/follow-up",
+        "/api/v1/patients/{key}/tasks",
+        "/api/v1/tasks",
+        "/api/v1/tasks/{task_id}/settle",
     }

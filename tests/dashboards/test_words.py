@@ -24,6 +24,8 @@ from alerting.response import Came
 from care.claims import Obstacle
 from care.consent import GivenBy, Purpose
 from care.contacts import Relation
+from care.follow_up import Answer, Antigen, Cadence, Decision, EndedAs, Lateness, Sign, Way
+from care.helping import TaskState, What
 from care.kit import KitState
 from care.referral import LADDER, ROWS, Ask, Driver, Picture, Severity, Vehicle, Ward
 from care.registry import Capability, DeviceKind, PersonRole, SpecialGroup
@@ -124,6 +126,25 @@ CODES = {
     "kit_state": [state.value for state in KitState],
     "colour_review": [DISPUTED, WOULD_LOWER],
     "claim_refused": [obstacle.value for obstacle in Obstacle],
+    "cadence": [cadence.value for cadence in Cadence],
+    "contact_way": [way.value for way in Way],
+    "sign": [sign.value for sign in Sign],
+    "answer": [answer.value for answer in Answer],
+    "antigen": [antigen.value for antigen in Antigen],
+    "ended_as": [ended_as.value for ended_as in EndedAs],
+    "lateness": [late.value for late in Lateness],
+    "task": [what.value for what in What],
+    "task_state": [state.value for state in TaskState],
+    "follow_up_act": ["opened", "cadence", "ended"],
+    "follow_up_done": [
+        "opened",
+        "contact",
+        "unreached",
+        "cadence",
+        "ended",
+        "task",
+        *(each.value for each in Decision),
+    ],
 }
 
 
