@@ -185,7 +185,7 @@ def _people(desk: Desk, message: Page, audience: Audience) -> Sequence[PersonOnD
     if audience is Audience.RECEIVER:
         return on_duty(desk.connection, message.facility_id, REFERRAL_DESK, desk.now) if message.facility_id else []
     if audience is Audience.FAMILY_DOCTOR:
-        doctor = family_doctor(desk.connection, message.whose.patient_id)
+        doctor = family_doctor(desk.connection, message.whose.patient_id, desk.now)
         return [doctor] if doctor else []
     return on_duty(desk.connection, message.whose.organisation_id, audience.value, desk.now)
 
