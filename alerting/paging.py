@@ -6,12 +6,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from alerting.addressing import instead, kind_of, told
+from alerting.addressing import Kind, instead, kind_of, told
 from alerting.desk import Desk, json
 from alerting.episodes import Audience
 from alerting.profile.profile import Consequence, Priority
 from alerting.words import ASKING, Text, body, household_body, title
-from care.duty import PersonOnDuty, family_doctor, on_duty
+from care.duty import PersonOnDuty, coordinators, family_doctor, on_duty
 
 REFERRAL_DESK = "referral_desk"
 SAID_TO_ALL = frozenset({"acknowledge", "referral_stuck"})
@@ -187,7 +187,10 @@ def _people(desk: Desk, message: Page, audience: Audience) -> Sequence[PersonOnD
     if audience is Audience.FAMILY_DOCTOR:
         doctor = family_doctor(desk.connection, message.whose.patient_id, desk.now)
         return [doctor] if doctor else []
-    return on_duty(desk.connection, message.whose.organisation_id, audience.value, desk.now)
+    found = on_duty(desk.connection, message.whose.organisation_id, audience.value, desk.now)
+    if audience is Audience.OPERATIONS and kind_of(message.consequence) is Kind.ROSTER:
+        return [*found, *coordinators(desk.connection, message.whose.organisation_id, desk.now)]
+    return found
 
 
 def _household(message: Page) -> Sequence[_Recipient]:

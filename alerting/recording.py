@@ -14,7 +14,9 @@ from alerting.moving import add_event, standing_of, write_standing
 from alerting.paging import Page, page
 from alerting.profile.patient import urgency_of
 from alerting.profile.profile import Consequence
+from alerting.profile.technical import Family
 from alerting.raising import Basis, Effect, Raise, effect_of, facts_of, for_patient, reaches_tier3_at_once
+from alerting.words import roster_words
 from alerting.zones import zone_of
 
 
@@ -174,6 +176,7 @@ def _announce(
             whose=whose,
             since=raised.since,
             audiences=move.page,
+            words=roster_words(raised.evidence, whose.time_zone) if consequence.family == Family.ROSTER else None,
         ),
     )
 

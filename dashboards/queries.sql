@@ -76,7 +76,8 @@ SELECT e.episode_id, e.patient_id, e.family, e.technical, e.rule, e.priority, e.
 -- What episodes that are no patient's are about: a gateway, a device, the centre; and whose that is.
 SELECT e.episode_id, e.subject, COALESCE(NULLIF(g.place, ''), e.gateway_id, o.name) AS name,
        COALESCE(NULLIF(g.place, ''), e.gateway_id, o.name_en) AS name_en,
-       CASE WHEN e.subject LIKE 'device:%%' THEN substr(e.subject, 8) ELSE COALESCE(e.gateway_id, '') END AS bed,
+       CASE WHEN e.subject LIKE 'device:%%' THEN substr(e.subject, 8)
+            WHEN e.subject LIKE 'roster:%%' THEN split_part(e.subject, ':', 3) ELSE COALESCE(e.gateway_id, '') END AS bed,
        o.organisation_id, o.name AS organisation_name, o.name_en AS organisation_name_en, o.time_zone
   FROM episode e JOIN care_organisation o USING (organisation_id)
   LEFT JOIN care_gateway g ON g.gateway_id = e.gateway_id
