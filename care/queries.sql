@@ -160,10 +160,32 @@ UPDATE duty_change SET accepted_by = %(person_id)s, accepted_at = %(now)s WHERE 
 UPDATE duty_change SET revoked_by = %(person_id)s, revoked_at = %(now)s
  WHERE change_id = %(change_id)s OR swap_id = %(swap_id)s;
 
--- name: able_people
--- Who may hold some duty or stand in as family doctor, at these organisations or for the whole county.
-SELECT p.key, p.name, p.name_en, p.role, p.organisation_id FROM person p
- WHERE p.role = ANY (%(roles)s) AND p.organisation_id = ANY (%(among)s) ORDER BY p.name, p.key LIMIT %(most)s;
+-- name: add_handover_note
+-- Keep what is written to who comes next, by who holds the duty now; nothing where he does not.
+INSERT INTO handover_note (organisation_id, duty_role, note, said_by, said_at)
+SELECT o.organisation_id, %(duty_role)s, %(note)s, %(person_id)s, %(now)s FROM organisation o
+ WHERE o.key = %(organisation)s
+   AND EXISTS (SELECT FROM care_duty(tstzrange(%(now)s, %(now)s, '[]')) d
+                WHERE (d.organisation_id, d.duty_role, d.person_id)
+                    = (o.organisation_id, %(duty_role)s, %(person_id)s))
+RETURNING note_id;
+
+-- name: acknowledge_handover_note
+-- Note who has read it: somebody else than who wrote it, who holds the duty now; nothing where it is not so.
+UPDATE handover_note n SET acknowledged_by = %(person_id)s, acknowledged_at = %(now)s
+ WHERE n.note_id = %(note_id)s AND n.acknowledged_at IS NULL AND n.said_by <> %(person_id)s
+   AND EXISTS (SELECT FROM care_duty(tstzrange(%(now)s, %(now)s, '[]')) d
+                WHERE (d.organisation_id, d.duty_role, d.person_id)
+                    = (n.organisation_id, n.duty_role, %(person_id)s));
+
+-- name: handover_notes
+-- What was written to who comes next, at an organisation of a duty, the newest first.
+SELECT n.note_id, n.note, n.said_by, s.name AS said_by_name, s.name_en AS said_by_name_en, n.said_at,
+       a.name AS acknowledged_by_name, a.name_en AS acknowledged_by_name_en, n.acknowledged_at
+  FROM handover_note n JOIN person s ON s.person_id = n.said_by LEFT JOIN person a ON a.person_id = n.acknowledged_by
+ WHERE n.organisation_id = %(organisation_id)s AND n.duty_role = %(duty_role)s
+   AND (n.said_at > %(since)s OR n.acknowledged_at IS NULL)
+ ORDER BY n.note_id DESC LIMIT %(most)s;
 
 -- name: lock_registry
 -- One loader at a time; gives the version that readers may have.

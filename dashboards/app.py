@@ -17,6 +17,8 @@ from dashboards.console import (
     accounts,
     acts,
     api,
+    duty,
+    duty_api,
     fleet,
     fleet_api,
     inbox,
@@ -62,6 +64,7 @@ def create_app(settings: Settings) -> FastAPI:
         fleet.router,
         accounts.router,
         referrals.router,
+        duty.router,
         rehearsal.router,
         wall.router,
     ):
@@ -69,6 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(api.router)
     app.include_router(fleet_api.router)
     app.include_router(referrals_api.router)
+    app.include_router(duty_api.router)
     app.add_api_route("/healthz", healthz, include_in_schema=False)
     app.add_api_route("/ready", ready, include_in_schema=False)
     return app

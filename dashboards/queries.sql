@@ -385,3 +385,36 @@ SELECT v.at, v.refusal, v.note, v.clause, f.name AS facility_name, f.name_en AS 
 -- Every hospital that can be asked.
 SELECT facility_id, name, name_en, facility_role, capabilities, free_beds, duty_phone FROM care_facility
  ORDER BY facility_role, facility_id;
+
+-- name: above
+-- An organisation and all above it, the topmost first.
+SELECT ancestor_id FROM care_organisation_ancestor
+ WHERE organisation_id = %(organisation_id)s ORDER BY distance DESC;
+
+-- name: roster_places
+-- Organisations whose roster is drawn, the topmost first.
+SELECT o.organisation_id, o.key, o.name, o.name_en, o.time_zone
+  FROM care_organisation o JOIN care_organisation_ancestor a USING (organisation_id)
+ WHERE o.organisation_id = ANY (%(organisations)s)
+ GROUP BY o.organisation_id, o.key, o.name, o.name_en, o.time_zone ORDER BY max(a.distance), o.key;
+
+-- name: roster_people
+-- Who may be put on duty, at these organisations.
+SELECT key, name, name_en, role, organisation_id FROM care_person
+ WHERE role = ANY (%(roles)s) AND organisation_id = ANY (%(organisations)s) ORDER BY name, key LIMIT %(most)s;
+
+-- name: roster_person
+-- Where a person is employed, and what time it is there.
+SELECT p.person_id, p.organisation_id, o.time_zone FROM care_person p JOIN care_organisation o USING (organisation_id)
+ WHERE p.key = %(key)s;
+
+-- name: handover_open
+-- What is open below an organisation, of those in scope: who has taken it on, and when it goes on; most urgent first.
+SELECT e.episode_id, e.patient_id, e.rule, e.priority, e.emergency, e.state, e.due_at,
+       COALESCE(e.initials, o.name) AS whose, COALESCE(e.initials, o.name_en) AS whose_en, COALESCE(e.bed, '') AS bed,
+       t.name AS taken_by_name, t.name_en AS taken_by_name_en
+  FROM open_episode e JOIN care_organisation o ON o.organisation_id = e.organisation_id
+  JOIN care_organisation_ancestor a ON a.organisation_id = e.organisation_id
+  LEFT JOIN care_person t ON t.person_id = e.acknowledged_by
+ WHERE a.ancestor_id = %(organisation_id)s AND e.organisation_id = ANY (%(organisations)s)
+ ORDER BY e.rank, e.due_at, e.episode_id LIMIT %(most)s;

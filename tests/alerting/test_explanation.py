@@ -219,7 +219,17 @@ WRITTEN_WITH_PROFILES = {"baseline", "profile", "tags"}
 """What judging writes once it holds each patient to his own limits."""
 
 WRITTEN_WITH_SCORES = {"parts", "of_seven", "single"}
-WRITTEN_BY_TECHNICAL_LOOKS = {"devices", "covers_now", "oldest_at", "due_at", "value", "begins_at", "duty", "lacking", "places"}
+WRITTEN_BY_TECHNICAL_LOOKS = {
+    "devices",
+    "covers_now",
+    "oldest_at",
+    "due_at",
+    "value",
+    "begins_at",
+    "duty",
+    "lacking",
+    "places",
+}
 
 
 def test_every_key_that_a_sentence_names_is_one_that_alerting_writes(database: str) -> None:

@@ -20,7 +20,8 @@ INSERT INTO person (person_id, key, name, name_en, organisation_id, role, servic
     (5, 'keeper', '协调员', 'Coordinator', 1, 'coordinator', 2, '{json://localhost:1/keeper}'),
     (6, 'chen', '陈医生', 'Dr Chen', 2, 'family_doctor', 2, '{json://localhost:1/chen}');
 INSERT INTO organisation (organisation_id, key, name, name_en, facility_role, parent_id) VALUES
-    (3, 'village-1', '一村', 'First Village', 'village_room', 2), (4, 'village-2', '二村', 'Second Village', 'village_room', 2);
+    (3, 'village-1', '一村', 'First Village', 'village_room', 2),
+    (4, 'village-2', '二村', 'Second Village', 'village_room', 2);
 UPDATE patient SET organisation_id = 3 WHERE patient_id = 2;
 UPDATE patient SET organisation_id = 4 WHERE patient_id = 3;
 """

@@ -1,12 +1,16 @@
 """What people say over the file's roster: overrides, swaps, leave; who is on duty then, and what is refused."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
+from typer.testing import CliRunner
 
 from care.changing_duty import accept_swap, known, override, propose_swap, revoke, take_leave
+from care.commands import app
 from care.duty import changes, family_doctor, on_duty, roster, roster_holes
 from care.duty_changes import DutyRefused, Leave, Obstacle, Override, Span, Swap, instant_of, span_of
 from care.loading import load
@@ -70,7 +74,7 @@ def refusal(act: Any, *arguments: Any, **named: Any) -> Obstacle:
     return refused.value.obstacle
 
 
-# ---- overrides --------------------------------------------------------------------------------------------------------
+# ---- overrides -----------------------------------------------------------------------------------------------------
 
 
 def test_an_override_takes_the_place_of_whoever_the_roster_names_half_open(connection: Connection) -> None:
@@ -117,7 +121,7 @@ def test_a_change_is_a_history_that_nobody_rewrites(connection: Connection) -> N
 
 
 def test_a_running_shift_is_handed_over_from_now_on(connection: Connection) -> None:
-    taken = span_of(None, datetime(2026, 11, 22, 23), "Asia/Shanghai", now=NOW)  # 15:00 UTC
+    taken = span_of(None, datetime.fromisoformat("2026-11-22T23:00"), "Asia/Shanghai", now=NOW)  # 15:00 UTC
     assert taken == Span(since=NOW, until=NOW + 3 * HOUR)
     wish = Override(organisation="heping-centre", duty_role=DutyRole.TOWNSHIP_DUTY, person="li", span=taken)
     override(connection, wish, said_by=number(connection, "li"), now=NOW)
@@ -155,7 +159,7 @@ def test_a_time_that_is_none_is_refused(connection: Connection, begin_h: float, 
     assert refusal(stand_in, connection, "chen", begin_h, end_h) is why
 
 
-# ---- leave ------------------------------------------------------------------------------------------------------------
+# ---- leave ---------------------------------------------------------------------------------------------------------
 
 
 def test_who_is_away_is_not_on_duty_and_leaves_a_hole_that_is_seen(connection: Connection) -> None:
@@ -207,7 +211,7 @@ def test_who_can_not_stand_in_is_refused(connection: Connection, who: str, why: 
     assert refusal(away, connection, "li", 1, 5, who) is why
 
 
-# ---- swaps ------------------------------------------------------------------------------------------------------------
+# ---- swaps ---------------------------------------------------------------------------------------------------------
 
 
 def swap(connection: Connection, begin_h: float = 1, end_h: float = 3, **more: Any) -> int:
@@ -250,19 +254,42 @@ def test_a_swap_is_refused_where_it_is_none(connection: Connection) -> None:
     assert refusal(accept_swap, connection, asked, person_id=number(connection, "li"), now=NOW) is Obstacle.NOT_WAITING
 
 
-# ---- local time -------------------------------------------------------------------------------------------------------
+def test_the_command_lists_changes_and_says_holes_in_local_time(
+    connection: Connection, any_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(UTC)
+    begin = now + HOUR
+    wish = Leave(person="wang", span=Span(since=begin, until=begin + HOUR), reason="training")
+    take_leave(connection, wish, said_by=number(connection, "wang"), now=now)
+    stands = {"organisation": "heping-centre", "duty_role": DutyRole.TOWNSHIP_DUTY, "person": "li"}
+    taken = Override(**stands, span=Span(since=now, until=now + 2 * HOUR))  # type: ignore[arg-type]
+    change_id = override(connection, taken, said_by=number(connection, "zhao"), now=now)
+    monkeypatch.setenv("HEARTHWATCH_DATABASE_DSN", any_database)
+    printed = CliRunner().invoke(app, ["roster", "--days", "1"]).stdout
+    local = f"{begin.astimezone(ZoneInfo('Asia/Shanghai')):%F %H:%M} to "
+    assert f"王主任(县专家组)  said by 王主任(县专家组): training  {local}" in printed
+    assert f"heping-centre  township_duty  李医生 (override {change_id})" in printed
+    lines = [json.loads(line) for line in CliRunner().invoke(app, ["roster", "--json"]).stdout.splitlines()]
+    assert {(line["kind"], line.get("by")) for line in lines} >= {
+        ("shift", "roster"), ("shift", "override"), ("change", "leave"), ("change", "override"),
+    }  # fmt: skip
+
+
+# ---- local time ----------------------------------------------------------------------------------------------------
 
 
 def test_times_are_the_organisations_own_over_both_changes_of_clocks() -> None:
     london = "Europe/London"
-    assert instant_of(datetime(2026, 7, 1, 8), london) == datetime(2026, 7, 1, 7, tzinfo=UTC)
-    assert instant_of(datetime(2026, 12, 1, 8), london) == datetime(2026, 12, 1, 8, tzinfo=UTC)
-    twice = datetime(2026, 10, 25, 1, 30)
+    assert instant_of(datetime.fromisoformat("2026-07-01T08:00"), london) == datetime(2026, 7, 1, 7, tzinfo=UTC)
+    assert instant_of(datetime.fromisoformat("2026-12-01T08:00"), london) == datetime(2026, 12, 1, 8, tzinfo=UTC)
+    twice = datetime.fromisoformat("2026-10-25T01:30")
     assert instant_of(twice, london) == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
     assert instant_of(twice, london, ends=True) == datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
     with pytest.raises(DutyRefused, match="2027-03-28 01:30 does not exist in Europe/London"):
-        instant_of(datetime(2027, 3, 28, 1, 30), london)
+        instant_of(datetime.fromisoformat("2027-03-28T01:30"), london)
     assert instant_of(NOW, london) == NOW
     now = datetime(2026, 10, 24, tzinfo=UTC)
-    night = span_of(datetime(2026, 10, 24, 20), datetime(2026, 10, 25, 8), london, now=now)
+    night = span_of(
+        datetime.fromisoformat("2026-10-24T20:00"), datetime.fromisoformat("2026-10-25T08:00"), london, now=now
+    )
     assert night.until - night.since == 13 * HOUR  # the night in which the clocks go back

@@ -20,8 +20,9 @@ from alerting.profile.profile import Priority, no_data_rule
 from alerting.rehearsal.difference import Decided
 from alerting.rehearsal.panel import NO_DATA
 from care.claims import Obstacle
+from care.duty_changes import Obstacle as DutyObstacle
 from care.referral import LADDER, ROWS, Ask, Driver, Picture, Severity, Vehicle, Ward
-from care.registry import Capability, DeviceKind, PersonRole, SpecialGroup
+from care.registry import Capability, DeviceKind, DutyRole, PersonRole, SpecialGroup
 from dashboards.board import SHOWN_SIGNALS
 from dashboards.gateways import Standing
 from dashboards.limits import limits_of
@@ -106,6 +107,12 @@ CODES = {
     "rehearsal_decided": [decided.value for decided in Decided],
     "rehearsal_skipped": [NO_DATA],
     "claim_refused": [obstacle.value for obstacle in Obstacle],
+    "duty_role": [*(role.value for role in DutyRole), "away"],
+    "stripe": ["roster", "override", "swap", "hole", "away"],
+    "duty_change": ["override", "swap", "leave"],
+    "change_standing": ["holds", "waiting", "revoked"],
+    "duty_refused": [obstacle.value for obstacle in DutyObstacle],
+    "weekday": [str(day) for day in range(7)],
 }
 
 
