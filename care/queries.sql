@@ -25,15 +25,18 @@ WITH watched AS (SELECT DISTINCT organisation_id FROM patient),
      hole AS (
     SELECT w.organisation_id, w.duty_role, part
       FROM wanted w LEFT JOIN held h USING (organisation_id, duty_role),
-           LATERAL unnest(tstzmultirange(tstzrange(%(begin)s, %(end)s)) - COALESCE(h.valid, '{}')) AS part)
+           LATERAL unnest(tstzmultirange(tstzrange(%(begin)s, %(end)s)) - COALESCE(h.valid, '{}')) AS part),
+     ever AS (
+    SELECT organisation_id, duty_role FROM duty
+     UNION
+    SELECT organisation_id, duty_role FROM duty_change WHERE accepted_at IS NOT NULL AND organisation_id IS NOT NULL),
+     nearest AS (
+    SELECT DISTINCT ON (a.organisation_id, a.duty_role) a.organisation_id, a.duty_role, a.ancestor_id
+      FROM above a JOIN ever e ON e.organisation_id = a.ancestor_id AND e.duty_role = a.duty_role
+     ORDER BY a.organisation_id, a.duty_role, a.distance)
 SELECT o.organisation_id, o.key AS organisation, x.duty_role, lower(x.part) AS since, upper(x.part) AS until, o.time_zone,
-       (SELECT a.ancestor_id FROM above a
-         WHERE a.organisation_id = x.organisation_id AND a.duty_role = x.duty_role
-           AND (EXISTS (SELECT FROM duty d WHERE (d.organisation_id, d.duty_role) = (a.ancestor_id, a.duty_role))
-                OR EXISTS (SELECT FROM duty_change c WHERE c.accepted_at IS NOT NULL
-                              AND (c.organisation_id, c.duty_role) = (a.ancestor_id, a.duty_role)))
-         ORDER BY a.distance LIMIT 1) AS roster_of
-  FROM hole x JOIN organisation o USING (organisation_id)
+       n.ancestor_id AS roster_of
+  FROM hole x JOIN organisation o USING (organisation_id) LEFT JOIN nearest n USING (organisation_id, duty_role)
  ORDER BY since, organisation, duty_role;
 
 -- name: roster

@@ -33,6 +33,8 @@ CREATE TABLE duty_change (
 CREATE INDEX duty_change_valid ON duty_change USING gist (valid);
 CREATE INDEX duty_change_swap ON duty_change (swap_id) WHERE swap_id IS NOT NULL;
 
+CREATE INDEX duty_valid ON duty USING gist (valid);    -- who pages asks for an instant
+
 CREATE FUNCTION duty_change_is_history() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     said_before jsonb;
