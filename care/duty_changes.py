@@ -105,12 +105,15 @@ def instant_of(said: datetime, zone: str, *, ends: bool = False) -> datetime:
     """Give the UTC instant of a time as people say it: without an offset it is local to the organisation.
 
     Of an hour that comes twice, a change begins with the first and ends with the second: rather two on duty than
-    nobody. Raises DutyRefused for a time that a change of clocks leaves out.
+    nobody. Raises DutyRefused for a time that a change of clocks leaves out, or that no calendar has.
     """
+    try:
+        local = said if said.tzinfo is not None else said.replace(tzinfo=ZoneInfo(zone), fold=int(ends))
+        found = local.astimezone(UTC)
+    except (OverflowError, ValueError, KeyError, OSError) as exc:  # of the time; of a zone that this machine has not
+        raise DutyRefused(Obstacle.NO_SUCH_TIME, f"{said.isoformat()} in {zone!r}") from exc
     if said.tzinfo is not None:
-        return said.astimezone(UTC)
-    local = said.replace(tzinfo=ZoneInfo(zone), fold=int(ends))
-    found = local.astimezone(UTC)
+        return found
     if found.astimezone(local.tzinfo).replace(tzinfo=None) != said.replace(fold=0):
         raise DutyRefused(Obstacle.NO_SUCH_TIME, f"{said:%F %H:%M} does not exist in {zone}: the clocks go forward")
     return found

@@ -6,8 +6,8 @@ Places along a band are per cent of the week, so that a day on which clocks chan
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
+from alerting.zones import zone_of
 from care.shifts import Change, Hole, Shift
 
 DAYS = 7
@@ -82,7 +82,7 @@ class Week:
 
 def week_of(now: datetime, zone: str, weeks: int = 0) -> Week:
     """Give the seven local days from today on, or so many weeks later."""
-    there = ZoneInfo(zone)
+    there = zone_of(zone)
     first = now.astimezone(there).date() + timedelta(days=DAYS * weeks)
     begin, end = (datetime.combine(day, time(), there) for day in (first, first + timedelta(days=DAYS)))
     return Week(begin=begin, end=end)

@@ -16,8 +16,10 @@ from dashboards.database import records
 from dashboards.scope import RosterScope, roster_scope_of
 from dashboards.web import Posted, SignedIn, Visit
 
-FORMS = ("override", "leave", "swap")
-Text = Annotated[str, Form(max_length=500)]
+NO_NUL = r"^[^\x00]*$"
+"""What the database can hold as text."""
+
+Text = Annotated[str, Form(max_length=500, pattern=NO_NUL)]
 Weeks = Annotated[int, Query(ge=0, le=rosters.WEEKS_MOST)]
 
 router = APIRouter()
@@ -95,7 +97,7 @@ def take_back(visit: Posted, change_id: int) -> Response:
 
 
 @router.post("/duty/notes")
-def hand_over(visit: Posted, post: Text, note: Annotated[str, Form(max_length=2000)]) -> Response:
+def hand_over(visit: Posted, post: Text, note: Annotated[str, Form(max_length=2000, pattern=NO_NUL)]) -> Response:
     """Write to who comes next."""
     organisation, _, duty_role = post.partition("|")
     return _answer(visit, "handover", lambda: say_note(visit, organisation, duty_role, note))

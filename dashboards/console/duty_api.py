@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,6 +16,7 @@ from care.shifts import Change, Hole, Shift
 from dashboards import handovers
 from dashboards.console.api import refusals
 from dashboards.console.duty import (
+    NO_NUL,
     roster_scope,
     say_accept,
     say_leave,
@@ -28,6 +30,8 @@ from dashboards.database import records
 from dashboards.web import Called, SignedIn, Visit
 
 DAYS_MOST = 62
+Key = Annotated[str, Field(max_length=64, pattern=NO_NUL)]
+Reason = Annotated[str, Field(max_length=REASON_CHARACTERS_MAX, pattern=NO_NUL)]
 
 router = APIRouter(prefix="/api/v1/duty", tags=["duty"])
 
@@ -47,23 +51,23 @@ class SaidIn(BaseModel):
 
     since: datetime | None = None
     until: datetime
-    reason: str = Field(default="", max_length=REASON_CHARACTERS_MAX)
+    reason: Reason = ""
 
 
 class OverrideIn(SaidIn):
     """Somebody (null: oneself) holds a duty, in place of one person or (null) of whoever the roster names; keys."""
 
-    organisation: str
+    organisation: Key
     duty_role: DutyRole
-    person: str | None = None
-    in_place_of: str | None = None
+    person: Key | None = None
+    in_place_of: Key | None = None
 
 
 class LeaveIn(SaidIn):
     """Somebody (null: oneself) is away; `substitute` stands in as family doctor; keys."""
 
-    person: str | None = None
-    substitute: str | None = None
+    person: Key | None = None
+    substitute: Key | None = None
 
 
 class SwapIn(BaseModel):
@@ -71,14 +75,14 @@ class SwapIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    organisation: str
+    organisation: Key
     duty_role: DutyRole
     since: datetime
     until: datetime
-    other: str
+    other: Key
     other_since: datetime
     other_until: datetime
-    reason: str = Field(default="", max_length=REASON_CHARACTERS_MAX)
+    reason: Reason = ""
 
 
 class Said(BaseModel):
@@ -133,9 +137,9 @@ class NoteIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    organisation: str
+    organisation: Key
     duty_role: DutyRole
-    note: str = Field(min_length=1, max_length=NOTE_CHARACTERS_MAX)
+    note: str = Field(min_length=1, max_length=NOTE_CHARACTERS_MAX, pattern=NO_NUL)
 
 
 class NoteSaid(BaseModel):

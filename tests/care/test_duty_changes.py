@@ -288,6 +288,12 @@ def test_times_are_the_organisations_own_over_both_changes_of_clocks() -> None:
     with pytest.raises(DutyRefused, match="2027-03-28 01:30 does not exist in Europe/London"):
         instant_of(datetime.fromisoformat("2027-03-28T01:30"), london)
     assert instant_of(NOW, london) == NOW
+    for said, zone in (
+        ("0001-01-01T00:00", "Asia/Shanghai"),
+        ("9999-12-31T23:59-12:00", london),
+        ("2026-11-23", "X/Y"),
+    ):
+        assert refusal(instant_of, datetime.fromisoformat(said), zone) is Obstacle.NO_SUCH_TIME
     now = datetime(2026, 10, 24, tzinfo=UTC)
     night = span_of(
         datetime.fromisoformat("2026-10-24T20:00"), datetime.fromisoformat("2026-10-25T08:00"), london, now=now

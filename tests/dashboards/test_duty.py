@@ -227,6 +227,9 @@ def test_the_api_refuses_by_name_and_takes_back_once(console: Console, keeper: h
     assert (wrong.status_code, "wrong_role: chen-gang is county_expert" in wrong.json()["detail"]) == (409, True)
     assert override(keeper, "he-jun", since="2020-01-01T00:00").status_code == 409
     assert override(keeper, "he-jun", until="soon").status_code == 422
+    assert override(keeper, "he\0jun").status_code == 422
+    assert override(keeper, "he-jun", until="9999-12-31T23:59:00-12:00").status_code == 409
+    assert override(keeper, "he-jun", until="0001-01-01T00:00:00").status_code == 409
     number = override(keeper, "he-jun").json()["change_id"]
     with api(console, "zhou-lan") as other:
         assert other.post(f"/api/v1/duty/changes/{number}/revoke").status_code == 404
