@@ -5,7 +5,7 @@ Places along a band are per cent of the week, so that a day on which clocks chan
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from alerting.zones import zone_of
 from care.shifts import Change, Hole, Shift
@@ -69,10 +69,11 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Week:
-    """The time shown: from a local midnight, seven local days long; half-open."""
+    """The time shown: from a local midnight, seven local days long; half-open, in UTC (local times do not subtract)."""
 
     begin: datetime
     end: datetime
+    zone: tzinfo
 
     def x(self, at: datetime) -> float:
         """Give an instant's place in per cent, at most the ends."""
@@ -84,8 +85,7 @@ def week_of(now: datetime, zone: str, weeks: int = 0) -> Week:
     """Give the seven local days from today on, or so many weeks later."""
     there = zone_of(zone)
     first = now.astimezone(there).date() + timedelta(days=DAYS * weeks)
-    begin, end = (datetime.combine(day, time(), there) for day in (first, first + timedelta(days=DAYS)))
-    return Week(begin=begin, end=end)
+    return Week(begin=_midnight(first, there), end=_midnight(first + timedelta(days=DAYS), there), zone=there)
 
 
 def sheet_of(
@@ -108,18 +108,18 @@ def sheet_of(
         bands.append(_band(AWAY, away))
     if not bands:
         return None
-    first = week.begin.date()
-    days = [(week.x(_midnight(week, first, number)), first + timedelta(days=number)) for number in range(DAYS)]
+    first = week.begin.astimezone(week.zone).date()
+    days = [first + timedelta(days=number) for number in range(DAYS)]
     return Sheet(
         organisation=organisation,
-        days=days,
+        days=[(week.x(_midnight(day, week.zone)), day) for day in days],
         now_x=week.x(now) if week.begin <= now < week.end else None,
         bands=bands,
     )
 
 
-def _midnight(week: Week, first: date, number: int) -> datetime:
-    return datetime.combine(first + timedelta(days=number), time(), week.begin.tzinfo)
+def _midnight(day: date, zone: tzinfo) -> datetime:
+    return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 def _stripe(week: Week, what: Shift | Change, *, kind: str) -> Stripe:

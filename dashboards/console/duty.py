@@ -249,14 +249,15 @@ def _shift(said: str) -> tuple[str, str, str, Span]:
 
 
 def _answer(visit: Visit, form: str, act: Callable[[], object]) -> Response:
-    trouble = ""
+    trouble, said = "", visit.request.query_params.get("weeks", "")
+    weeks = min(int(said), rosters.WEEKS_MOST) if said.isascii() and said.isdigit() and len(said) < 4 else 0
     try:
         act()
     except DutyRefused as refused:
         trouble = f"{visit.words.pgettext('duty_refused', refused.obstacle)} ({refused})"
     if "hx-request" not in visit.request.headers and not trouble:
-        return RedirectResponse("/duty", status_code=303)
-    values = _values(visit, 0) | {"trouble": {form: trouble}}
+        return RedirectResponse(f"/duty?weeks={weeks}", status_code=303)
+    values = _values(visit, weeks) | {"trouble": {form: trouble}}
     template = "duty_list.html" if "hx-request" in visit.request.headers else "duty.html"
     return visit.render(template, 409 if trouble else 200, **values)
 

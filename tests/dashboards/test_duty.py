@@ -1,14 +1,20 @@
 """The duty page: a week as bands, holes in red with words; taking over, leave, swaps; who may say what."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from alerting.desk import Desk, connect
+from alerting.profile.file import parse_profile, standard_adult
+from alerting.technical.look import look
+from care.shifts import Shift
 from dashboards.duty_picture import LANE, Organisation, sheet_of, week_of
 from tests.dashboards import county
 from tests.dashboards.conftest import PHONE, Console, OpenPage, api, enter
@@ -37,7 +43,7 @@ def shift(db: Any, person_id: int, begin: datetime, end: datetime) -> None:
 def midnight(console: Console) -> datetime:
     """Qingshi's township duty: Wu Jie and He Jun by turns from now to the third midnight; then nobody for 12 hours."""
     now = datetime.now(UTC)
-    first = week_of(now, "Asia/Shanghai").begin.astimezone(UTC)
+    first = week_of(now, "Asia/Shanghai").begin
     with console.rows() as db:
         db.execute(PEOPLE.encode())
         for day in range(7):
@@ -60,7 +66,7 @@ def at(page: Page, console: Console, key: str) -> None:
 
 
 def local(instant: datetime) -> str:
-    return f"{instant.astimezone(week_of(instant, 'Asia/Shanghai').begin.tzinfo):%Y-%m-%dT%H:%M}"
+    return f"{instant.astimezone(ZoneInfo('Asia/Shanghai')):%Y-%m-%dT%H:%M}"
 
 
 def there(client: httpx.Client, role: str = "township_duty") -> list[tuple[str, str]]:
@@ -79,10 +85,24 @@ def test_a_week_is_drawn_in_per_cent_also_when_clocks_change() -> None:
     place = Organisation(organisation_id=1, key="x", name="X", name_en="X", time_zone="Europe/London")
     now = datetime(2026, 10, 20, 12, tzinfo=UTC)
     week = week_of(now, place.time_zone)
-    assert (week.end - week.begin).days == 7
-    assert week.end.astimezone(UTC) - week.begin.astimezone(UTC) == timedelta(days=7, hours=1)
-    sheet = sheet_of(place, week, shifts=[], holes=[], leave=[], now=now)
-    assert (sheet, LANE) == (None, 34)
+    assert week.end - week.begin == timedelta(days=7, hours=1)
+    assert sheet_of(place, week, shifts=[], holes=[], leave=[], now=now) is None
+    who = {"organisation_id": 1, "organisation": "x", "time_zone": place.time_zone, "duty_role": "township_duty",
+           "person_id": 1, "kind": "roster", "change_id": None}  # fmt: skip
+    end = week.end
+    night = end - 36 * HOUR  # the night to the 26th, after the clocks went back
+    shifts = [
+        Shift(**who, person="a", name="A", name_en="A", since=week.begin, until=end),  # type: ignore[arg-type]
+        Shift(**who, person="b", name="B", name_en="B", since=night, until=end),  # type: ignore[arg-type]
+    ]
+    sheet = sheet_of(place, week, shifts=shifts, holes=[], leave=[], now=now)
+    assert sheet is not None
+    (band,) = sheet.bands
+    assert [(stripe.x, stripe.width, stripe.y) for stripe in band.stripes] == [(0, 100, 0), (78.698, 21.302, LANE)]
+    starts = [x for x, _ in sheet.days]
+    longest = max(b - a for a, b in zip(starts, [*starts[1:], 100], strict=True))
+    assert longest == pytest.approx(100 * 25 / 169, abs=0.01)
+    assert sheet.now_x == pytest.approx(100 * 13 / 169, abs=0.01)
 
 
 def test_the_week_shows_who_and_the_hole_with_words(console: Console, open_page: OpenPage, midnight: datetime) -> None:
@@ -106,6 +126,23 @@ def test_on_a_phone_only_the_band_scrolls(console: Console, open_page: OpenPage,
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     scroller = page.locator("#roster-qingshi .roster__scroll")
     assert scroller.evaluate("each => each.scrollWidth > each.clientWidth")
+
+
+def test_the_alarm_of_a_hole_says_which_duty_and_from_when(console: Console, midnight: datetime) -> None:
+    profile = parse_profile(standard_adult())
+    with connect(console.dsn, "test") as connection:
+        desk = Desk(connection=connection, profile=profile, now=midnight + timedelta(days=2, hours=1))
+        desk.run("save_profile", profile_hash=profile.profile_hash, name=profile.name, body=profile.body, now=desk.now)
+        assert look(desk) >= 1
+    with api(console, "ma-hong") as client:
+        shown = client.get("/").text
+        (alarm,) = [each for each in client.get("/api/v1/episodes").json() if each["rule"] == "TECH-ROSTER"]
+        page = client.get(f"/alarms/{alarm['episode_id']}").text
+    assert alarm["subject"] == "roster:2:township_duty"
+    assert "值班表有空缺" in shown
+    assert re.search(r"青石镇卫生院</b> <span class=\"who__bed\">乡镇值班", shown)
+    assert re.search(r"乡镇值班自\d+月\d+日 00:00起无人值班", page)
+    assert "涉及 qingshi 乡镇值班" in page
 
 
 # ---- what one does -------------------------------------------------------------------------------------------------
