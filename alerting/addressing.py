@@ -25,6 +25,7 @@ class Kind(StrEnum):
     SITE = "site"
     SOMEBODY = "somebody"
     UNWATCHED = "unwatched"
+    ROSTER = "roster"
 
 
 KINDS: Mapping[str, Kind] = {
@@ -39,6 +40,7 @@ KINDS: Mapping[str, Kind] = {
     Family.UNATTRIBUTED: Kind.SITE,
     Family.UNBOUND_LOW: Kind.SOMEBODY,
     Family.UNJUDGED: Kind.UNWATCHED,
+    Family.ROSTER: Kind.ROSTER,
 }
 """Families that are not a patient's condition; all others are PERSON."""
 
@@ -46,6 +48,7 @@ _TOLD: Mapping[Kind, Mapping[Audience, tuple[Audience, ...]]] = {
     Kind.DEVICE: {_EXPERT: (_DUTY,)},
     Kind.SITE: {_DOCTOR: (_OPERATIONS,), _HOUSE: (), _EXPERT: (_OPERATIONS, _DUTY)},
     Kind.SOMEBODY: {_DOCTOR: (_DUTY,), _HOUSE: ()},
+    Kind.ROSTER: {_DOCTOR: (_OPERATIONS,), _HOUSE: (), _EXPERT: (_OPERATIONS, _DUTY)},
     Kind.UNWATCHED: {_DOCTOR: (_DOCTOR, _OPERATIONS), _EXPERT: (_EXPERT, _OPERATIONS)},
 }
 _FALLBACKS: Mapping[Kind, Mapping[Audience, Audience]] = {
@@ -59,6 +62,7 @@ _FALLBACKS: Mapping[Kind, Mapping[Audience, Audience]] = {
     },
     Kind.DEVICE: {_DOCTOR: _DUTY, _DUTY: _OPERATIONS},
     Kind.SITE: {_OPERATIONS: _DUTY, _DUTY: _EXPERT},
+    Kind.ROSTER: {_OPERATIONS: _DUTY, _DUTY: _EXPERT},
     Kind.SOMEBODY: {_DUTY: _EXPERT, _EXPERT: _OPERATIONS},
     Kind.UNWATCHED: {_DOCTOR: _DUTY, _DUTY: _EXPERT, _EXPERT: _OPERATIONS},
 }

@@ -10,7 +10,7 @@ from typing import Any
 
 from alerting.evidence_words import ITEM_WORDS, SESSIONS, SIGNAL_WORDS, SIGNS, TAGS, WARNING_SIGNS, WAYS, WHY
 from alerting.profile.bounds import sign_of, unit_of
-from alerting.words import Text
+from alerting.words import DUTIES, Text
 from vitals.reading import ScaleError, scaled
 from vitals.signals import Signal
 
@@ -216,6 +216,20 @@ def _devices(evidence: Evidence, _when: When) -> Text | None:
     return _both(said) if said else None
 
 
+def _lacking(evidence: Evidence, _when: When) -> Text | None:
+    """Name organisations and duties that have nobody, and say of how many more that is so."""
+    several, places = evidence.get("lacking"), _number_of(evidence, "places")
+    pairs = [str(each).partition(" ")[::2] for each in several] if isinstance(several, list) else []
+    if not pairs or places is None:
+        return None
+    named = [(where, DUTIES.get(duty, _both(duty))) for where, duty in pairs[:DEVICES_MOST]]
+    more = f" +{places - len(named):g}" if places > len(named) else ""
+    return Text(
+        zh="、".join(f"{where} {duty.zh}" for where, duty in named) + more,
+        en=", ".join(f"{where} {duty.en}" for where, duty in named) + more,
+    )
+
+
 def _profile(evidence: Evidence, _when: When) -> Text | None:
     name, found = evidence.get("profile"), evidence.get("profile_hash")
     if not isinstance(name, str) or not name:
@@ -249,6 +263,9 @@ THINGS: Mapping[str, Thing] = {
     "last_good_at": _instant("last_good_at"),
     "last_heard_at": _instant("last_heard_at"),
     "due_at": _instant("due_at"),
+    "begins_at": _instant("begins_at"),
+    "duty": _coded("duty", DUTIES),
+    "lacking": Thing(keys=("lacking", "places"), say=_lacking),
     "oldest_at": _instant("oldest_at"),
     "why": _coded("why", WHY),
     "session": _coded("session", SESSIONS),

@@ -51,6 +51,8 @@ WHY = {
     "unbound_device": Text(zh="设备未绑定患者", en="the device is bound to nobody"),
     "unknown_gateway": Text(zh="网关未登记", en="the gateway is not registered"),
     "unjudged": Text(zh="判读失败", en="judging fails"),
+    "roster_hole": Text(zh="值班表有空缺", en="nobody is on the roster"),
+    "never_rostered": Text(zh="从未排班", en="nobody was ever put on duty"),
     "bound_to_nobody": Text(zh="设备未绑定患者，请立即找到佩戴者", en="bound to nobody: find who wears it"),
 }
 SESSIONS = {

@@ -37,6 +37,8 @@ HEADS: tuple[Phrases, ...] = (
     (Text(zh="{why}", en="{why}"), Text(zh="最后有效数据 {last_good_at}", en="last good value {last_good_at}")),
     (Text(zh="{why}", en="{why}"), Text(zh="最后消息 {last_heard_at}", en="last heard {last_heard_at}")),
     (Text(zh="{why}", en="{why}"), Text(zh="最早 {oldest_at}", en="the oldest from {oldest_at}")),
+    (Text(zh="{duty}自{begins_at}起无人值班", en="nobody as {duty} from {begins_at}"),),
+    (Text(zh="{why}", en="{why}"), Text(zh="自{begins_at}起", en="from {begins_at}")),
     (Text(zh="{why}", en="{why}"),),
     (Text(zh="{signs}", en="{signs}"), Text(zh="{way}", en="{way}")),
 )
@@ -58,6 +60,7 @@ REST: Phrases = (
     Text(zh="{tags}", en="{tags}"),
     Text(zh="设备 {devices}", en="device {devices}"),
     Text(zh="因此有 {covers_now} 个网关和设备没有数据", en="{covers_now} gateways and devices are silent by it"),
+    Text(zh="涉及 {lacking}", en="it concerns {lacking}"),
     Text(zh="限值依据 {profile}", en="limits {profile}"),
 )
 """What stands behind it: each that can be said and the sentence does not say."""

@@ -6,13 +6,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from alerting.addressing import instead, kind_of, told
+from alerting.addressing import Kind, instead, kind_of, told
 from alerting.desk import Desk
 from alerting.episodes import Audience
 from alerting.profile.profile import Consequence, Priority
 from alerting.throttle import may_wait
 from alerting.words import ASKING, Text, body, household_body, title
-from care.duty import PersonOnDuty, family_doctor, on_duty
+from care.duty import PersonOnDuty, coordinators, family_doctor, on_duty
 
 REFERRAL_DESK = "referral_desk"
 SAID_TO_ALL = frozenset({"acknowledge", "referral_stuck"})
@@ -194,13 +194,14 @@ class _People:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self.unfilled: list[dict[str, Any]] = []
-        self._known: dict[tuple[Audience, int | None, int | None], Sequence[PersonOnDuty]] = {}
+        self._known: dict[tuple[Audience, Kind, int | None, int | None], Sequence[PersonOnDuty]] = {}
 
     def of(self, message: Page, audience: Audience) -> Sequence[PersonOnDuty]:
         """Give who is to be told, as far as anybody is."""
         whose = message.whose
         place = message.facility_id if audience is Audience.RECEIVER else whose.organisation_id
-        key = (audience, place, whose.family_doctor_id if audience is Audience.FAMILY_DOCTOR else None)
+        doctor_id = whose.family_doctor_id if audience is Audience.FAMILY_DOCTOR else None
+        key = (audience, kind_of(message.consequence), place, doctor_id)
         if key not in self._known:
             self._known[key] = self._ask(message, audience)
         return self._known[key]
@@ -222,9 +223,12 @@ class _People:
         if audience is Audience.RECEIVER:
             return on_duty(connection, message.facility_id, REFERRAL_DESK, now) if message.facility_id else []
         if audience is Audience.FAMILY_DOCTOR:
-            doctor = family_doctor(connection, message.whose.patient_id)
+            doctor = family_doctor(connection, message.whose.patient_id, now)
             return [doctor] if doctor else []
-        return on_duty(connection, message.whose.organisation_id, audience.value, now)
+        found = on_duty(connection, message.whose.organisation_id, audience.value, now)
+        if audience is Audience.OPERATIONS and kind_of(message.consequence) is Kind.ROSTER:
+            return [*found, *coordinators(connection, message.whose.organisation_id, now)]
+        return found
 
 
 def _household(message: Page) -> Sequence[_Recipient]:

@@ -16,7 +16,9 @@ from alerting.moving import NewEvent, add_event, add_events, standing_of, write_
 from alerting.paging import Page, page_all
 from alerting.profile.patient import urgency_of
 from alerting.profile.profile import Consequence
+from alerting.profile.technical import Family
 from alerting.raising import NOT_MEASURED, Basis, Effect, Raise, effect_of, facts_of, for_patient, reaches_tier3_at_once
+from alerting.words import Text, roster_words
 from alerting.zones import zone_of
 
 
@@ -295,10 +297,17 @@ def _announce(desk: Desk, news: Sequence[_News]) -> None:
                 whose=each.opening.whose,
                 since=each.opening.raised.since,
                 audiences=each.move.page,
+                words=_own_words(each.opening),
             )
             for each in news
         ],
     )
+
+
+def _own_words(opening: Opening) -> Text | None:
+    if opening.consequence.family != Family.ROSTER:
+        return None
+    return roster_words(opening.raised.evidence, opening.whose.time_zone)
 
 
 def _detail(raised: Raise) -> dict[str, Any]:

@@ -4,7 +4,8 @@
 -- What paging needs to know of an episode that is no patient's: what it is called, where it belongs.
 SELECT NULL::integer AS patient_id, e.subject, e.organisation_id, e.gateway_id, o.time_zone,
        COALESCE(NULLIF(g.place, ''), e.gateway_id, o.name) AS initials,
-       CASE WHEN e.subject LIKE 'device:%%' THEN substr(e.subject, 8) ELSE COALESCE(e.gateway_id, '') END AS bed,
+       CASE WHEN e.subject LIKE 'device:%%' THEN substr(e.subject, 8)
+            WHEN e.subject LIKE 'roster:%%' THEN split_part(e.subject, ':', 3) ELSE COALESCE(e.gateway_id, '') END AS bed,
        'green' AS risk_colour, '{}'::text[] AS special_groups, '{}'::text[] AS household_channels
   FROM episode e JOIN care_organisation o USING (organisation_id)
   LEFT JOIN care_gateway g ON g.gateway_id = e.gateway_id
@@ -15,6 +16,7 @@ SELECT NULL::integer AS patient_id, e.subject, e.organisation_id, e.gateway_id, 
 SELECT NULL::integer AS patient_id, %(subject)s::text AS subject, o.organisation_id, %(gateway_id)s::text AS gateway_id,
        o.time_zone, COALESCE(NULLIF(g.place, ''), %(gateway_id)s::text, o.name) AS initials,
        CASE WHEN %(subject)s::text LIKE 'device:%%' THEN substr(%(subject)s::text, 8)
+            WHEN %(subject)s::text LIKE 'roster:%%' THEN split_part(%(subject)s::text, ':', 3)
             ELSE COALESCE(%(gateway_id)s::text, '') END AS bed,
        'green' AS risk_colour, '{}'::text[] AS special_groups, '{}'::text[] AS household_channels
   FROM care_organisation o LEFT JOIN care_gateway g ON g.gateway_id = %(gateway_id)s::text
@@ -195,3 +197,8 @@ SELECT e.patient_id, max(v.event_id) AS event_id
 -- Open low alarms of silence of these patients.
 SELECT episode_id, patient_id FROM episode
  WHERE family = 'no_data' AND state <> 'closed' AND priority = 'low' AND patient_id = ANY(%(patients)s);
+
+-- name: restate
+-- What an open alarm's evidence says anew; nothing where it says so already.
+UPDATE episode SET evidence = evidence || %(evidence)s::jsonb
+ WHERE episode_id = %(episode_id)s AND state <> 'closed' AND NOT evidence @> %(evidence)s::jsonb;

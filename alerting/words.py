@@ -3,9 +3,10 @@
 An alarm that is no patient's names its gateway, device or centre where a patient's names initials and bed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from alerting.addressing import Kind
 from alerting.profile.profile import Consequence, Priority
@@ -67,6 +68,7 @@ RULES = {
         zh="该患者的数据无法判读,目前无人监测",
         en="This patient's readings can not be judged: nobody is watched by them",
     ),
+    "TECH-ROSTER": Text(zh="值班表有空缺", en="Nobody on the roster"),
     "TECH-UNBOUND-LOW": Text(zh="未绑定设备测得血氧极低", en="SpO2 critically low on a device bound to nobody"),
 }
 EMERGENCY = Text(zh="紧急", en="EMERGENCY")
@@ -106,7 +108,23 @@ UNWATCHED_STEPS = {
     2: Text(zh="仍无人确认,请县级专家组处理", en="not acknowledged: to the county expert team"),
     3: Text(zh="无人确认!请立即电话联系该户", en="NOBODY HAS ANSWERED: phone the household now"),
 }
+ROSTER_STEPS = {
+    0: Text(zh="请安排人员值班(见值班页)", en="please put somebody on duty (the page Duty)"),
+    1: Text(zh="仍无人确认,请值班人员联系排班人", en="not acknowledged: township duty, reach who keeps the roster"),
+    2: Text(zh="仍无人确认,请立即安排人员值班", en="still not acknowledged: put somebody on duty now"),
+    3: Text(
+        zh="无人确认!告警可能无人接收,请立即安排人员值班", en="NOBODY HAS ANSWERED: alarms may reach nobody, act now"
+    ),
+}
+DUTIES = {
+    "township_duty": Text(zh="乡镇值班", en="township duty"),
+    "county_expert": Text(zh="县级专家组", en="county experts"),
+    "operations": Text(zh="运维", en="operations"),
+}
+"""Duties that unanswered alarms are carried to (care/duty.py ESCALATED_TO)."""
+
 _STEPS = {
+    Kind.ROSTER: ROSTER_STEPS,
     Kind.UNWATCHED: UNWATCHED_STEPS,
     Kind.PERSON: STEPS,
     Kind.DEVICE: STEPS,
@@ -190,7 +208,8 @@ def title(consequence: Consequence, *, initials: str, bed: str) -> str:
     """Head a notice: priority, who (initials and bed), which rule."""
     level = EMERGENCY if consequence.emergency else PRIORITIES[consequence.priority]
     rule = RULES.get(consequence.rule, Text(zh=consequence.rule, en=consequence.rule))
-    return f"【{level.zh} {level.en}】{initials} {bed} {rule.zh} / {rule.en}"
+    where = f"{DUTIES[bed].zh} {DUTIES[bed].en}" if bed in DUTIES else bed
+    return f"【{level.zh} {level.en}】{initials} {where} {rule.zh} / {rule.en}"
 
 
 def body(
@@ -210,6 +229,19 @@ def household_body(consequence: Consequence, *, initials: str) -> str:
     technical = _TECHNICAL.get(consequence.family, CHECK_DEVICE)
     text = HOUSEHOLD if consequence.emergency else technical if consequence.technical else MEASURE_AGAIN
     return f"{text.zh.format(who=initials)}\n{text.en.format(who=initials)}"
+
+
+def roster_words(evidence: Mapping[str, Any], time_zone: str) -> Text | None:
+    """Write which duty nobody will hold, and from when, in the organisation's time; None where that is not known."""
+    begins_at, duty = evidence.get("begins_at"), DUTIES.get(str(evidence.get("duty")))
+    if not isinstance(begins_at, str):
+        return None
+    local = f"{datetime.fromisoformat(begins_at).astimezone(zone_of(time_zone)):%m-%d %H:%M}"
+    said = duty or Text(zh="值班", en="duty")
+    return Text(
+        zh=f"{local}起无人担任{said.zh},请安排人员值班(见值班页)",
+        en=f"from {local} nobody holds {said.en}: please put somebody on duty (the page Duty)",
+    )
 
 
 def gathered_title(count: int, *, urgent: bool) -> str:

@@ -28,6 +28,7 @@ from care.registry_file import RegistryFileError, parse_registry
 from care.registry_toml import render
 from care.settings import CareSettings
 from care.sheets import import_sheet, read_sheet
+from care.shifts import Change, Hole, Shift
 from care.sql import load_queries
 from vitals.clock import ClinicalClock
 
@@ -140,27 +141,49 @@ def roster(
     days: Annotated[int, typer.Option(help="how far to look ahead", min=1, max=366)] = 7,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON line a shift or hole")] = False,
 ) -> None:
-    """List who is on duty in the days to come, and the holes: when an unanswered alarm would find nobody.
+    """List who is on duty in the days to come, what people said over the file's roster, and the holes.
 
-    Exit 1 where there is a hole.
+    A hole: an unanswered alarm would find nobody. Exit 1 where there is one. Times are local to the organisation.
     """
     begin = _now()
     end = begin + timedelta(days=days)
     with _connection() as connection:
         shifts, holes = duty.roster(connection, begin, end), duty.roster_holes(connection, begin, end)
-    for shift in shifts:
+        changes = duty.changes(connection, begin, end)
+    lines: list[tuple[str, Shift | Change | Hole, str]] = [
+        *(("shift", each, f"{each.organisation}  {each.duty_role}  {each.name}{_by(each)}") for each in shifts),
+        *(("change", each, _said(each)) for each in changes),
+        *(("hole", each, f"NOBODY  {each.duty_role} for the patients of {each.organisation}") for each in holes),
+    ]
+    for kind, line, said in lines:
         if as_json:
-            typer.echo(json.dumps({"kind": "shift"} | asdict(shift), default=str, ensure_ascii=False))
+            by = {} if isinstance(line, Hole) else {"by": line.kind}
+            typer.echo(json.dumps(asdict(line) | {"kind": kind} | by, default=str, ensure_ascii=False))
         else:
-            who = f"{shift.organisation}  {shift.duty_role}  {shift.name}"
-            typer.echo(f"{who}  {shift.since:%F %H:%M} to {shift.until:%F %H:%M}")
-    for hole in holes:
-        if as_json:
-            typer.echo(json.dumps({"kind": "hole"} | asdict(hole), default=str, ensure_ascii=False))
-        else:
-            what = f"NOBODY  {hole.duty_role} for the patients of {hole.organisation}"
-            typer.echo(f"{what}  {hole.since:%F %H:%M} to {hole.until:%F %H:%M}")
+            typer.echo(f"{said}  {_span(line)}")
     raise typer.Exit(1 if holes else 0)
+
+
+def _by(shift: Shift) -> str:
+    return "" if shift.change_id is None else f" ({shift.kind} {shift.change_id})"
+
+
+def _span(line: Shift | Change | Hole) -> str:
+    zone = ZoneInfo(line.time_zone)
+    return f"{line.since.astimezone(zone):%F %H:%M} to {line.until.astimezone(zone):%F %H:%M}"
+
+
+def _said(change: Change) -> str:
+    parts = [
+        f"{change.kind} {change.change_id} ({change.standing})",
+        change.organisation,
+        change.duty_role,
+        change.name,
+    ]
+    parts += [f"in place of {change.in_place_of_name}"] if change.in_place_of else []
+    parts += [f"{change.substitute_name} stands in"] if change.substitute else []
+    by = f"said by {change.said_by_name}" + (f": {change.reason}" if change.reason else "")
+    return "  ".join(part for part in (*parts, by) if part)
 
 
 @app.command("follow-up")

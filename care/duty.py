@@ -1,4 +1,4 @@
-"""Who is on duty: the roster at an instant, for an organisation or the nearest one above it."""
+"""Who is on duty: the file's roster with what people said over it, for an organisation or the nearest one above it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,12 +8,15 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
+from care.shifts import Change, Hole, Shift
 from care.sql import load_queries
 
 _QUERIES = load_queries("care")
 
 ESCALATED_TO = ("township_duty", "county_expert", "operations")
 """Duties that an unanswered alarm is carried to, one after the other."""
+
+CHANGES_MOST = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,28 +42,6 @@ def on_duty(
         ).fetchall()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hole:
-    """A time in which nobody holds a duty for the patients of an organisation."""
-
-    organisation: str
-    duty_role: str
-    since: datetime
-    until: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shift:
-    """Who holds which duty from when to when, as far as it lies in the time asked for."""
-
-    organisation: str
-    duty_role: str
-    person: str
-    name: str
-    since: datetime
-    until: datetime
-
-
 def roster_holes(
     connection: psycopg.Connection[Any], begin: datetime, end: datetime, roles: Sequence[str] = ESCALATED_TO
 ) -> list[Hole]:
@@ -70,10 +51,13 @@ def roster_holes(
         return cursor.execute(_QUERIES["roster_holes"], values).fetchall()
 
 
-def roster(connection: psycopg.Connection[Any], begin: datetime, end: datetime) -> list[Shift]:
-    """List who is on duty in a time."""
+def roster(
+    connection: psycopg.Connection[Any], begin: datetime, end: datetime, among: Sequence[int] | None = None
+) -> list[Shift]:
+    """List who is on duty in a time, at these organisations (None: everywhere)."""
+    values = {"begin": begin, "end": end, "among": None if among is None else list(among)}
     with connection.cursor(row_factory=class_row(Shift)) as cursor:
-        return cursor.execute(_QUERIES["roster"], {"begin": begin, "end": end}).fetchall()
+        return cursor.execute(_QUERIES["roster"], values).fetchall()
 
 
 def to_be_paged(
@@ -85,7 +69,24 @@ def to_be_paged(
         return cursor.execute(_QUERIES["to_be_paged"], values).fetchall()
 
 
-def family_doctor(connection: psycopg.Connection[Any], patient_id: int) -> PersonOnDuty | None:
-    """Give a patient's family doctor."""
+def changes(
+    connection: psycopg.Connection[Any], begin: datetime, end: datetime, among: Sequence[int] | None = None
+) -> list[Change]:
+    """List what was said of a time's roster, newest first, at most `CHANGES_MOST`."""
+    values = {"begin": begin, "end": end, "among": None if among is None else list(among), "most": CHANGES_MOST}
+    with connection.cursor(row_factory=class_row(Change)) as cursor:
+        return cursor.execute(_QUERIES["duty_changes"], values).fetchall()
+
+
+def family_doctor(connection: psycopg.Connection[Any], patient_id: int, now: datetime) -> PersonOnDuty | None:
+    """Give who is asked as a patient's family doctor now: on leave the substitute, None where there is none."""
     with connection.cursor(row_factory=class_row(PersonOnDuty)) as cursor:
-        return cursor.execute(_QUERIES["family_doctor"], {"patient_id": patient_id}).fetchone()
+        values = {"patient_id": patient_id, "now": now}
+        return cursor.execute(_QUERIES["family_doctor"], values).fetchone()
+
+
+def coordinators(connection: psycopg.Connection[Any], organisation_id: int, now: datetime) -> list[PersonOnDuty]:
+    """List who keeps an organisation's roster, there and above."""
+    with connection.cursor(row_factory=class_row(PersonOnDuty)) as cursor:
+        values = {"organisation_id": organisation_id, "now": now}
+        return cursor.execute(_QUERIES["coordinators"], values).fetchall()

@@ -2,37 +2,193 @@
 -- Who holds a duty at an instant, at the nearest organisation at or above the given one where anybody does.
 WITH holder AS (
     SELECT d.person_id, a.distance
-      FROM duty d JOIN care_organisation_ancestor a ON a.ancestor_id = d.organisation_id
-     WHERE a.organisation_id = %(organisation_id)s AND d.duty_role = %(duty_role)s AND d.valid @> %(now)s::timestamptz)
+      FROM care_duty(tstzrange(%(now)s, %(now)s, '[]')) d
+      JOIN care_organisation_ancestor a ON a.ancestor_id = d.organisation_id
+     WHERE a.organisation_id = %(organisation_id)s AND d.duty_role = %(duty_role)s)
 SELECT DISTINCT p.person_id, p.key, p.name, p.name_en, p.role, p.service_tier, p.channels
   FROM holder h JOIN person p USING (person_id)
  WHERE h.distance = (SELECT min(distance) FROM holder)
  ORDER BY p.person_id;
 
 -- name: roster_holes
--- When nobody at or above an organisation that has patients holds a duty that an unanswered alarm is carried to.
+-- When nobody at or above an organisation that has patients holds a duty that an unanswered alarm is carried to; and
+-- whose roster it is a hole of: the nearest one at or above, NULL where nobody ever was on that duty.
 WITH watched AS (SELECT DISTINCT organisation_id FROM patient),
      wanted AS (SELECT organisation_id, unnest(%(roles)s::text[]) AS duty_role FROM watched),
+     above AS (
+    SELECT w.organisation_id, w.duty_role, a.ancestor_id, a.distance
+      FROM wanted w JOIN care_organisation_ancestor a USING (organisation_id)),
      held AS (
-    SELECT w.organisation_id, w.duty_role, range_agg(d.valid) AS valid
-      FROM wanted w JOIN care_organisation_ancestor a USING (organisation_id)
-      JOIN duty d ON d.organisation_id = a.ancestor_id AND d.duty_role = w.duty_role GROUP BY 1, 2)
-SELECT o.key AS organisation, w.duty_role, lower(hole) AS since, upper(hole) AS until
-  FROM wanted w JOIN organisation o USING (organisation_id) LEFT JOIN held h USING (organisation_id, duty_role),
-       LATERAL unnest(tstzmultirange(tstzrange(%(begin)s, %(end)s)) - COALESCE(h.valid, '{}')) AS hole
+    SELECT a.organisation_id, a.duty_role, range_agg(d.held) AS valid
+      FROM above a JOIN care_duty(tstzrange(%(begin)s, %(end)s)) d
+        ON d.organisation_id = a.ancestor_id AND d.duty_role = a.duty_role GROUP BY 1, 2),
+     hole AS (
+    SELECT w.organisation_id, w.duty_role, part
+      FROM wanted w LEFT JOIN held h USING (organisation_id, duty_role),
+           LATERAL unnest(tstzmultirange(tstzrange(%(begin)s, %(end)s)) - COALESCE(h.valid, '{}')) AS part),
+     ever AS (
+    SELECT organisation_id, duty_role FROM duty
+     UNION
+    SELECT organisation_id, duty_role FROM duty_change WHERE accepted_at IS NOT NULL AND organisation_id IS NOT NULL),
+     nearest AS (
+    SELECT DISTINCT ON (a.organisation_id, a.duty_role) a.organisation_id, a.duty_role, a.ancestor_id
+      FROM above a JOIN ever e ON e.organisation_id = a.ancestor_id AND e.duty_role = a.duty_role
+     ORDER BY a.organisation_id, a.duty_role, a.distance)
+SELECT o.organisation_id, o.key AS organisation, x.duty_role, lower(x.part) AS since, upper(x.part) AS until, o.time_zone,
+       n.ancestor_id AS roster_of
+  FROM hole x JOIN organisation o USING (organisation_id) LEFT JOIN nearest n USING (organisation_id, duty_role)
  ORDER BY since, organisation, duty_role;
 
 -- name: roster
--- Who holds which duty in a time, in order.
-SELECT o.key AS organisation, d.duty_role, p.key AS person, p.name, GREATEST(lower(d.valid), %(begin)s) AS since,
-       LEAST(upper(d.valid), %(end)s) AS until
-  FROM duty d JOIN organisation o USING (organisation_id) JOIN person p USING (person_id)
- WHERE d.valid && tstzrange(%(begin)s, %(end)s) ORDER BY organisation, d.duty_role, since, person;
+-- Who holds which duty in a time, in order, at these organisations (NULL: everywhere).
+SELECT o.organisation_id, o.key AS organisation, o.time_zone, d.duty_role, p.person_id, p.key AS person, p.name,
+       p.name_en, lower(d.held) AS since, upper(d.held) AS until, d.kind, NULLIF(d.change_id, 0) AS change_id
+  FROM care_duty(tstzrange(%(begin)s, %(end)s)) d
+  JOIN organisation o USING (organisation_id) JOIN person p USING (person_id)
+ WHERE %(among)s::integer[] IS NULL OR d.organisation_id = ANY (%(among)s)
+ ORDER BY organisation, d.duty_role, since, person;
+
+-- name: duty_changes
+-- What people have said of a time's roster, the newest first: at these organisations, and leave of their people (NULL:
+-- everywhere). What waits or was revoked, too.
+SELECT c.change_id, c.kind, c.swap_id, COALESCE(o.key, h.key) AS organisation,
+       COALESCE(o.organisation_id, h.organisation_id) AS organisation_id, COALESCE(o.time_zone, h.time_zone) AS time_zone,
+       c.duty_role, c.person_id, p.key AS person, p.name, p.name_en, i.key AS in_place_of, i.name AS in_place_of_name,
+       i.name_en AS in_place_of_name_en, b.key AS substitute, b.name AS substitute_name,
+       b.name_en AS substitute_name_en, lower(c.valid) AS since, upper(c.valid) AS until, c.reason,
+       c.in_place_of_id, c.said_by AS said_by_id, s.key AS said_by, s.name AS said_by_name, s.name_en AS said_by_name_en,
+       c.said_at, c.accepted_at, c.revoked_at, r.name AS revoked_by_name, r.name_en AS revoked_by_name_en
+  FROM duty_change c
+  JOIN person p ON p.person_id = c.person_id JOIN organisation h ON h.organisation_id = p.organisation_id
+  JOIN person s ON s.person_id = c.said_by
+  LEFT JOIN organisation o ON o.organisation_id = c.organisation_id
+  LEFT JOIN person i ON i.person_id = c.in_place_of_id
+  LEFT JOIN person b ON b.person_id = c.substitute_id
+  LEFT JOIN person r ON r.person_id = c.revoked_by
+ WHERE c.valid && tstzrange(%(begin)s, %(end)s)
+   AND (%(among)s::integer[] IS NULL OR COALESCE(c.organisation_id, h.organisation_id) = ANY (%(among)s))
+ ORDER BY c.change_id DESC LIMIT %(most)s;
 
 -- name: family_doctor
--- A patient's family doctor.
+-- Who is asked as a patient's family doctor: the doctor; on leave, who stands in, and for him again; else nobody.
+WITH RECURSIVE away AS (
+    SELECT DISTINCT ON (c.person_id) c.person_id, c.substitute_id
+      FROM care_duty_change c WHERE c.kind = 'leave' AND c.held @> %(now)s::timestamptz
+     ORDER BY c.person_id, c.substitute_id IS NULL, c.change_id DESC),
+asked AS (
+    SELECT family_doctor_id AS person_id, 0 AS place FROM patient WHERE patient_id = %(patient_id)s
+     UNION ALL
+    SELECT w.substitute_id, a.place + 1 FROM asked a JOIN away w USING (person_id)
+     WHERE w.substitute_id IS NOT NULL AND a.place < 8)
 SELECT f.person_id, f.key, f.name, f.name_en, f.role, f.service_tier, f.channels
-  FROM patient p JOIN person f ON f.person_id = p.family_doctor_id WHERE p.patient_id = %(patient_id)s;
+  FROM asked a JOIN person f USING (person_id)
+ WHERE NOT EXISTS (SELECT FROM away w WHERE w.person_id = a.person_id) ORDER BY a.place LIMIT 1;
+
+-- name: coordinators
+-- Who keeps the roster of an organisation: the coordinators there and above, without those on leave.
+SELECT p.person_id, p.key, p.name, p.name_en, p.role, p.service_tier, p.channels
+  FROM person p JOIN care_organisation_ancestor a ON a.ancestor_id = p.organisation_id
+ WHERE a.organisation_id = %(organisation_id)s AND p.role = 'coordinator'
+   AND NOT EXISTS (SELECT FROM care_duty_change c WHERE c.kind = 'leave' AND c.person_id = p.person_id
+                      AND c.held @> %(now)s::timestamptz)
+ ORDER BY p.person_id;
+
+-- name: duty_place
+-- An organisation by key.
+SELECT organisation_id, key, time_zone FROM organisation WHERE key = %(key)s;
+
+-- name: duty_person
+-- A person by key, and what may decide whether he can hold a duty at an organisation: whether it is at or below his
+-- own, and whether both are of one county.
+SELECT p.person_id, p.key, p.name, p.role, p.organisation_id, o.time_zone,
+       EXISTS (SELECT FROM care_organisation_ancestor a
+                WHERE a.organisation_id = %(organisation_id)s AND a.ancestor_id = p.organisation_id) AS is_above,
+       EXISTS (SELECT FROM care_organisation_ancestor a JOIN care_organisation_ancestor b USING (ancestor_id)
+                WHERE a.organisation_id = %(organisation_id)s AND b.organisation_id = p.organisation_id) AS same_county
+  FROM person p JOIN organisation o USING (organisation_id) WHERE p.key = %(key)s;
+
+-- name: duty_person_by_number
+-- A person by number.
+SELECT person_id, key FROM person WHERE person_id = %(person_id)s;
+
+-- name: leave_of
+-- Whether a person is away in some part of a time.
+SELECT lower(c.held) AS since, upper(c.held) AS until FROM care_duty_change c
+ WHERE c.kind = 'leave' AND c.person_id = %(person_id)s AND c.held && tstzrange(%(since)s, %(until)s)
+ ORDER BY since LIMIT 1;
+
+-- name: holds_throughout
+-- Whether a person holds a duty there for the whole of a time.
+SELECT COALESCE(range_agg(d.held) @> tstzrange(%(since)s, %(until)s), false) AS holds
+  FROM care_duty(tstzrange(%(since)s, %(until)s)) d
+ WHERE d.organisation_id = %(organisation_id)s AND d.duty_role = %(duty_role)s AND d.person_id = %(person_id)s;
+
+-- name: add_duty_change
+-- Write down what somebody said; it holds from now on.
+INSERT INTO duty_change (kind, organisation_id, duty_role, person_id, in_place_of_id, substitute_id, valid, reason,
+    said_by, said_at, accepted_by, accepted_at)
+VALUES (%(kind)s, %(organisation_id)s, %(duty_role)s, %(person_id)s, %(in_place_of_id)s, %(substitute_id)s,
+    tstzrange(%(since)s, %(until)s), %(reason)s, %(said_by)s, %(now)s, %(said_by)s, %(now)s)
+RETURNING change_id;
+
+-- name: next_duty_change
+-- The number that the next change will have.
+SELECT nextval(pg_get_serial_sequence('duty_change', 'change_id')) AS change_id;
+
+-- name: add_swap
+-- Write down the two halves of a swap, which waits for the other's word.
+INSERT INTO duty_change (change_id, kind, swap_id, organisation_id, duty_role, person_id, in_place_of_id, valid, reason,
+    said_by, said_at)
+SELECT number, 'swap', %(swap_id)s, %(organisation_id)s, %(duty_role)s, person, other, tstzrange(since, until),
+       %(reason)s, %(said_by)s, %(now)s
+  FROM unnest(%(numbers)s::bigint[], %(people)s::integer[], %(others)s::integer[], %(since)s::timestamptz[],
+              %(until)s::timestamptz[]) AS half (number, person, other, since, until);
+
+-- name: duty_change
+-- The rows of a change, under lock: one, or the two of a swap.
+SELECT c.change_id, c.kind, c.swap_id, c.organisation_id, c.duty_role, c.person_id, c.in_place_of_id,
+       lower(c.valid) AS since, upper(c.valid) AS until, c.said_by, c.accepted_at, c.revoked_at,
+       COALESCE(c.organisation_id, p.organisation_id) AS whose_id
+  FROM duty_change c JOIN person p ON p.person_id = c.person_id
+ WHERE c.change_id = %(change_id)s
+    OR c.swap_id = (SELECT s.swap_id FROM duty_change s WHERE s.change_id = %(change_id)s)
+ ORDER BY c.change_id FOR UPDATE OF c;
+
+-- name: accept_swap
+-- The other agrees: from now on both halves hold.
+UPDATE duty_change SET accepted_by = %(person_id)s, accepted_at = %(now)s WHERE swap_id = %(swap_id)s;
+
+-- name: revoke_duty_change
+-- It holds no more from now on.
+UPDATE duty_change SET revoked_by = %(person_id)s, revoked_at = %(now)s
+ WHERE change_id = %(change_id)s OR swap_id = %(swap_id)s;
+
+-- name: add_handover_note
+-- Keep what is written to who comes next, by who holds the duty now; nothing where he does not.
+INSERT INTO handover_note (organisation_id, duty_role, note, said_by, said_at)
+SELECT o.organisation_id, %(duty_role)s, %(note)s, %(person_id)s, %(now)s FROM organisation o
+ WHERE o.key = %(organisation)s
+   AND EXISTS (SELECT FROM care_duty(tstzrange(%(now)s, %(now)s, '[]')) d
+                WHERE (d.organisation_id, d.duty_role, d.person_id)
+                    = (o.organisation_id, %(duty_role)s, %(person_id)s))
+RETURNING note_id;
+
+-- name: acknowledge_handover_note
+-- Note who has read it: somebody else than who wrote it, who holds the duty now; nothing where it is not so.
+UPDATE handover_note n SET acknowledged_by = %(person_id)s, acknowledged_at = %(now)s
+ WHERE n.note_id = %(note_id)s AND n.acknowledged_at IS NULL AND n.said_by <> %(person_id)s
+   AND EXISTS (SELECT FROM care_duty(tstzrange(%(now)s, %(now)s, '[]')) d
+                WHERE (d.organisation_id, d.duty_role, d.person_id)
+                    = (n.organisation_id, n.duty_role, %(person_id)s));
+
+-- name: handover_notes
+-- What was written to who comes next, at an organisation of a duty, the newest first.
+SELECT n.note_id, n.note, n.said_by, s.name AS said_by_name, s.name_en AS said_by_name_en, n.said_at,
+       a.name AS acknowledged_by_name, a.name_en AS acknowledged_by_name_en, n.acknowledged_at
+  FROM handover_note n JOIN person s ON s.person_id = n.said_by LEFT JOIN person a ON a.person_id = n.acknowledged_by
+ WHERE n.organisation_id = %(organisation_id)s AND n.duty_role = %(duty_role)s
+   AND (n.said_at > %(since)s OR n.acknowledged_at IS NULL)
+ ORDER BY n.note_id DESC LIMIT %(most)s;
 
 -- name: lock_registry
 -- One loader at a time; gives the version that readers may have.
@@ -235,8 +391,8 @@ SELECT p.key, p.name, p.risk_colour, p.service_tier, p.organisation_name, p.fami
 -- name: show_duties
 -- Who is on duty now.
 SELECT o.name AS organisation, d.duty_role, p.name AS person
-  FROM duty d JOIN organisation o USING (organisation_id) JOIN person p USING (person_id)
- WHERE d.valid @> %(now)s::timestamptz ORDER BY o.key, d.duty_role, p.key;
+  FROM care_duty(tstzrange(%(now)s, %(now)s, '[]')) d
+  JOIN organisation o USING (organisation_id) JOIN person p USING (person_id) ORDER BY o.key, d.duty_role, p.key;
 
 -- name: gateway_exists
 -- Whether there is such a gateway.
@@ -329,8 +485,8 @@ SELECT f.facility_id, f.facility_role, f.capabilities, f.free_beds, l.place
 -- doctors; with `everybody`, all who work there.
 WITH below AS (SELECT organisation_id FROM care_organisation_ancestor WHERE ancestor_id = %(organisation_id)s)
 SELECT p.person_id, p.key, p.name, p.name_en, p.role, p.service_tier, p.channels FROM person p
- WHERE p.person_id IN (SELECT d.person_id FROM duty d JOIN below USING (organisation_id)
-                        WHERE d.valid @> %(now)s::timestamptz)
+ WHERE p.person_id IN (SELECT d.person_id FROM care_duty(tstzrange(%(now)s, %(now)s, '[]')) d
+                          JOIN below USING (organisation_id))
     OR p.person_id IN (SELECT family_doctor_id FROM patient JOIN below USING (organisation_id))
     OR (%(everybody)s AND p.organisation_id IN (SELECT organisation_id FROM below))
  ORDER BY p.person_id;

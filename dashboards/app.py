@@ -17,6 +17,8 @@ from dashboards.console import (
     accounts,
     acts,
     api,
+    duty,
+    duty_api,
     fleet,
     fleet_api,
     follow_up,
@@ -74,6 +76,7 @@ def create_app(settings: Settings) -> FastAPI:
         registry.router,
         kits.router,
         follow_up.router,
+        duty.router,
         rehearsal.router,
         page_tests.router,
         wall.router,
@@ -85,6 +88,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(page_tests_api.router)
     app.include_router(registry_api.router)
     app.include_router(follow_up_api.router)
+    app.include_router(duty_api.router)
     app.add_api_route("/healthz", healthz, include_in_schema=False)
     app.add_api_route("/ready", ready, include_in_schema=False)
     return app

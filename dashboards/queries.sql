@@ -76,7 +76,8 @@ SELECT e.episode_id, e.patient_id, e.family, e.technical, e.rule, e.priority, e.
 -- What episodes that are no patient's are about: a gateway, a device, the centre; and whose that is.
 SELECT e.episode_id, e.subject, COALESCE(NULLIF(g.place, ''), e.gateway_id, o.name) AS name,
        COALESCE(NULLIF(g.place, ''), e.gateway_id, o.name_en) AS name_en,
-       CASE WHEN e.subject LIKE 'device:%%' THEN substr(e.subject, 8) ELSE COALESCE(e.gateway_id, '') END AS bed,
+       CASE WHEN e.subject LIKE 'device:%%' THEN substr(e.subject, 8)
+            WHEN e.subject LIKE 'roster:%%' THEN split_part(e.subject, ':', 3) ELSE COALESCE(e.gateway_id, '') END AS bed,
        o.organisation_id, o.name AS organisation_name, o.name_en AS organisation_name_en, o.time_zone
   FROM episode e JOIN care_organisation o USING (organisation_id)
   LEFT JOIN care_gateway g ON g.gateway_id = e.gateway_id
@@ -539,3 +540,36 @@ SELECT o.organisation_id, x.name, x.name_en, x.person_id
                  UNION ALL SELECT p.name, p.name_en, p.person_id FROM care_person p
                             WHERE p.organisation_id = o.organisation_id AND p.role = 'helper') x ON true
  ORDER BY n.distance, o.organisation_id, x.person_id NULLS FIRST LIMIT %(most)s;
+
+-- name: above
+-- An organisation and all above it, the topmost first.
+SELECT ancestor_id FROM care_organisation_ancestor
+ WHERE organisation_id = %(organisation_id)s ORDER BY distance DESC;
+
+-- name: roster_places
+-- Organisations whose roster is drawn, the topmost first.
+SELECT o.organisation_id, o.key, o.name, o.name_en, o.time_zone
+  FROM care_organisation o JOIN care_organisation_ancestor a USING (organisation_id)
+ WHERE o.organisation_id = ANY (%(organisations)s)
+ GROUP BY o.organisation_id, o.key, o.name, o.name_en, o.time_zone ORDER BY max(a.distance), o.key;
+
+-- name: roster_people
+-- Who may be put on duty, at these organisations.
+SELECT key, name, name_en, role, organisation_id FROM care_person
+ WHERE role = ANY (%(roles)s) AND organisation_id = ANY (%(organisations)s) ORDER BY name, key LIMIT %(most)s;
+
+-- name: roster_person
+-- Where a person is employed, and what time it is there.
+SELECT p.person_id, p.organisation_id, o.time_zone FROM care_person p JOIN care_organisation o USING (organisation_id)
+ WHERE p.key = %(key)s;
+
+-- name: handover_open
+-- What is open below an organisation, of those in scope: who has taken it on, and when it goes on; most urgent first.
+SELECT e.episode_id, e.patient_id, e.rule, e.priority, e.emergency, e.state, e.due_at,
+       COALESCE(e.initials, o.name) AS whose, COALESCE(e.initials, o.name_en) AS whose_en, COALESCE(e.bed, '') AS bed,
+       t.name AS taken_by_name, t.name_en AS taken_by_name_en
+  FROM open_episode e JOIN care_organisation o ON o.organisation_id = e.organisation_id
+  JOIN care_organisation_ancestor a ON a.organisation_id = e.organisation_id
+  LEFT JOIN care_person t ON t.person_id = e.acknowledged_by
+ WHERE a.ancestor_id = %(organisation_id)s AND e.organisation_id = ANY (%(organisations)s)
+ ORDER BY e.rank, e.due_at, e.episode_id LIMIT %(most)s;

@@ -33,6 +33,10 @@ MAY_LEND = frozenset({"technician", "admin"})
 """Roles that lend kits and take them back."""
 
 
+KEEPS_ROSTER = frozenset({"coordinator", "admin"})
+"""Roles that put others on duty and note others' leave, in their own organisation and below."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Onlooker:
     """Someone, or a display, that looks: where it belongs and in which role (None for a display)."""
@@ -74,6 +78,20 @@ class TaskScope:
     organisation_id: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RosterScope:
+    """Whose roster is seen (also of those above, who are asked next), and whose one may change for others.
+
+    `looked_after`: whose patients one looks after; `own`: one's organisation and those below; `top`: the topmost.
+    """
+
+    seen: Scope
+    looked_after: Scope
+    own: Scope
+    kept: Scope
+    top: int
+
+
 def scope_of(connection: Connection, onlooker: Onlooker) -> Scope:
     """Give the organisations in sight: one's own and all below; the county's for those who serve the county."""
     if onlooker.role in REFERRALS_ONLY | HELPS_ONLY:
@@ -89,6 +107,19 @@ def referral_scope_of(connection: Connection, onlooker: Onlooker) -> ReferralSco
     own = Scope([]) if onlooker.role in HELPS_ONLY else _below(connection, onlooker.organisation_id)
     serves = own if onlooker.role in REFERRALS_ONLY - {"referral_desk"} else Scope([])
     return ReferralScope(patients=scope_of(connection, onlooker), facilities=own, serves=serves)
+
+
+def roster_scope_of(connection: Connection, onlooker: Onlooker) -> RosterScope:
+    """Give whose roster may be seen and changed."""
+    own, looked_after = _below(connection, onlooker.organisation_id), scope_of(connection, onlooker)
+    above = [row["ancestor_id"] for row in records(connection, "above", organisation_id=onlooker.organisation_id)]
+    return RosterScope(
+        seen=Scope(sorted({*own, *looked_after, *above})),
+        looked_after=looked_after,
+        own=own,
+        kept=own if onlooker.role in KEEPS_ROSTER else Scope([]),
+        top=above[0],
+    )
 
 
 def _below(connection: Connection, top: int) -> Scope:

@@ -127,6 +127,11 @@ class Visit:
         """Write what an alarm is about in the reader's script."""
         return about.name if self.words.language is Language.ZH else about.name_en
 
+    def bed_of(self, whose: Patient | Subject) -> str:
+        """Write what stands beside a name: a bed, a gateway's or a device's key; of a roster, which duty it is."""
+        on_roster = isinstance(whose, Subject) and whose.subject.startswith("roster:")
+        return self.words.pgettext("duty_role", whose.bed) if on_roster and whose.bed else whose.bed
+
     def place_of(self, patient: Patient | Subject) -> str:
         """Write the name of the organisation of a patient, or of what else an alarm is about."""
         return patient.organisation_name if self.words.language is Language.ZH else patient.organisation_name_en

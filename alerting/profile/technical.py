@@ -30,6 +30,7 @@ class Family(StrEnum):
     UNATTRIBUTED = "unattributed"
     UNBOUND_LOW = "unbound_low"
     UNJUDGED = "unjudged"
+    ROSTER = "roster"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +128,13 @@ class UnjudgedLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RosterLimits:
+    """How long ahead it is told that nobody will be on a duty to which unanswered alarms are carried."""
+
+    ahead_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Again:
     """How long after a person has closed a technical alarm whose cause goes on it is told again, by its priority."""
 
@@ -154,6 +162,7 @@ class Technical:
     unattributed: UnattributedLimits
     unbound_low: UnboundLowLimits
     unjudged: UnjudgedLimits
+    roster: RosterLimits
     again: Again
     consequences: Mapping[str, Consequence]
 
@@ -174,6 +183,7 @@ RULES = {
     Family.UNATTRIBUTED: "TECH-UNKNOWN-DEVICE",
     Family.UNBOUND_LOW: "TECH-UNBOUND-LOW",
     Family.UNJUDGED: "TECH-UNJUDGED",
+    Family.ROSTER: "TECH-ROSTER",
 }
 """Families with one rule, whose priority the profile says."""
 
@@ -188,6 +198,7 @@ _PLAIN: dict[Family, type] = {
     Family.UNATTRIBUTED: UnattributedLimits,
     Family.UNBOUND_LOW: UnboundLowLimits,
     Family.UNJUDGED: UnjudgedLimits,
+    Family.ROSTER: RosterLimits,
 }
 _SPOT = tuple(field.name for field in fields(SpotOverdue) if field.name != "every_s")
 

@@ -54,6 +54,12 @@ def of_device(device: str, organisation_id: int, gateway_id: str | None = None) 
     return Subject(key=f"device:{device}", organisation_id=organisation_id, gateway_id=gateway_id)
 
 
+def of_roster(organisation_id: int, duty_role: str = "") -> Subject:
+    """Name a duty of an organisation's roster; without one, all duties that never had a roster."""
+    key = f"roster:{organisation_id}:{duty_role}" if duty_role else f"roster:{organisation_id}"
+    return Subject(key=key, organisation_id=organisation_id)
+
+
 def of_centre(organisation_id: int) -> Subject:
     """Name the centre: the topmost organisation."""
     return Subject(key=f"centre:{organisation_id}", organisation_id=organisation_id)

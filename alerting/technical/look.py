@@ -9,15 +9,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from alerting.desk import Desk
+from alerting.desk import Desk, json
 from alerting.isolation import one_by_one
 from alerting.profile.technical import Family
-from alerting.technical import centre, gateways, patients, unbound
+from alerting.technical import centre, gateways, patients, rosters, unbound
 from alerting.technical.faults import Key, cover, open_alarms, settle
 from alerting.technical.finding import Finding, Standing, Subject, of_centre, of_gateway
 from alerting.technical.gateway_word import GatewayWord, read_word
 from alerting.technical.no_data import judge_silence
 from alerting.technical.silence import Cut
+from care.duty import roster_holes
 from vitals.quality import Reason
 from vitals.signals import SIGNALS, Signal
 
@@ -66,6 +67,7 @@ def look(desk: Desk) -> int:
         ("overdue measurements", lambda: settle(desk, (Family.SPOT_OVERDUE,), _overdue(desk))),
         ("readings of nobody", lambda: settle(desk, (Family.UNATTRIBUTED,), _unattributed(desk, seen))),
         ("unjudged patients", lambda: settle(desk, (Family.UNJUDGED,), _unjudged(desk))),
+        ("rosters", lambda: _rosters(desk, seen)),
         ("unbound devices", lambda: settle(desk, (Family.UNBOUND_LOW,), _unbound(desk, seen))),
     ]
     return raised + one_by_one(groups, lambda group: group[1](), what="technical")
@@ -181,6 +183,19 @@ def _unjudged(desk: Desk) -> Iterator[Finding]:
         for r in desk.all("unjudged")
     ]
     return patients.unjudged(rows, desk.profile.technical.unjudged, now=desk.now)
+
+
+def _rosters(desk: Desk, seen: Picture) -> int:
+    ahead = timedelta(seconds=desk.profile.technical.roster.ahead_s)
+    findings = list(rosters.judge(roster_holes(desk.connection, desk.now, desk.now + ahead), top=_top(seen)))
+    raised = settle(desk, (Family.ROSTER,), findings)
+    opened = open_alarms(desk, (Family.ROSTER,))
+    for finding in findings:
+        alarm = opened.get((finding.subject.key, finding.family.value))
+        # A hole that has begun begins "now" at every look: what was said of it stays.
+        if alarm is not None and datetime.fromisoformat(finding.evidence["begins_at"]) > desk.now:
+            desk.run("restate", episode_id=alarm.episode_id, evidence=json(dict(finding.evidence)))
+    return raised
 
 
 def _overdue(desk: Desk) -> Iterator[Finding]:

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 import psycopg
 from psycopg.rows import class_row
 
-from care.duty import Hole, on_duty, roster_holes
+from care.duty import on_duty, roster_holes
+from care.shifts import Hole
 from vitals.finding import Finding, Words, broken, fine, unknown, warning
 
 DUTY_ROLES = ("township_duty", "county_expert")  # whom an unanswered episode is escalated to

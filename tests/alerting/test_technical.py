@@ -373,8 +373,11 @@ def test_without_operations_on_duty_the_township_is_told(scene: Scene) -> None:
     scene.connection.execute("DELETE FROM duty WHERE duty_role = 'operations'")
     scene.dies("gw-3")
     scene.run(200)
-    assert [n[2] for n in scene.notices()] == ["值班"]
-    assert "nobody_on_duty" in scene.history()
+    gateway = {"episode_id": one(scene, "TECH-GATEWAY").episode_id}  # that nobody is on the roster is told beside it
+    told = "SELECT recipient FROM notice WHERE episode_id = %(episode_id)s"
+    assert [row.recipient for row in scene.connection.execute(told, gateway).fetchall()] == ["值班"]
+    said = "SELECT kind FROM episode_event WHERE episode_id = %(episode_id)s"
+    assert "nobody_on_duty" in {row.kind for row in scene.connection.execute(said, gateway).fetchall()}
 
 
 def test_whoever_is_on_duty_takes_a_gateway_on_and_has_it_attended_to(scene: Scene) -> None:

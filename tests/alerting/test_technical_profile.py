@@ -74,6 +74,7 @@ def test_an_interval_for_a_signal_that_is_none_is_refused() -> None:
         (Kind.PERSON, (DOCTOR, HOUSE), (DOCTOR, DUTY, EXPERT, OPERATIONS)),
         (Kind.DEVICE, (DOCTOR, HOUSE), (DOCTOR, DUTY, OPERATIONS)),
         (Kind.SITE, (OPERATIONS,), (OPERATIONS, DUTY)),
+        (Kind.ROSTER, (OPERATIONS,), (OPERATIONS, DUTY)),
         (Kind.SOMEBODY, (DUTY,), (DUTY, EXPERT, OPERATIONS)),
     ],
 )

@@ -116,7 +116,7 @@ def test_duty_follows_the_file(connection: psycopg.Connection[Any]) -> None:
     assert [p.key for p in on_duty(connection, village, "county_expert", NOW)] == ["wang"]
     assert [p.key for p in on_duty(connection, village, "township_duty", NOW)] == ["zhao"]
     [(patient,)] = connection.execute("SELECT patient_id FROM patient WHERE key = 'p4'").fetchall()
-    doctor = family_doctor(connection, patient)
+    doctor = family_doctor(connection, patient, NOW)
     assert doctor is not None
     assert (doctor.key, doctor.channels) == ("chen", ["json://localhost:9099/chen"])
 

@@ -24,11 +24,12 @@ from alerting.response import Came
 from care.claims import Obstacle
 from care.consent import GivenBy, Purpose
 from care.contacts import Relation
+from care.duty_changes import Obstacle as DutyObstacle
 from care.follow_up import Answer, Antigen, Cadence, Decision, EndedAs, Lateness, Sign, Way
 from care.helping import TaskState, What
 from care.kit import KitState
 from care.referral import LADDER, ROWS, Ask, Driver, Picture, Severity, Vehicle, Ward
-from care.registry import Capability, DeviceKind, PersonRole, SpecialGroup
+from care.registry import Capability, DeviceKind, DutyRole, PersonRole, SpecialGroup
 from care.risk import DISPUTED, WOULD_LOWER
 from care.status import Status
 from care.team import MemberRole
@@ -145,6 +146,12 @@ CODES = {
         "task",
         *(each.value for each in Decision),
     ],
+    "duty_role": [*(role.value for role in DutyRole), "away"],
+    "stripe": ["roster", "override", "swap", "hole", "away"],
+    "duty_change": ["override", "swap", "leave"],
+    "change_standing": ["holds", "waiting", "revoked"],
+    "duty_refused": [obstacle.value for obstacle in DutyObstacle],
+    "weekday": [str(day) for day in range(7)],
 }
 
 
