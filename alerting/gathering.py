@@ -9,7 +9,7 @@ import structlog
 
 from alerting.desk import Desk
 from alerting.paging import IN_RESERVE
-from alerting.throttle import CROWDED, Limit, crowd, decide
+from alerting.throttle import CROWD_WITHIN, CROWDED, Limit, crowd, decide
 from alerting.words import gathered_body, gathered_title
 
 DUE_MAX = 5000
@@ -53,16 +53,18 @@ def _gather_what_may_wait(desk: Desk, limit: Limit) -> int:
 
 
 def _gather_crowds(desk: Desk) -> int:
-    due = desk.all("urgent_together", now=desk.now, most=DUE_MAX, audiences=sorted(CROWDED))
-    crowds = {
-        person_id: crowd([row.notice_id for row in rows])
-        for person_id, rows in groupby(due, key=lambda row: row.recipient_id)
-    }
-    people = [person_id for person_id, held in crowds.items() if held]
-    waiting = _gathering(desk, people, may_wait=False) if people else {}
-    for person_id in people:
-        _gather(desk, crowds[person_id], waiting.get(person_id), desk.now, urgent=True)
-    return sum(len(held) for held in crowds.values())
+    held = 0
+    audiences = sorted(CROWDED)
+    for row in desk.all("urgent_due", now=desk.now, since=desk.now - CROWD_WITHIN, audiences=audiences):
+        alone = crowd(row.due, lately=row.lately)
+        if alone == row.due:
+            continue
+        due = desk.all("urgent_of", person_id=row.recipient_id, now=desk.now, audiences=audiences, most=DUE_MAX)
+        if rest := [notice.notice_id for notice in due][alone:]:
+            waiting = _gathering(desk, [row.recipient_id], may_wait=False)
+            _gather(desk, rest, waiting.get(row.recipient_id), desk.now, urgent=True)
+            held += len(rest)
+    return held
 
 
 def _gathering(desk: Desk, people: Sequence[int], *, may_wait: bool) -> dict[int, int]:

@@ -46,18 +46,28 @@ SELECT recipient_id, notice_id FROM notice
  WHERE recipient_id = ANY(%(people)s) AND gathered IS NOT NULL AND may_wait = %(may_wait)s AND due_at IS NOT NULL
    AND attempts = 0 AND right(key, 2) = ':0' FOR UPDATE;
 
--- name: urgent_together
--- What is due to people that may not wait and was never tried; each person's in order.
-SELECT notice_id, recipient_id FROM notice
- WHERE due_at <= %(now)s AND attempts = 0 AND NOT may_wait AND gathered IS NULL AND episode_id IS NOT NULL
-   AND recipient_id IS NOT NULL AND audience = ANY(%(audiences)s)
- ORDER BY recipient_id, due_at, notice_id LIMIT %(most)s FOR UPDATE SKIP LOCKED;
+-- name: urgent_due
+-- To whom how much is due that may not wait and was never tried, and how much of such went out by itself since an instant.
+SELECT d.recipient_id, d.due,
+       (SELECT count(*) FROM notice n WHERE n.recipient_id = d.recipient_id AND n.created_at > %(since)s
+           AND n.attempts > 0 AND NOT n.may_wait AND n.gathered IS NULL AND n.episode_id IS NOT NULL) AS lately
+  FROM (SELECT recipient_id, count(*) AS due FROM notice
+         WHERE due_at IS NOT NULL AND due_at <= %(now)s AND attempts = 0 AND NOT may_wait AND gathered IS NULL
+           AND recipient_id IS NOT NULL AND episode_id IS NOT NULL AND audience = ANY(%(audiences)s)
+         GROUP BY 1) AS d;
+
+-- name: urgent_of
+-- A person's urgent notices that are due; in order.
+SELECT notice_id FROM notice
+ WHERE recipient_id = %(person_id)s AND due_at IS NOT NULL AND due_at <= %(now)s AND attempts = 0 AND NOT may_wait
+   AND gathered IS NULL AND episode_id IS NOT NULL AND audience = ANY(%(audiences)s)
+ ORDER BY due_at, notice_id LIMIT %(most)s FOR UPDATE SKIP LOCKED;
 
 -- name: open_gathering
 -- Begin one that gathers: to the same person over the same channels, in their order, as the first that it speaks of.
-INSERT INTO notice (gathered, may_wait, key, recipient_id, recipient, audience, service_tier, step, channel_url, title, body,
+INSERT INTO notice (gathered, may_wait, urgency, key, recipient_id, recipient, audience, service_tier, step, channel_url, title, body,
     created_at, due_at, outcome)
-SELECT 0, n.may_wait, 'gathered:' || f.notice_id || ':' || row_number() OVER channels - 1, n.recipient_id, n.recipient, n.audience,
+SELECT 0, n.may_wait, CASE WHEN n.may_wait THEN 1 ELSE 0 END, 'gathered:' || f.notice_id || ':' || row_number() OVER channels - 1, n.recipient_id, n.recipient, n.audience,
        n.service_tier, n.step, n.channel_url, '', '', %(now)s,
        CASE row_number() OVER channels WHEN 1 THEN %(due_at)s::timestamptz END,
        CASE row_number() OVER channels WHEN 1 THEN '' ELSE %(reserve)s END

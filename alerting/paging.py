@@ -18,6 +18,9 @@ REFERRAL_DESK = "referral_desk"
 SAID_TO_ALL = frozenset({"acknowledge", "referral_stuck"})
 """Acts that every audience reads of, not the family doctor alone."""
 
+URGENCY = {Priority.HIGH: 0, Priority.MEDIUM: 1, Priority.LOW: 2}
+"""In which order notices go out."""
+
 CONSOLE = "console:"
 """The channel of a person who has no other: the inbox alone."""
 
@@ -123,6 +126,7 @@ def _row(desk: Desk, message: Page, to: _Recipient, channel: str, number: int, h
         "due_at": desk.now if fate is _Fate.SENT else None,
         "sent_at": desk.now if fate is _Fate.WORKLIST else None,
         "outcome": fate.value,
+        "urgency": URGENCY[message.consequence.priority],
         "may_wait": may_wait(
             message.consequence,
             to.audience,

@@ -642,9 +642,9 @@ SELECT e.episode_id, e.closed_at, v.kind, v.detail FROM episode e JOIN episode_e
 -- name: insert_notices
 -- Messages, each to one recipient over one channel, in the transaction that decided them.
 INSERT INTO notice (episode_id, key, recipient_id, recipient, audience, service_tier, step, channel_url, title, body, created_at,
-    due_at, sent_at, outcome, may_wait)
+    due_at, sent_at, outcome, may_wait, urgency)
 SELECT episode_id, key, recipient_id, recipient, audience, service_tier, step, channel_url, title, body, created_at,
-    due_at, sent_at, outcome, may_wait
+    due_at, sent_at, outcome, may_wait, urgency
   FROM jsonb_populate_recordset(NULL::notice, %(rows)s)
 ON CONFLICT (key) DO NOTHING RETURNING notice_id;
 
@@ -671,11 +671,10 @@ UPDATE notice n SET due_at = %(lease_until)s, attempts = n.attempts + 1
                COALESCE(e.state IN ('unack', 'ack', 't3_unack', 'exhausted') AND e.alarmed_at <= q.created_at,
                         q.page_test_id IS NOT NULL) AS is_answerable
           FROM notice q LEFT JOIN episode e USING (episode_id)
-         WHERE q.due_at <= %(now)s
+         WHERE q.due_at IS NOT NULL AND q.due_at <= %(now)s
            AND (num_nonnulls(q.episode_id, q.gathered) = 1 OR NOT EXISTS (
                 SELECT FROM notice o WHERE num_nonnulls(o.episode_id, o.gathered) = 1 AND o.due_at <= %(now)s))
-         ORDER BY CASE WHEN e.priority = 'high' OR (q.gathered IS NOT NULL AND NOT q.may_wait) THEN 0
-                       WHEN e.priority = 'low' THEN 2 ELSE 1 END, q.attempts > 0, q.recipient_id IS NULL, q.due_at
+         ORDER BY q.urgency, (q.attempts > 0), (q.recipient_id IS NULL), q.due_at
          LIMIT %(limit)s FOR UPDATE OF q SKIP LOCKED) AS due
  WHERE n.notice_id = due.notice_id
 RETURNING n.notice_id, n.episode_id, n.key, n.recipient, n.channel_url, n.title, n.body, n.attempts, due.is_open,

@@ -21,7 +21,9 @@ CROWDED = frozenset({*MAY_WAIT, Audience.COUNTY_EXPERT})
 """To whom very many urgent notices may be due at once; a hospital or a vehicle is asked by each for something else."""
 
 TOGETHER_MOST, ALONE = 8, 3
-"""Urgent notices due to a person at one instant that all go by themselves; and how many of more do."""
+"""Urgent notices to a person within a minute that all go by themselves; and how many of more do."""
+
+CROWD_WITHIN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +55,12 @@ def may_wait(consequence: Consequence, audience: Audience, *, step: int, act: st
     )
 
 
-def crowd(due: Sequence[int]) -> Sequence[int]:
-    """Give which of one person's urgent notices, all due now, one other is to speak of."""
-    return due[ALONE:] if len(due) > TOGETHER_MOST else ()
+def crowd(due: int, *, lately: int) -> int:
+    """Say how many of one person's urgent notices that are due now go by themselves; one other speaks of the rest.
+
+    `lately`: how many went by themselves within `CROWD_WITHIN`.
+    """
+    return due if due + lately <= TOGETHER_MOST else max(0, min(due, ALONE - lately))
 
 
 def decide(

@@ -222,9 +222,12 @@ def test_what_is_urgent_does_not_count(ward: Ward, phone: Phone) -> None:
     assert len(phone.keys) == 14
 
 
-@pytest.mark.parametrize(("due", "gathered"), [(0, 0), (8, 0), (9, 6), (300, 297)])
-def test_of_very_many_urgent_ones_three_go_and_one_speaks_of_the_others(due: int, gathered: int) -> None:
-    assert list(crowd(range(due))) == list(range(due))[3:][:gathered]
+@pytest.mark.parametrize(
+    ("due", "lately", "alone"),
+    [(0, 0, 0), (8, 0, 8), (9, 0, 3), (300, 0, 3), (1, 7, 1), (1, 8, 0), (5, 4, 0), (5, 3, 5), (7, 2, 1), (2, 300, 0)],
+)
+def test_of_very_many_urgent_ones_within_a_minute_one_speaks_of_the_others(due: int, lately: int, alone: int) -> None:
+    assert crowd(due, lately=lately) == alone
 
 
 def test_very_many_urgent_ones_at_once_are_four_messages_at_once(ward: Ward, phone: Phone) -> None:
@@ -242,8 +245,10 @@ def test_very_many_urgent_ones_at_once_are_four_messages_at_once(ward: Ward, pho
     held = rows(ward)
     assert [row.gathered_into for row in held] == [first.notice_id] * 27
     assert len(phone.keys) == 7
+    ward.now += minutes(1)
     alarm(ward, 200, HIGH)
     assert send(ward) == 1
+    assert len(gathering(ward)) == 2
 
 
 def test_one_that_speaks_of_urgent_ones_goes_before_households_and_what_may_wait(ward: Ward) -> None:
