@@ -433,14 +433,14 @@ SELECT since FROM active_rule WHERE patient_id = %(patient_id)s AND rule = %(rul
 SELECT rule, basis FROM active_rule WHERE patient_id = %(patient_id)s AND family = %(family)s;
 
 -- name: phases_in_partition
--- Which sustained rules hold, and which wait, in one partition.
-SELECT patient_id, rule, 'active' AS phase FROM active_rule
- WHERE patient_id %% 32 = %(partition)s AND basis = 'sustained'
-UNION ALL
-SELECT p.patient_id, p.rule, 'pending' FROM pending p
- WHERE p.patient_id %% 32 = %(partition)s AND p.basis = 'sustained'
-   AND NOT EXISTS (SELECT FROM active_rule a WHERE a.patient_id = p.patient_id AND a.rule = p.rule
-                      AND a.basis = p.basis);
+-- Which sustained rules hold, and which wait, in one partition. (Grouped, as a plan made while few rules held would look for
+-- each waiting one among all that hold.)
+SELECT patient_id, rule, CASE WHEN bool_or(holds) THEN 'active' ELSE 'pending' END AS phase
+  FROM (SELECT patient_id, rule, true AS holds FROM active_rule
+         WHERE patient_id %% 32 = %(partition)s AND basis = 'sustained'
+        UNION ALL
+        SELECT patient_id, rule, false FROM pending WHERE patient_id %% 32 = %(partition)s AND basis = 'sustained') AS p
+ GROUP BY patient_id, rule;
 
 -- name: activate
 -- Note that rules' conditions hold.

@@ -60,7 +60,8 @@ def crowd(due: int, *, lately: int) -> int:
 
     `lately`: how many went by themselves within `CROWD_WITHIN`.
     """
-    return due if due + lately <= TOGETHER_MOST else max(0, min(due, ALONE - lately))
+    alone = due if due + lately <= TOGETHER_MOST else max(0, min(due, ALONE - lately))
+    return due if due - alone == 1 else alone  # one that speaks of one says less
 
 
 def decide(

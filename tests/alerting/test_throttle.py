@@ -224,7 +224,19 @@ def test_what_is_urgent_does_not_count(ward: Ward, phone: Phone) -> None:
 
 @pytest.mark.parametrize(
     ("due", "lately", "alone"),
-    [(0, 0, 0), (8, 0, 8), (9, 0, 3), (300, 0, 3), (1, 7, 1), (1, 8, 0), (5, 4, 0), (5, 3, 5), (7, 2, 1), (2, 300, 0)],
+    [
+        (0, 0, 0),
+        (8, 0, 8),
+        (9, 0, 3),
+        (300, 0, 3),
+        (1, 7, 1),
+        (1, 8, 1),
+        (2, 8, 0),
+        (5, 4, 0),
+        (5, 3, 5),
+        (7, 2, 1),
+        (9, 1, 2),
+    ],
 )
 def test_of_very_many_urgent_ones_within_a_minute_one_speaks_of_the_others(due: int, lately: int, alone: int) -> None:
     assert crowd(due, lately=lately) == alone

@@ -1,4 +1,4 @@
--- Which notice goes first, by an index: in a storm ten thousand are due, and each claim takes a few.
+-- What a storm asks by indexes: which notice goes first where ten thousand are due, and which rules hold in a partition.
 -- hearthwatch: always
 
 ALTER TABLE notice
@@ -13,3 +13,6 @@ CREATE INDEX notice_urgent ON notice (recipient_id, due_at)
 CREATE INDEX notice_asks ON notice (good_until) WHERE due_at IS NOT NULL AND good_until IS NOT NULL;
 CREATE INDEX notice_urgent_lately ON notice (recipient_id, created_at)
     WHERE NOT may_wait AND gathered IS NULL AND recipient_id IS NOT NULL;
+
+CREATE INDEX active_rule_in_partition ON active_rule ((patient_id % 32)) WHERE basis = 'sustained';
+CREATE INDEX pending_in_partition ON pending ((patient_id % 32)) WHERE basis = 'sustained';
