@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import namedtuple_row, tuple_row
 
-from alerting.cases.referring import Plan, ReferralRefused, Said, begin, plan, say
+from alerting.cases.referring import Plan, ReferralRefused, Said, begin, end_by_death, plan, say
 from alerting.cases.referring import possible as possible_events_of
 from alerting.cases.transfer import Event, Refusal
 from alerting.desk import QUERIES, Desk
@@ -17,9 +17,12 @@ from alerting.profile.file import ProfileError, parse_profile, standard_adult
 from alerting.profile.profile import SYMPTOM, Profile
 from alerting.raising import Basis, Raise
 from alerting.recording import record_all_clear, record_raise
-from care.follow_up import Contact, Decision, FollowUpRefused
-from care.following_up import contact_of, decide_on_signs, open_follow_up, record_contact
+from care import keeping
+from care.follow_up import Contact, Decision, EndedAs, FollowUpRefused
+from care.following_up import contact_of, decide_on_signs, end_open_follow_up, open_follow_up, record_contact
+from care.keeping import Unknown
 from care.referral import Picture
+from care.status import Change, Status
 
 NOTE_CHARACTERS_MAX = 2000
 SPEAKS_OF_REFERRALS = frozenset({"referral_desk", "dispatcher", "authority", "helper"})
@@ -181,6 +184,31 @@ def follow_up(
             detail = {"contact": contact_id, "way": contact.way.value}
             record_all_clear(desk, patient_id=found.patient_id, rule=SYMPTOM, detail=detail)
         return contact_id
+
+
+def change_status(
+    connection: psycopg.Connection[Any], *, key: str, change: Change, person_id: int, now: datetime
+) -> None:
+    """Write how a patient stands; by a death his alarms and his follow-up end, in the same transaction.
+
+    Raises StatusRefused, Unknown (care.keeping), ActError where he is being referred.
+    """
+    desk = _desk(connection, now)
+    with connection.transaction():
+        patient = desk.one("patient_of_key", key=key)
+        if patient is None:
+            raise Unknown(f"there is no patient {key!r}")
+        desk.run("lock_patient", patient_id=patient.patient_id)
+        keeping.change_status(connection, key, change, person_id=person_id, now=now)
+        if change.to is not Status.DEAD:
+            return
+        try:
+            end_by_death(desk, patient.patient_id, person_id=person_id)
+        except ReferralRefused as exc:
+            raise ActError(str(exc)) from exc
+        end_open_follow_up(
+            connection, patient.patient_id, EndedAs.DIED, person_id=person_id, now=now, why=change.reason
+        )
 
 
 def decide_signs(

@@ -33,22 +33,46 @@ def change_status(connection: Connection, patient: str, change: Change, *, perso
         found = locked(connection, patient)
         role = _one(connection, "role_of", person_id=person_id)["role"]
         status.check(change, was=Status(found["status"]), since=found["since"], role=role, now=now)
-        connection.execute(
-            _QUERIES["add_status"],
-            {
-                "patient_id": found["patient_id"],
-                "status": change.to,
-                "at": change.at,
-                "until": change.until,
-                "place": change.place.strip(),
-                "reason": change.reason.strip()[: status.REASON_CHARACTERS_MAX],
-                "person_id": person_id,
-                "now": now,
-            },
-        )
-        if change.to is Status.DEAD:
-            _end_bindings(connection, found["patient_id"], change.at)
-        announce(connection)
+        _write_status(connection, found, change, person_id=person_id, now=now)
+
+
+def status_by_referral(
+    connection: Connection, patient_id: int, change: Change, *, person_id: int, now: datetime
+) -> bool:
+    """Write down what a referral's event says of how a patient stands; says whether that is news.
+
+    Whoever may say the event may say this; what the table does not know from where he stands is left as it is.
+    """
+    with connection.transaction():
+        connection.execute(_REGISTRY["lock_registry"])
+        key = _one(connection, "key_of", patient_id=patient_id)["key"]
+        found = locked(connection, key)
+        was = Status(found["status"])
+        if was is change.to or (was, change.to) not in status.TRANSITIONS or was is Status.DEAD:
+            return False
+        _write_status(connection, found, change, person_id=person_id, now=now)
+    return True
+
+
+def _write_status(
+    connection: Connection, found: dict[str, Any], change: Change, *, person_id: int, now: datetime
+) -> None:
+    connection.execute(
+        _QUERIES["add_status"],
+        {
+            "patient_id": found["patient_id"],
+            "status": change.to,
+            "at": change.at,
+            "until": change.until,
+            "place": change.place.strip(),
+            "reason": change.reason.strip()[: status.REASON_CHARACTERS_MAX],
+            "person_id": person_id,
+            "now": now,
+        },
+    )
+    if change.to is Status.DEAD:
+        _end_bindings(connection, found["patient_id"], change.at)
+    announce(connection)
 
 
 def set_contacts(

@@ -230,3 +230,7 @@ UPDATE kit_loan SET returned_at = %(now)s, returned_by = %(person_id)s, state = 
 -- name: shared_device
 -- A device that is shared.
 SELECT device_id FROM device WHERE key = %(device)s AND shared FOR UPDATE;
+
+-- name: key_of
+-- The key that people use of a patient.
+SELECT key FROM patient WHERE patient_id = %(patient_id)s;

@@ -1,4 +1,4 @@
-"""What an event of a referral means for the follow-up at home: admitted or died, it ends; back home, it begins."""
+"""What somebody's word on a patient means beside the alarm: for the follow-up at home, and for how he stands."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,17 +7,34 @@ from alerting.cases.transfer import Event
 from alerting.desk import Desk
 from care.follow_up import EndedAs
 from care.following_up import end_open_follow_up, open_follow_up
+from care.keeping import status_by_referral
+from care.status import Change, Status
 
 ENDS: Mapping[Event, EndedAs] = {Event.ADMIT: EndedAs.ADMITTED, Event.DIED: EndedAs.DIED}
 BEGINS = frozenset({Event.RETURN})
+STANDS: Mapping[Event, Status] = {Event.ADMIT: Status.ADMITTED, Event.RETURN: Status.ACTIVE}
+"""How a patient stands after an event of his referral (care/status.py). That he is dead, by which his devices are taken
+off him, whoever keeps him writes down: a word that turns out wrong must not leave him unwatched."""
 
 
 def follow(desk: Desk, referral: Any, event: Event, *, person_id: int | None) -> None:
-    """End or open the patient's follow-up where the event of a referral says so; in the caller's transaction."""
+    """End or open the patient's follow-up, and write how he stands, where the event of a referral says so.
+
+    In the caller's transaction.
+    """
     if person_id is None:
         return
-    who: dict[str, Any] = {"person_id": person_id, "now": desk.now, "why": f"referral {referral.referral_id}: {event}"}
+    why = f"referral {referral.referral_id}: {event}"
+    who: dict[str, Any] = {"person_id": person_id, "now": desk.now}
     if event in ENDS:
-        end_open_follow_up(desk.connection, referral.patient_id, ENDS[event], **who)
+        end_open_follow_up(desk.connection, referral.patient_id, ENDS[event], why=why, **who)
     elif event in BEGINS:
-        open_follow_up(desk.connection, referral.patient_id, **who)
+        open_follow_up(desk.connection, referral.patient_id, why=why, **who)
+    if event in STANDS:
+        change = Change(to=STANDS[event], at=desk.now, reason=why, place=_place(desk, referral, STANDS[event]))
+        status_by_referral(desk.connection, referral.patient_id, change, **who)
+
+
+def _place(desk: Desk, referral: Any, to: Status) -> str:
+    named = desk.one("referral", referral_id=referral.referral_id) if to is Status.ADMITTED else None
+    return named.facility_name or "" if named else ""

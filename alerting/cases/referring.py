@@ -283,6 +283,19 @@ def _episodes(desk: Desk, referral: Any) -> Sequence[Any]:
     return found
 
 
+def end_by_death(desk: Desk, patient_id: int, *, person_id: int) -> int:
+    """Close all alarms of a patient who has died, by who says so; gives how many. The caller holds the patient's lock.
+
+    Raises ReferralRefused where he is being referred: hospital, vehicle and county hear of it by the referral.
+    """
+    if desk.one("referral_under_way", patient_id=patient_id) is not None:
+        raise ReferralRefused("a referral is under way: say of the referral that the patient has died")
+    episodes = desk.all("open_illnesses", patient_id=patient_id)
+    for episode in episodes:
+        _move_episode(desk, episode, Act.DIED, person_id=person_id)
+    return len(episodes)
+
+
 def _move_episode(desk: Desk, episode: Any, act: Act, *, person_id: int | None) -> None:
     if episode.state == State.CLOSED:
         return

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from alerting.acts import ActError, acknowledge, decide, possible_acts, refer, say_of_referral
+from alerting.acts import ActError, acknowledge, change_status, decide, possible_acts, refer, say_of_referral
 from alerting.cases.transfer import Event, Refusal
 from alerting.sweep import sweep
 from care.referral import Driver, Picture, Severity
+from care.status import Change, Status
 from tests.alerting.streams import FALL_S
 from tests.alerting.ward import Ward
 
@@ -253,6 +254,39 @@ def test_who_was_said_to_have_died_and_still_breaks_the_limit_rings_again(clinic
     ward.spo2(1, [8400] * 1000)
     sweep(ward.desk())
     assert [each.state for each in ward.episodes() if each.rule == "SPO2-CRIT"] == ["closed", "unack"]
+
+
+def test_who_is_admitted_and_comes_home_stands_so_in_the_registry(clinic: Clinic) -> None:
+    def stands() -> list[tuple[str, str]]:
+        rows = clinic.ward.connection.execute(
+            "SELECT status, place FROM patient_status ORDER BY at, entered_at"
+        ).fetchall()
+        return [(row.status, row.place) for row in rows]
+
+    clinic.refer()
+    for event in (Event.ACCEPT, Event.ARRIVE):
+        clinic.say(event, FIRST)
+    assert stands() == []
+    clinic.say(Event.ADMIT, FIRST)
+    assert stands() == [("admitted", "定点医院")]
+    clinic.ward.now += timedelta(hours=1)
+    clinic.say(Event.DISCHARGE, FIRST)
+    clinic.say(Event.RETURN, DOCTOR)
+    assert stands() == [("admitted", "定点医院"), ("active", "")]
+
+
+def test_a_death_in_the_registry_closes_what_rings_but_not_beside_a_referral(clinic: Clinic) -> None:
+    ward = clinic.ward
+    died = Change(to=Status.DEAD, at=ward.now, reason="the village doctor was there")
+    clinic.refer()
+    with pytest.raises(ActError, match="say of the referral that the patient has died"):
+        change_status(ward.connection, key="p1", change=died, person_id=DOCTOR, now=ward.now)
+    assert ward.connection.execute("SELECT FROM patient_status").fetchall() == []
+    clinic.say(Event.WITHDRAW, EXPERT)
+    change_status(ward.connection, key="p1", change=died, person_id=DOCTOR, now=ward.now)
+    assert (clinic.episode.state, clinic.episode.closed_by) == ("closed", DOCTOR)
+    worn = ward.connection.execute("SELECT upper(valid) AS until FROM binding WHERE patient_id = 1").fetchall()
+    assert [row.until for row in worn] == [ward.now]
 
 
 def test_an_ambulance_leaves_while_the_hospital_is_still_asked(clinic: Clinic) -> None:

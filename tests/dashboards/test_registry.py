@@ -126,10 +126,13 @@ def test_contacts_and_consent_are_written_down_and_a_withdrawal_asks_somebody_to
 def test_who_has_died_wears_nothing_and_only_an_admin_undoes_it(keeper: httpx.Client, settled: Console) -> None:
     with settled.rows() as db:
         county.add_alarm(db, replace(county.REFER, patient_id=4), datetime.now(UTC))
+        who = db.execute("SELECT person_id FROM person WHERE key = 'xu-fang'").fetchone()
     died = {"status": "dead", "reason": "村医确认"}
     card = keeper.post("/api/v1/registry/p-004/status", json=died).json()
-    assert (card["entry"]["status"], card["entry"]["devices"], card["open_alarms"]) == ("dead", [], 1)
-    assert "还有 1 条预警未关闭" in keeper.get("/registry/p-004").text
+    assert (card["entry"]["status"], card["entry"]["devices"], card["open_alarms"]) == ("dead", [], 0)
+    with settled.rows() as db:
+        closed = db.execute("SELECT state, closed_by FROM episode WHERE patient_id = 4").fetchall()
+    assert [tuple(row) for row in closed] == [("closed", *(who or ()))]
     again = keeper.post("/api/v1/registry/p-004/status", json={"status": "active", "reason": "误报"})
     assert again.status_code == 409
     assert again.json()["detail"] == "coordinator may not say active of who is dead; admin may"
