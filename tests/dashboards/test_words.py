@@ -1,6 +1,7 @@
 """No text is missing in either language; times are local, with the date where not today."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
@@ -173,6 +174,14 @@ def test_every_text_in_use_is_translated_and_none_is_left_over() -> None:
     used, known = set(messages_in_use()), catalogue(Language.ZH)
     assert {message for message in used if not (found := known.get(message)) or not found.string} == set()
     assert {str(message.id) for message in known if message.id and not message.context} - used == set()
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_no_text_stands_twice_in_a_catalogue(language: Language) -> None:
+    """Of two, the reader of catalogues keeps one and says nothing."""
+    text = (ROOM / "locale" / language / "LC_MESSAGES" / "dashboards.po").read_text(encoding="utf-8")
+    keys = re.findall(r'^(?:msgctxt (".*")\n)?msgid (".*"(?:\n".*")*)', text, flags=re.MULTILINE)
+    assert [key for key, count in Counter(keys).items() if count > 1] == []
 
 
 def test_a_translation_fills_the_same_places() -> None:
