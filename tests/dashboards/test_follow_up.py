@@ -146,7 +146,7 @@ def test_undecided_signs_stand_on_top_of_the_list_until_somebody_decides(
     enter(page, console)
     page.goto(console.url + "/follow-up")
     expect(page.locator(".warned h2")).to_contain_text("孙丽华")
-    page.click("text=现在决定")
+    page.goto(console.url + str(page.locator(".warned a:has-text('现在决定')").get_attribute("href")))
     page.click("summary:has-text('不报警')")
     page.fill(".warned textarea", "旧有哮喘，已当面看过")
     page.click("button:has-text('确认：孙丽华 不报警')")
