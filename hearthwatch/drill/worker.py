@@ -40,20 +40,23 @@ class Kill:
 @dataclass(slots=True)
 class _Exchanges:
     fatal: Kill | None
+    told: Pipe
     said: list[str] = field(default_factory=list)
+    statement: str = ""
 
     def die_if_at(self, side: Side) -> None:
         if self.fatal == Kill(exchange=len(self.said), side=side):
+            self.told.send(self.said)
             os.kill(os.getpid(), signal.SIGKILL)
 
 
 def turns(dsn: str, instants: Sequence[datetime], fatal: Kill | None, told: Pipe) -> None:
-    """Tick and deliver once at each clinical instant; tells what it exchanged with the database, if it lives on."""
-    exchanges = _Exchanges(fatal)
+    """Tick and deliver once at each clinical instant; tells what it exchanged with the database until it ended or died."""
+    exchanges = _Exchanges(fatal, told)
 
     class Watched(psycopg.Connection[Any]):
         def wait(self, gen: Any, *arguments: Any, **named: Any) -> Any:
-            exchanges.said.append(_STEPS.get(gen.__name__, "statement"))
+            exchanges.said.append(_STEPS.get(gen.__name__, exchanges.statement))
             exchanges.die_if_at(Side.BEFORE)
             answer = super().wait(gen, *arguments, **named)
             exchanges.die_if_at(Side.BEHIND)
@@ -61,11 +64,8 @@ def turns(dsn: str, instants: Sequence[datetime], fatal: Kill | None, told: Pipe
 
     class Named(psycopg.Cursor[Any]):
         def execute(self, query: Any, *arguments: Any, **named: Any) -> "Named":
-            before = len(exchanges.said)
-            try:
-                return super().execute(query, *arguments, **named)
-            finally:
-                exchanges.said[before:] = [_first_words(query)] * (len(exchanges.said) - before)
+            exchanges.statement = _first_words(query)
+            return super().execute(query, *arguments, **named)
 
     with connect(dsn, "drill-worker", Watched) as connection, ThreadPoolExecutor(WORKERS) as pool:
         connection.cursor_factory = Named

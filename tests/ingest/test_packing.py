@@ -200,13 +200,18 @@ def test_readers_and_writers_without_a_pause_while_days_are_packed(
         site.execute("RESET ALL")
 
 
+def killed(site: psycopg.Connection[Any], worker: psycopg.Connection[Any]) -> None:
+    """Kill a worker's backend and wait until it is gone: it says goodbye before it lets its locks go."""
+    assert rows_of(site, f"SELECT pg_terminate_backend({worker.info.backend_pid}, 20000)") == [(True,)]
+
+
 def test_a_backend_that_is_killed_leaves_no_damage_and_the_rest_is_cleared_away(
     site: psycopg.Connection[Any], worker: psycopg.Connection[Any]
 ) -> None:
     fill(site)
     before = rows_of(site, INDEXES)
     with rebuild_held_up(site, worker) as packing:
-        site.execute("SELECT pg_terminate_backend(%s)", [worker.info.backend_pid])
+        killed(site, worker)
         assert isinstance(packing.exception(), psycopg.OperationalError)
     assert [line[1] for line in rows_of(site, INDEXES)] == [True, False]
     with pytest.raises(psycopg.errors.UniqueViolation):
@@ -228,7 +233,7 @@ def test_an_old_index_that_was_replaced_and_not_yet_dropped_is_cleared_away(
         reader.execute(f"LOCK TABLE {piece} IN ACCESS SHARE MODE")
         packing = threads.submit(pack, worker)
         wait_until(lambda: any("_ccold" in line[0] for line in rows_of(site, INDEXES)), "the new one took over")
-        site.execute("SELECT pg_terminate_backend(%s)", [worker.info.backend_pid])
+        killed(site, worker)
         assert isinstance(packing.exception(), psycopg.OperationalError)
     with connect(dsn_of(site)) as next_worker:
         turn = pack(next_worker)
