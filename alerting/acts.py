@@ -1,30 +1,22 @@
-"""What people do: acknowledge, decide, note, report signs. Each act is one transaction and one line of history."""
+"""What people do about an alarm: acknowledge, decide, refer, note. Each is one transaction and one line of history."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import psycopg
-from psycopg.rows import namedtuple_row, tuple_row
+from psycopg.rows import namedtuple_row
 
-from alerting.cases.referring import Plan, ReferralRefused, Said, begin, end_by_death, plan, say
+from alerting.acting import NOTE_CHARACTERS_MAX, ActError, acting_desk, bounded
+from alerting.cases.referring import Plan, ReferralRefused, Said, begin, plan, say
 from alerting.cases.referring import possible as possible_events_of
 from alerting.cases.transfer import Event, Refusal
 from alerting.desk import QUERIES, Desk
 from alerting.episodes import HUMAN_ACTS, Act, IllegalAct, State, move_for, possible
 from alerting.moving import add_event, carry_out, recheck_later, standing_of
-from alerting.profile.file import ProfileError, parse_profile, standard_adult
-from alerting.profile.profile import SYMPTOM, Profile
-from alerting.raising import Basis, Raise
-from alerting.recording import record_all_clear, record_raise
-from care import keeping
-from care.follow_up import Contact, Decision, EndedAs, FollowUpRefused
-from care.following_up import contact_of, decide_on_signs, end_open_follow_up, open_follow_up, record_contact
-from care.keeping import Unknown
+from care.following_up import open_follow_up
 from care.referral import Picture
-from care.status import Change, Status
 
-NOTE_CHARACTERS_MAX = 2000
 SPEAKS_OF_REFERRALS = frozenset({"referral_desk", "dispatcher", "authority", "helper"})
 """Roles that decide nothing about an alarm."""
 
@@ -32,10 +24,6 @@ LOCKS_PATIENT = frozenset({Act.REFER, Act.GO_ON, Act.STAY_HOME})
 """Acts that touch a referral or a follow-up: the patient is locked first, as by whoever moves those."""
 
 NEEDS_NOTE = frozenset({Act.FALSE_ALARM.value, Act.WRONG_PATIENT.value})
-
-
-class ActError(ValueError):
-    """The act can not be done now; the message says why, in words a doctor reads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +58,7 @@ def acknowledge(
     link: str = "",
 ) -> None:
     """Take responsibility. `link` is the console's address, for notices. Raises ActError."""
-    _act(_desk(connection, now, link), episode_id, person_id, Act.ACKNOWLEDGE, channel=channel, note="")
+    _act(acting_desk(connection, now, link), episode_id, person_id, Act.ACKNOWLEDGE, channel=channel, note="")
 
 
 def decide(
@@ -92,7 +80,7 @@ def decide(
         raise ActError(f"{disposition!r} is not a decision")
     if disposition in NEEDS_NOTE and not note.strip():
         raise ActError(f"{disposition} needs a word on why: the next one on duty will ask")
-    _act(_desk(connection, now, link), episode_id, person_id, Act(disposition), channel=channel, note=note)
+    _act(acting_desk(connection, now, link), episode_id, person_id, Act(disposition), channel=channel, note=note)
 
 
 def refer(
@@ -107,13 +95,13 @@ def refer(
     link: str = "",
 ) -> int:
     """Refer a patient as the county's team: the table says where to; gives the referral. Raises ActError."""
-    desk = _desk(connection, now, link)
+    desk = acting_desk(connection, now, link)
     return _act(desk, episode_id, person_id, Act.REFER, channel=channel, note=note, picture=picture) or 0
 
 
 def where_to(connection: psycopg.Connection[Any], *, episode_id: int, picture: Picture, now: datetime) -> Plan:
     """Say where the decision table would send an episode's patient; nothing is written. Raises ActError."""
-    desk = _desk(connection, now)
+    desk = acting_desk(connection, now)
     episode = desk.one("standing", episode_id=episode_id, now=now)
     patient = desk.one("patient", patient_id=episode.patient_id) if episode and episode.patient_id else None
     if patient is None:
@@ -125,7 +113,7 @@ def possible_of_referral(
     connection: psycopg.Connection[Any], *, referral_id: int, person_id: int, now: datetime
 ) -> list[str]:
     """Name what this person may say of a referral now; nothing where either is unknown."""
-    desk = _desk(connection, now)
+    desk = acting_desk(connection, now)
     referral, person = desk.one("referral", referral_id=referral_id), desk.one("person", person_id=person_id)
     return [event.value for event in possible_events_of(desk, referral, person)] if referral and person else []
 
@@ -144,12 +132,12 @@ def say_of_referral(
     link: str = "",
 ) -> None:
     """Record what somebody says of a referral: accepted, refused, left, arrived ... Raises ActError."""
-    desk = _desk(connection, now, link)
+    desk = acting_desk(connection, now, link)
     person = desk.one("person", person_id=person_id)
     if person is None:
         raise ActError(f"person {person_id} is not in the registry")
     said = Said(
-        event=event, person=person, channel=channel, refusal=refusal, facility_id=facility_id, note=_bounded(note)
+        event=event, person=person, channel=channel, refusal=refusal, facility_id=facility_id, note=bounded(note)
     )
     try:
         say(desk, referral_id, said)
@@ -161,97 +149,11 @@ def add_note(connection: psycopg.Connection[Any], *, episode_id: int, person_id:
     """Write a note into the episode's history. Raises ActError."""
     if not text.strip() or len(text) > NOTE_CHARACTERS_MAX:
         raise ActError(f"a note has 1 to {NOTE_CHARACTERS_MAX} characters; this one has {len(text)}")
-    desk = _desk(connection, now)
+    desk = acting_desk(connection, now)
     with connection.transaction():
         actor = _actor(desk, person_id, "")
         _locked(desk, episode_id)
         add_event(desk, episode_id, kind=Act.NOTE, actor_id=actor.person_id, detail={"note": text.strip()})
-
-
-def follow_up(
-    connection: psycopg.Connection[Any], *, follow_up_id: int, contact: Contact, person_id: int, now: datetime
-) -> int:
-    """Write a follow-up contact down; gives it. All signs asked and none there ends a SYMPTOM. Raises ActError."""
-    desk = _desk(connection, now)
-    with connection.transaction():
-        desk.run("lock_followed", follow_up_id=follow_up_id)
-        try:
-            contact_id = record_contact(connection, follow_up_id, contact, person_id=person_id, now=now)
-        except FollowUpRefused as exc:
-            raise ActError(str(exc)) from exc
-        found = contact_of(connection, contact_id)
-        if contact.is_all_clear and found is not None:
-            detail = {"contact": contact_id, "way": contact.way.value}
-            record_all_clear(desk, patient_id=found.patient_id, rule=SYMPTOM, detail=detail)
-        return contact_id
-
-
-def change_status(
-    connection: psycopg.Connection[Any], *, key: str, change: Change, person_id: int, now: datetime
-) -> None:
-    """Write how a patient stands; by a death his alarms and his follow-up end, in the same transaction.
-
-    Raises StatusRefused, Unknown (care.keeping), ActError where he is being referred.
-    """
-    desk = _desk(connection, now)
-    with connection.transaction():
-        patient = desk.one("patient_of_key", key=key)
-        if patient is None:
-            raise Unknown(f"there is no patient {key!r}")
-        desk.run("lock_patient", patient_id=patient.patient_id)
-        keeping.change_status(connection, key, change, person_id=person_id, now=now)
-        if change.to is not Status.DEAD:
-            return
-        try:
-            end_by_death(desk, patient.patient_id, person_id=person_id)
-        except ReferralRefused as exc:
-            raise ActError(str(exc)) from exc
-        end_open_follow_up(
-            connection, patient.patient_id, EndedAs.DIED, person_id=person_id, now=now, why=change.reason
-        )
-
-
-def decide_signs(
-    connection: psycopg.Connection[Any],
-    *,
-    contact_id: int,
-    decision: Decision,
-    note: str,
-    person_id: int,
-    now: datetime,
-    link: str = "",
-) -> int | None:
-    """Decide on a contact's warning signs: ALARM raises SYMPTOM, which escalates as any other; gives its episode.
-
-    Raises ActError, also where somebody has decided before.
-    """
-    desk = _desk(connection, now, link)
-    with connection.transaction():
-        try:
-            first = decide_on_signs(connection, contact_id, decision, note=note, person_id=person_id, now=now)
-        except FollowUpRefused as exc:
-            raise ActError(str(exc)) from exc
-        found = contact_of(connection, contact_id)
-        if not first or found is None:
-            raise ActError(f"somebody has decided on contact {contact_id} before")
-        return _raise_signs(desk, found) if decision is Decision.ALARM else None
-
-
-def _raise_signs(desk: Desk, found: Any) -> int | None:
-    profile = desk.profile
-    desk.run("keep_profile", profile_hash=profile.profile_hash, name=profile.name, body=profile.body, now=desk.now)
-    return record_raise(
-        desk,
-        Raise(
-            patient_id=found.patient_id,
-            rule=SYMPTOM,
-            basis=Basis.REPORTED,
-            since=found.at,
-            raised_at=desk.now,
-            key=f"{found.patient_id}:{SYMPTOM}:{Basis.REPORTED}:{found.contact_id}",
-            evidence={"signs": found.warning_signs, "way": found.way, "contact": found.contact_id},
-        ),
-    )
 
 
 def _act(
@@ -264,7 +166,7 @@ def _act(
     note: str,
     picture: Picture | None = None,
 ) -> int | None:
-    note = _bounded(note)
+    note = bounded(note)
     with desk.connection.transaction():
         actor = _actor(desk, person_id, channel)
         if act in LOCKS_PATIENT:
@@ -302,12 +204,6 @@ def _act(
             raise ActError(str(exc)) from exc
 
 
-def _bounded(note: str) -> str:
-    if len(note) > NOTE_CHARACTERS_MAX:
-        raise ActError(f"a note has at most {NOTE_CHARACTERS_MAX} characters; this one has {len(note)}")
-    return note.strip()
-
-
 def _lock_patient_of(desk: Desk, episode_id: int) -> None:
     found = desk.one("standing", episode_id=episode_id, now=desk.now)
     if found is not None and found.patient_id is not None:
@@ -321,19 +217,6 @@ def _mark(desk: Desk, episode: Any, act: Act, actor: _Actor, *, closes: bool) ->
     desk.run("mark_disposition", episode_id=episode.episode_id, disposition=act.value)
     if closes:
         recheck_later(desk, episode, act)
-
-
-def _desk(connection: psycopg.Connection[Any], now: datetime, link: str = "") -> Desk:
-    return Desk(connection=connection, profile=_profile(connection), now=now, link=link)
-
-
-def _profile(connection: psycopg.Connection[Any]) -> Profile:
-    """Read the profile that alerting last worked under; the one that ships where alerting never ran."""
-    row = connection.cursor(row_factory=tuple_row).execute(QUERIES["newest_profile"]).fetchone()
-    try:
-        return parse_profile(row[0] if row else standard_adult())
-    except ProfileError:  # written by another release: until alerting has started under this one
-        return parse_profile(standard_adult())
 
 
 def _actor(desk: Desk, person_id: int, channel: str) -> _Actor:

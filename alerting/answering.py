@@ -8,7 +8,8 @@ from typing import Any
 import psycopg
 from psycopg.rows import namedtuple_row
 
-from alerting.acts import ActError, acknowledge
+from alerting.acting import ActError
+from alerting.acts import acknowledge
 from alerting.desk import QUERIES
 from alerting.episodes import Act as EpisodeAct
 from alerting.episodes import IllegalAct, move_for

@@ -2,13 +2,10 @@
 
 from collections.abc import Sequence
 
-import psycopg
-import structlog
-
 from alerting.cases import referring
 from alerting.desk import Desk
 from alerting.episodes import Act, move_for
-from alerting.isolation import one_by_one
+from alerting.isolation import in_one_go, one_by_one
 from alerting.moving import Moved, NewEvent, add_events, carry_out_all, standing_of
 
 MOVES_MAX = 10_000
@@ -16,8 +13,6 @@ MOVES_MAX = 10_000
 
 TOGETHER_MAX = 250
 """Of these in one transaction: bounds how long an act of a person waits for its episode."""
-
-log = structlog.get_logger()
 
 
 def tick(desk: Desk) -> int:
@@ -39,13 +34,13 @@ def tick(desk: Desk) -> int:
 
 
 def _together(desk: Desk, due: Sequence[int]) -> int:
-    try:
-        return _fire(desk, due) if due else 0
-    except psycopg.OperationalError:
-        raise
-    except Exception as exc:  # noqa: BLE001 - it is met again, and logged, with the episode that it is of
-        log.warning("deadlines_one_by_one", deadlines=len(due), error=type(exc).__name__)
-        return one_by_one(due, lambda episode_id: _fire(desk, [episode_id]), what="deadline")
+    if not due:
+        return 0
+    return in_one_go(
+        lambda: _fire(desk, due),
+        lambda: one_by_one(due, lambda episode_id: _fire(desk, [episode_id]), what="deadline"),
+        what="deadlines",
+    )
 
 
 def _fire(desk: Desk, due: Sequence[int]) -> int:

@@ -31,6 +31,20 @@ def one_by_one(items: Iterable[T], work: Callable[[T], int], *, what: str) -> in
     return done
 
 
+def in_one_go(together: Callable[[], T], each: Callable[[], T], *, what: str) -> T:
+    """Do work on many things in one transaction; where that fails, let `each` be worked on by itself.
+
+    What is wrong is then met again, and logged with the thing that it is of. Trouble with the connection goes up.
+    """
+    try:
+        return together()
+    except (psycopg.OperationalError, psycopg.InterfaceError):
+        raise
+    except Exception as exc:  # noqa: BLE001 - whatever one of many things may hold
+        log.warning("one_by_one", what=what, error=type(exc).__name__)
+        return each()
+
+
 @contextmanager
 def isolated(desk: Desk, patient_id: int, *, since: datetime) -> Iterator[None]:
     """Judge one patient in a savepoint of the caller's transaction: what fails is undone, and the others go on.

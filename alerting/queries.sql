@@ -662,8 +662,9 @@ UPDATE notice SET due_at = NULL, outcome = %(outcome)s
  WHERE due_at <= %(now)s AND good_until <= %(now)s RETURNING key;
 
 -- name: claim_notices
--- Lease due notices, the most urgent episode's first, of these what was never tried, and people on duty (one of whom
--- can answer for many) before households; what households are asked only when nothing of an episode is due. Who crashes now leaves them due again when the lease is over, under the same key.
+-- Lease due notices, the most urgent first, of these what was never tried, and people on duty (one of whom can answer for
+-- many) before households; what households are asked only when nothing of an episode is due. Who crashes now leaves them
+-- due again when the lease is over, under the same key.
 UPDATE notice n SET due_at = %(lease_until)s, attempts = n.attempts + 1
   FROM (SELECT q.notice_id, e.priority, COALESCE(e.state <> 'closed', q.gathered IS NULL OR EXISTS (
                     SELECT FROM notice h JOIN episode o USING (episode_id)

@@ -76,11 +76,11 @@ def _record_turn(desk: Desk, raises: Sequence[Raise]) -> list[int | None]:
         if raised.key not in recorded and raised.patient_id in patients
     ]
     _note_that_they_hold(desk, new)
-    waiting = _closed_as_false(desk, ids)
+    closed = _closed_as_false(desk, ids)
     told = [
         each
         for each in new
-        if each.raised.basis in NOT_MEASURED or not _waits_for_recheck(waiting[each.whose.patient_id], each.consequence)
+        if each.raised.basis in NOT_MEASURED or not _waits_for_recheck(closed[each.whose.patient_id], each.consequence)
     ]
     episodes = _tell(desk, told)
     return [episodes.get(raised.key) for raised in raises]

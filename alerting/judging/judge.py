@@ -20,13 +20,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import psycopg
 import structlog
 
 from alerting.desk import Desk, instant, unix_ms
 from alerting.engine.partition import Partition, PatientEvent, fastest, rules_hash
 from alerting.engine.table import LAYOUT
-from alerting.isolation import isolated, one_by_one
+from alerting.isolation import in_one_go, isolated, one_by_one
 from alerting.judging.history import judge_again, record_judged_again
 from alerting.judging.holding import hold, hold_and_keep, hold_as_at, rebuild_start
 from alerting.judging.measured import KnownDevices
@@ -194,18 +193,18 @@ class Judge:
 
 def _record(desk: Desk, events: Sequence[PatientEvent], *, received_at: datetime) -> None:
     """Record what a batch has said in one go; where that fails, each event by itself, and only what fails is undone."""
-    if not events:
-        return
-    try:
+
+    def together() -> None:
         with desk.connection.transaction():
             record_events(desk, events, received_at=received_at)
-    except (psycopg.OperationalError, psycopg.InterfaceError):
-        raise
-    except Exception as exc:  # noqa: BLE001 - it is met again, and logged, with the event that it is of
-        log.warning("events_one_by_one", events=len(events), error=type(exc).__name__)
+
+    def each() -> None:
         for event in events:
             with isolated(desk, event.patient_id, since=instant(event.event.since_ms)):
                 record_events(desk, [event], received_at=received_at)
+
+    if events:
+        in_one_go(together, each, what="events")
 
 
 def _load(desk: Desk, state: Partition, found: Any) -> bool:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, HTTPException
 from fastapi.responses import RedirectResponse, Response
 
 from alerting import acts
+from alerting.acting import ActError
 from dashboards import board
 from dashboards.database import Connection
 from dashboards.newest import Newest
@@ -154,7 +155,7 @@ def answer_act(visit: Visit, episode_id: int, act: Callable[[Connection], None],
     episode_of(visit, episode_id)
     try:
         act(visit.connection)
-    except acts.ActError as error:
+    except ActError as error:
         return _answer(visit, episode_id, trouble=_why_not(visit, str(error)))
     return _answer(visit, episode_id, done=done)
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, HTTPException, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from alerting import acts
+from alerting.acting import ActError
 from dashboards import board
 from dashboards.console.acts import DISPOSITIONS, NOTE_CHARACTERS_MAX, episode_of
 from dashboards.console.sign_in import address_of, set_session
@@ -127,7 +128,7 @@ def acknowledge(visit: Called, episode_id: int) -> EpisodeOut:
             now=visit.now,
             link=visit.address,
         )
-    except acts.ActError as exc:
+    except ActError as exc:
         raise HTTPException(status_code=409, detail=str(exc)) from exc
     return episode(visit, episode_id)
 
@@ -147,7 +148,7 @@ def decide(visit: Called, episode_id: int, decision: Decision) -> EpisodeOut:
             now=visit.now,
             link=visit.address,
         )
-    except acts.ActError as exc:
+    except ActError as exc:
         raise HTTPException(status_code=409, detail=str(exc)) from exc
     return episode(visit, episode_id)
 

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Form, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from alerting import acts
+from alerting import patient_acts
+from alerting.acting import ActError
 from care import following_up, tasking
 from care.follow_up import (
     Answer,
@@ -27,7 +28,7 @@ from dashboards import board, follow_ups
 from dashboards.console.acts import NOTE_CHARACTERS_MAX
 from dashboards.web import Posted, SignedIn, Visit
 
-REFUSED = (FollowUpRefused, TaskRefused, acts.ActError)
+REFUSED = (FollowUpRefused, TaskRefused, ActError)
 
 router = APIRouter()
 
@@ -113,7 +114,9 @@ def contact(
             antigen_at=_local(antigen_at, patient.time_zone) if antigen and reached else None,
             note=note[:NOTE_CHARACTERS_MAX],
         )
-        acts.follow_up(visit.connection, follow_up_id=follow_up_id, contact=said, person_id=_me(visit), now=visit.now)
+        patient_acts.follow_up(
+            visit.connection, follow_up_id=follow_up_id, contact=said, person_id=_me(visit), now=visit.now
+        )
 
     return _answer(visit, patient, act, done="contact" if reached else "unreached", given=given)
 
@@ -156,7 +159,7 @@ def decide(
     patient = patient_of(visit, contact_in_scope(visit, contact_id).patient_key)
 
     def act() -> None:
-        acts.decide_signs(
+        patient_acts.decide_signs(
             visit.connection,
             contact_id=contact_id,
             decision=decision,

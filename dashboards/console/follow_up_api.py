@@ -6,7 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from alerting import acts
+from alerting import patient_acts
+from alerting.acting import ActError
 from care import following_up, tasking
 from care.follow_up import Answer, Antigen, Cadence, Contact, Decision, EndedAs, FollowUpRefused, Lateness, Sign, Way
 from care.helping import TaskRefused, TaskState, What, Wish
@@ -174,14 +175,14 @@ def contact(visit: Called, follow_up_id: int, said: ContactIn) -> ContactOut:
     """Write a contact down. Warning signs raise nothing by themselves: the answer says that a decision is needed."""
     follow_up_of(visit, follow_up_id)
     try:
-        contact_id = acts.follow_up(
+        contact_id = patient_acts.follow_up(
             visit.connection,
             follow_up_id=follow_up_id,
             contact=Contact(**said.model_dump()),
             person_id=_me(visit),
             now=visit.now,
         )
-    except acts.ActError as exc:
+    except ActError as exc:
         raise HTTPException(status_code=409, detail=str(exc)) from exc
     written = contact_in_scope(visit, contact_id)
     return ContactOut(
@@ -197,7 +198,7 @@ def decide(visit: Called, contact_id: int, decided: DecisionIn) -> DecisionOut:
     """Decide on a contact's warning signs, once: raise the alarm, or say why not."""
     contact_in_scope(visit, contact_id)
     try:
-        episode_id = acts.decide_signs(
+        episode_id = patient_acts.decide_signs(
             visit.connection,
             contact_id=contact_id,
             decision=decided.decision,
@@ -206,7 +207,7 @@ def decide(visit: Called, contact_id: int, decided: DecisionIn) -> DecisionOut:
             now=visit.now,
             link=visit.address,
         )
-    except acts.ActError as exc:
+    except ActError as exc:
         raise HTTPException(status_code=409, detail=str(exc)) from exc
     return DecisionOut(episode_id=episode_id)
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Form, HTTPException
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from alerting import acts
+from alerting.acting import ActError
 from alerting.cases.transfer import Event, Refusal
 from care.referral import FLAGS, Driver, Picture, Severity
 from dashboards import referrals
@@ -49,7 +50,7 @@ def where_to(
     picture = Picture(severity=Severity(severity), driver=Driver(driver), **said)
     try:
         plan = acts.where_to(visit.connection, episode_id=episode_id, picture=picture, now=visit.now)
-    except acts.ActError as error:
+    except ActError as error:
         raise HTTPException(status_code=404, detail=str(error)) from error
     known = {hospital.facility_id: hospital for hospital in referrals.hospitals(visit.connection)}
     return visit.render("route.html", plan=plan, hospitals=known)
@@ -107,7 +108,7 @@ def say(
             now=visit.now,
             link=visit.address,
         )
-    except acts.ActError as error:
+    except ActError as error:
         general = visit.words.gettext("This is not possible now: the referral has moved on.")
         trouble = f"{general} ({error})"
     if "hx-request" not in visit.request.headers:

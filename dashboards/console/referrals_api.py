@@ -4,6 +4,7 @@ from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
 from alerting import acts
+from alerting.acting import ActError
 from alerting.cases.transfer import Event, Refusal
 from care.referral import Driver, Picture, Severity
 from dashboards import referrals
@@ -61,7 +62,7 @@ def refer(visit: Called, episode_id: int, picture: PictureIn) -> referrals.Refer
             now=visit.now,
             link=visit.address,
         )
-    except acts.ActError as exc:
+    except ActError as exc:
         raise HTTPException(status_code=409, detail=str(exc)) from exc
     return referral_of(visit, referral_id)
 
@@ -92,6 +93,6 @@ def say(visit: Called, referral_id: int, saying: SayingIn) -> referrals.Referral
             now=visit.now,
             link=visit.address,
         )
-    except acts.ActError as exc:
+    except ActError as exc:
         raise HTTPException(status_code=409, detail=str(exc)) from exc
     return referrals.one(visit.connection, visit.referral_scope(), referral_id)

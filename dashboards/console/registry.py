@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, HTTPException
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from alerting import acts
+from alerting import patient_acts
 from alerting.zones import zone_of
 from care import keeping
 from care.consent import Consent, ConsentRefused, GivenBy, Purpose
@@ -67,7 +67,9 @@ def say_status(
             until=_local(until, zone) if to is Status.AWAY else None,
             place=place[:TEXT_CHARACTERS_MAX] if to is Status.ADMITTED else "",
         )
-        acts.change_status(visit.connection, key=key, change=change, person_id=visit.person.person_id, now=visit.now)
+        patient_acts.change_status(
+            visit.connection, key=key, change=change, person_id=visit.person.person_id, now=visit.now
+        )
 
     return _done(visit, key, act)
 

@@ -7,7 +7,8 @@ from typing import Any
 from fastapi import APIRouter, HTTPException
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from alerting import acts
+from alerting import patient_acts
+from alerting.acting import ActError
 from care import keeping
 from care.consent import Consent, ConsentRefused, GivenBy, Purpose
 from care.contacts import CONTACTS_MAX, Contact, Relation
@@ -121,7 +122,7 @@ def say_status(visit: Called, key: str, said: StatusIn) -> registry.Card:
     card_in_scope(visit, key, keep=True)
     at: datetime = said.at or visit.now
     change = Change(to=said.status, at=at, reason=said.reason, until=said.until, place=said.place)
-    _do(lambda: acts.change_status(visit.connection, key=key, change=change, **_who(visit)))
+    _do(lambda: patient_acts.change_status(visit.connection, key=key, change=change, **_who(visit)))
     return card_in_scope(visit, key)
 
 
@@ -202,5 +203,5 @@ def _who(visit: Visit) -> dict[str, Any]:
 def _do(act: Callable[[], object]) -> None:
     try:
         act()
-    except (StatusRefused, ConsentRefused, KitRefused, keeping.Unknown, acts.ActError) as exc:
+    except (StatusRefused, ConsentRefused, KitRefused, keeping.Unknown, ActError) as exc:
         raise HTTPException(status_code=409, detail=str(exc)) from exc

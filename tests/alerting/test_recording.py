@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from alerting.acts import ActError, acknowledge, add_note, decide, possible_acts
+from alerting.acting import ActError
+from alerting.acts import acknowledge, add_note, decide, possible_acts
 from alerting.escalation import tick
 from alerting.sweep import sweep
 from tests.alerting.streams import FALL_S, SHARE_S

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from alerting.acts import ActError, acknowledge, change_status, decide, possible_acts, refer, say_of_referral
+from alerting.acting import ActError
+from alerting.acts import acknowledge, decide, possible_acts, refer, say_of_referral
 from alerting.cases.transfer import Event, Refusal
+from alerting.patient_acts import change_status
 from alerting.sweep import sweep
 from care.referral import Driver, Picture, Severity
 from care.status import Change, Status

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from alerting.acts import ActError, acknowledge, decide, decide_signs, follow_up
+from alerting.acting import ActError
+from alerting.acts import acknowledge, decide
 from alerting.cases.transfer import Event
 from alerting.explanation import explain
+from alerting.patient_acts import decide_signs, follow_up
 from alerting.profile.file import ProfileError, parse_profile, standard_adult
 from care.follow_up import Answer, Contact, Decision, Sign, Way
 from care.following_up import open_follow_up, open_follow_ups

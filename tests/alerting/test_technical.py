@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from alerting.acts import ActError, acknowledge, decide, possible_acts
+from alerting.acting import ActError
+from alerting.acts import acknowledge, decide, possible_acts
 from alerting.desk import connect
 from alerting.profile.file import standard_adult
 from alerting.profile.technical import Family
