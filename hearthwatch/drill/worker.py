@@ -51,7 +51,7 @@ class _Exchanges:
 
 
 def turns(dsn: str, instants: Sequence[datetime], fatal: Kill | None, told: Pipe) -> None:
-    """Tick and deliver once at each clinical instant; tells what it exchanged with the database until it ended or died."""
+    """Tick and deliver once at each clinical instant; tells what it exchanged with the database till its end."""
     exchanges = _Exchanges(fatal, told)
 
     class Watched(psycopg.Connection[Any]):

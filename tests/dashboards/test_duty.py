@@ -124,7 +124,7 @@ def test_on_a_phone_only_the_band_scrolls(console: Console, open_page: OpenPage,
     at(page, console, "wu-jie")
     expect(page.locator("#roster-qingshi .roster__hole")).to_contain_text("Nobody: Township duty")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.wait_for_function(  # asked again: the list renews itself as the page comes alive, and what left it has no width
+    page.wait_for_function(  # asked again: the list renews itself, and what has left the page has no width
         "() => (each => each && each.scrollWidth > each.clientWidth)"
         "(document.querySelector('#roster-qingshi .roster__scroll'))"
     )
