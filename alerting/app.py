@@ -1,19 +1,15 @@
-"""Alerting as one process: seven loops, each with its own connection and its own duty, none waiting for another."""
+"""Alerting: six duties side by side, each with its own connection; sending in a process of its own beside them."""
 
 import signal
 import threading
-import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-import psycopg
 import structlog
 
-from alerting.delivery import WORKERS, deliver, warm_up
-from alerting.desk import Connection, Desk, connect
+from alerting.desk import Desk
+from alerting.duty import Duty, keep
 from alerting.escalation import tick
 from alerting.judging.judge import Judge
 from alerting.judging.limits import Limits
@@ -21,6 +17,7 @@ from alerting.judging.resting import look_at_baselines
 from alerting.profile.file import ProfileError, parse_profile, standard_adult
 from alerting.profile.profile import Profile
 from alerting.profile.site import at_site
+from alerting.sender import GOODBYE_S, keep_sending, send, stop_with_stdin
 from alerting.settings import AlertingSettings
 from alerting.sweep import sweep
 from alerting.text_file import read_text
@@ -33,43 +30,43 @@ LIMITS_EVERY_S = 60
 BASELINES_EVERY_S = 60
 COLOURS_EVERY_S = 3600
 TICK_EVERY_S = 1
-SHORTEST_PERIOD_S = 0.1
-RETRY_S = 1.0
 
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Duty:
-    """One loop: what to do, how often (clinical seconds), and which notification wakes it before its time."""
-
-    name: str
-    period_s: float
-    wakes_on: str
-    turn: Callable[[Callable[[], Desk]], int]
-    begin: Callable[[Desk], None] = lambda _desk: None
-    end: Callable[[Desk], None] = lambda _desk: None
-
-
 def run(settings: AlertingSettings, profile: Profile) -> None:
     """Run until SIGTERM or SIGINT. The database may be missing at the start or go away: it is waited for."""
+    stop = _stopped_by_signals()
+    log.info("alerting_starts", profile=profile.name, version=profile.version, hash=profile.profile_hash[:12])
+    threads = [
+        threading.Thread(target=keep, args=(settings, profile, duty, stop), name=duty.name, daemon=True)
+        for duty in _duties(settings)
+    ]
+    threads.append(threading.Thread(target=keep_sending, args=[stop], name="sender", daemon=True))
+    for thread in threads:
+        thread.start()
+    stop.wait()
+    for thread in threads:
+        thread.join(timeout=GOODBYE_S + 1)
+        if thread.is_alive():
+            log.warning("duty_still_at_work", duty=thread.name)
+    log.info("alerting_stopped")
+
+
+def run_sender(settings: AlertingSettings, profile: Profile, *, while_stdin_is_open: bool) -> None:
+    """Send notices until SIGTERM or SIGINT, or until stdin ends."""
+    stop = _stopped_by_signals()
+    if while_stdin_is_open:
+        stop_with_stdin(stop)
+    send(settings, profile, stop)
+
+
+def _stopped_by_signals() -> threading.Event:
+    """Give an event that SIGTERM and SIGINT set."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    log.info("alerting_starts", profile=profile.name, version=profile.version, hash=profile.profile_hash[:12])
-    with ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="send") as pool:
-        threads = [
-            threading.Thread(target=_keep, args=(settings, profile, duty, stop), name=duty.name, daemon=True)
-            for duty in _duties(settings, pool)
-        ]
-        for thread in threads:
-            thread.start()
-        stop.wait()
-        for thread in threads:
-            thread.join(timeout=10)
-            if thread.is_alive():
-                log.warning("duty_still_at_work", duty=thread.name)
-    log.info("alerting_stopped")
+    return stop
 
 
 def load_profile(settings: AlertingSettings) -> Profile:
@@ -86,7 +83,7 @@ def load_profile(settings: AlertingSettings) -> Profile:
     return at_site(profile, altitude_m)
 
 
-def _duties(settings: AlertingSettings, pool: ThreadPoolExecutor) -> list[Duty]:
+def _duties(settings: AlertingSettings) -> list[Duty]:
     lease = timedelta(seconds=settings.alerting_lease_s)
     judge = Judge(range(PARTITION_COUNT), settings.alerting_owner, lease)
     snapshots = _Snapshots(judge)
@@ -105,20 +102,6 @@ def _duties(settings: AlertingSettings, pool: ThreadPoolExecutor) -> list[Duty]:
         Duty(name="colours", period_s=COLOURS_EVERY_S, wakes_on="registry", turn=_look_at_colours),
         Duty(name="sweep", period_s=SWEEP_EVERY_S, wakes_on="", turn=lambda desk_of: sweep(desk_of())),
         Duty(name="escalation", period_s=TICK_EVERY_S, wakes_on="", turn=lambda desk_of: tick(desk_of())),
-        Duty(
-            name="delivery",
-            period_s=TICK_EVERY_S,
-            wakes_on="episode",
-            turn=lambda desk_of: deliver(
-                desk_of(),
-                pool,
-                speed=settings.clock_speed,
-                clock=settings.now,
-                linking=settings.linking,
-                limit=settings.throttle,
-            ),
-            begin=warm_up,
-        ),
     ]
 
 
@@ -159,55 +142,3 @@ def _judge(judge: Judge, snapshots: _Snapshots, desk_of: Callable[[], Desk]) -> 
     judged = judge.catch_up(desk_of)
     snapshots.save_if_due(desk_of())
     return judged
-
-
-def _keep(settings: AlertingSettings, profile: Profile, duty: Duty, stop: threading.Event) -> None:
-    """A process's outermost loop: whatever goes wrong is logged, and the duty begins again on a new connection."""
-    trouble = ""
-    while not stop.is_set():
-        try:
-            with connect(settings.database_dsn, f"alerting-{duty.name}") as connection:
-                _work(settings, profile, duty, stop, connection)
-        except psycopg.OperationalError as exc:
-            what = f"{type(exc).__name__}: {str(exc).strip().splitlines()[0]}"
-            if what != trouble:  # said once per change, not once a second
-                log.warning("database_unreachable", duty=duty.name, error=what, retry_s=RETRY_S)
-            trouble = what
-        except Exception:
-            log.exception("duty_failed", duty=duty.name)
-        stop.wait(RETRY_S)
-
-
-def _work(
-    settings: AlertingSettings, profile: Profile, duty: Duty, stop: threading.Event, connection: Connection
-) -> None:
-    def desk() -> Desk:
-        return Desk(connection=connection, profile=profile, now=settings.now(), link=settings.alerting_console_url)
-
-    desk().run(
-        "save_profile",
-        profile_hash=profile.profile_hash,
-        name=profile.name,
-        body=profile.body,
-        now=settings.now(),
-    )
-    duty.begin(desk())
-    if duty.wakes_on:
-        connection.execute(f"LISTEN {duty.wakes_on}".encode())
-    period_s = max(SHORTEST_PERIOD_S, duty.period_s / settings.clock_speed)
-    log.info("duty_begins", duty=duty.name, period_s=period_s)
-    while not stop.is_set():
-        duty.turn(desk)
-        if duty.wakes_on:
-            _listen(connection, period_s, stop)
-        else:
-            stop.wait(period_s)
-    duty.end(desk())
-
-
-def _listen(connection: Connection, period_s: float, stop: threading.Event) -> None:
-    """Wait for a word to this session, at most `period_s`; a second more at most when all are asked to end."""
-    until = time.monotonic() + period_s
-    while not stop.is_set() and (left_s := until - time.monotonic()) > 0:
-        if any(True for _ in connection.notifies(timeout=min(left_s, 1.0), stop_after=1)):
-            return

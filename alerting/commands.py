@@ -36,16 +36,30 @@ for command in (replay, rehearse, night, order, revoke, limits, trace, page_test
 @app.command()
 def run() -> None:
     """Judge readings, escalate episodes and send notices until stopped (settings: HEARTHWATCH_…)."""
-    from alerting.app import load_profile
     from alerting.app import run as run_app
+
+    run_app(*_settings_and_profile())
+
+
+@app.command()
+def send(
+    while_stdin_is_open: Annotated[bool, typer.Option(help="end when stdin does, as the one that `run` keeps")] = False,
+) -> None:
+    """Send notices only, until stopped: `run` keeps one such process by itself; more may help, on any machine."""
+    from alerting.app import run_sender
+
+    run_sender(*_settings_and_profile(), while_stdin_is_open=while_stdin_is_open)
+
+
+def _settings_and_profile() -> tuple[AlertingSettings, Profile]:
+    from alerting.app import load_profile
 
     try:
         settings = AlertingSettings.from_environment()
-        found = load_profile(settings)
+        return settings, load_profile(settings)
     except (ValueError, OSError) as exc:
         typer.echo(f"alerting: {exc}", err=True)
         raise typer.Exit(2) from exc
-    run_app(settings, found)
 
 
 @app.command()

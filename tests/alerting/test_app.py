@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -26,11 +27,11 @@ WITHIN_S = 180
 class Process(AbstractContextManager["Process"]):
     """`hearthwatch alerting run`, its log in a file; gone at the end of the block, whatever the test did."""
 
-    def __init__(self, dsn: str, log: Path, **settings: str) -> None:
+    def __init__(self, dsn: str, log: Path, command: str = "run", **settings: str) -> None:
         self.log = log
         with log.open("wb") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "hearthwatch", "alerting", "run"],
+                [sys.executable, "-m", "hearthwatch", "alerting", command],
                 stderr=out,
                 env=os.environ
                 | {"HEARTHWATCH_DATABASE_DSN": dsn, "HEARTHWATCH_ALERTING_SITE_ALTITUDE_M": "50"}
@@ -48,8 +49,15 @@ class Process(AbstractContextManager["Process"]):
 
     def events(self) -> list[str]:
         """List what it has logged so far."""
+        return [line["event"] for line in self.lines()]
+
+    def senders(self) -> list[int]:
+        """List the processes that it has let send, each as it began."""
+        return [line["pid"] for line in self.lines() if line["event"] == "sender_begins"]
+
+    def lines(self) -> list[dict[str, Any]]:
         lines = self.log.read_text(encoding="utf-8").splitlines()
-        return [json.loads(line)["event"] for line in lines if line.startswith("{")]
+        return [json.loads(line) for line in lines if line.startswith("{")]
 
 
 def eventually(holds: Callable[[], bool]) -> None:
@@ -76,7 +84,7 @@ def test_it_waits_for_its_database_and_says_so(
         with psycopg.connect(timescale_server.dsn(), autocommit=True) as db:
             db.execute(f"CREATE DATABASE {missing_database} TEMPLATE template0")
         migrate(timescale_server.dsn(missing_database))
-        eventually(lambda: alerting.events().count("duty_begins") == 6)
+        eventually(lambda: alerting.events().count("duty_begins") == 7)
         assert alerting.stop() == 0
 
 
@@ -92,6 +100,34 @@ def test_what_lies_in_the_log_is_judged_and_escalated_by_the_process(database: s
             assert again.stop() == 0
             assert {"duty_still_at_work", "duty_failed"}.isdisjoint(first.events() + again.events())
         assert ward.history().count("raised") == len(ward.episodes())
+
+
+def lives(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(") ")[2][0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def test_who_sends_is_replaced_when_killed_and_ends_with_who_began_it(database: str, tmp_path: Path) -> None:
+    with Process(database, tmp_path / "log") as alerting:
+        eventually(lambda: len(alerting.senders()) == 1)
+        os.kill(alerting.senders()[0], signal.SIGKILL)
+        eventually(lambda: len(alerting.senders()) == 2)
+        assert "sender_ended" in alerting.events()
+        alerting.process.kill()
+        eventually(lambda: not lives(alerting.senders()[1]))
+
+
+def test_a_sender_alone_sends_what_is_due(database: str, tmp_path: Path) -> None:
+    with Ward(database) as ward:
+        ward.spo2(1, [8400] * FALL_S)
+        assert ward.episodes()
+        tried = "SELECT count(*) FILTER (WHERE attempts > 0 AND outcome <> '') AS n FROM notice"
+        assert ward.connection.execute(tried).fetchall() == [(0,)]
+        with Process(database, tmp_path / "log", "send"):
+            eventually(lambda: ward.connection.execute(tried).fetchall() != [(0,)])
 
 
 def refused(**settings: str) -> str:
