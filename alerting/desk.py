@@ -41,31 +41,15 @@ class Desk:
         """Run a named query and give its first row, if any."""
         return self._execute(query, values).fetchone()
 
-    def write(self, query: str, rows: Sequence[dict[str, Any]]) -> Sequence[Any]:
+    def write(self, query: str, rows: Sequence[dict[str, Any]], **values: Any) -> Sequence[Any]:
         """Run a named query over rows given together, one JSON value as `rows`; gives what it returns.
 
         A row costs a tenth of what it does by itself. Instants are given as such, JSON columns as they are.
         """
         if not rows:
             return []
-        cursor = self._execute(query, {"rows": Jsonb(list(rows), dumps=_dumps)})
+        cursor = self._execute(query, values | {"rows": Jsonb(list(rows), dumps=_dumps)})
         return cursor.fetchall() if cursor.description else []
-
-    def each(self, query: str, values: Sequence[dict[str, Any]]) -> list[Any | None]:
-        """Run a named query that gives rows once for each of these values, together; gives each one's first row."""
-        if not values:
-            return []
-        cursor = self.connection.cursor(row_factory=namedtuple_row)
-        cursor.executemany(QUERIES[query], values, returning=True)
-        return [found.fetchone() for found in cursor.results()]
-
-    def run_each(self, query: str, values: Sequence[dict[str, Any]]) -> int:
-        """Run a named query once for each of these values, together; says how many rows all of them touched."""
-        if not values:
-            return 0
-        cursor = self.connection.cursor(row_factory=namedtuple_row)
-        cursor.executemany(QUERIES[query], values)
-        return cursor.rowcount
 
     def run(self, query: str, **values: Any) -> int:
         """Run a named query and say how many rows it touched."""

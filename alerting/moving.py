@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from alerting.desk import Desk, json, unix_ms
+from alerting.desk import Desk, unix_ms
 from alerting.episodes import Act, Move, Standing, State, after
 from alerting.paging import Page, page_all
 from alerting.profile.profile import Consequence, Priority
@@ -68,15 +68,15 @@ def recheck_later(desk: Desk, episode: Any, act: Act) -> None:
     if episode.condition == "cleared" or episode.technical:
         return
     wait = timedelta(seconds=desk.profile.silence.still_present_after_false_alarm_s)
-    desk.run(
-        "save_pending",
-        patient_id=episode.patient_id,
-        rule=episode.rule,
-        basis=Basis.RECHECK,
-        since=desk.now,
-        due_at=desk.now + wait,
-        evidence=json({"closed": episode.episode_id, "closed_as": act.value, "at_ms": unix_ms(desk.now)}),
-    )
+    waiting = {
+        "patient_id": episode.patient_id,
+        "rule": episode.rule,
+        "basis": Basis.RECHECK,
+        "since": desk.now,
+        "due_at": desk.now + wait,
+        "evidence": {"closed": episode.episode_id, "closed_as": act.value, "at_ms": unix_ms(desk.now)},
+    }
+    desk.write("save_pending", [waiting])
 
 
 def whose_is(desk: Desk, episode: Any) -> Any:

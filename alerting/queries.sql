@@ -457,15 +457,16 @@ DELETE FROM active_rule WHERE patient_id = %(patient_id)s AND rule = %(rule)s AN
 SELECT EXISTS (SELECT FROM active_rule WHERE patient_id = %(patient_id)s AND family = %(family)s) AS holds;
 
 -- name: save_pending
--- A condition waits for time or a repeat.
+-- Conditions wait for time or a repeat.
 INSERT INTO pending (patient_id, rule, basis, since, due_at, evidence)
-VALUES (%(patient_id)s, %(rule)s, %(basis)s, %(since)s, %(due_at)s, %(evidence)s)
+SELECT patient_id, rule, basis, since, due_at, evidence FROM jsonb_populate_recordset(NULL::pending, %(rows)s)
 ON CONFLICT (patient_id, rule, basis) DO UPDATE SET since = EXCLUDED.since, due_at = EXCLUDED.due_at,
     evidence = EXCLUDED.evidence WHERE pending.since <> EXCLUDED.since;
 
 -- name: drop_pending
--- A condition waits no longer: it was raised, or good data ended it.
-DELETE FROM pending WHERE patient_id = %(patient_id)s AND rule = %(rule)s AND basis = %(basis)s;
+-- Conditions wait no longer: they were raised, or good data ended them.
+DELETE FROM pending p USING jsonb_populate_recordset(NULL::pending, %(rows)s) r
+ WHERE p.patient_id = r.patient_id AND p.rule = r.rule AND p.basis = r.basis;
 
 -- name: rechecks
 -- Rules whose alarm was closed as false while they held, and that will be looked at again.
@@ -724,14 +725,21 @@ UPDATE episode e SET condition = CASE WHEN e.patient_id = ANY(%(silent)s) THEN '
 RETURNING e.episode_id;
 
 -- name: worst
--- The lowest and highest value of a signal in a window, of some qualities, for the evidence.
-SELECT min(v.value) AS lowest, max(v.value) AS highest
-  FROM sample s CROSS JOIN LATERAL (
-       SELECT (ARRAY[s.spo2, s.pulse, s.perfusion_index, s.temperature, s.respiratory_rate, s.systolic, s.diastolic,
-                     s.mean_arterial, s.glucose, s.rr_interval, s.weight, s.steps, s.battery])[%(code)s] AS value,
-              CASE WHEN s.quality IS NULL THEN 0 ELSE get_byte(s.quality, %(code)s - 1) >> 6 END AS quality) v
- WHERE s.patient_id = %(patient_id)s AND s.measured_at BETWEEN %(start)s AND %(until)s
-   AND v.value IS NOT NULL AND v.quality = ANY(%(qualities)s);
+-- The lowest and highest value of a signal in each of some windows, of some qualities, for the evidence, in the order of
+-- their places. All windows lie between the first and the last instant, so that only those days are looked at.
+SELECT found.lowest, found.highest
+  FROM jsonb_to_recordset(%(rows)s) AS w (place integer, patient_id integer, code integer, start timestamptz,
+                                          until timestamptz, qualities integer[])
+ CROSS JOIN LATERAL (
+       SELECT min(v.value) AS lowest, max(v.value) AS highest
+         FROM sample s CROSS JOIN LATERAL (
+              SELECT (ARRAY[s.spo2, s.pulse, s.perfusion_index, s.temperature, s.respiratory_rate, s.systolic, s.diastolic,
+                            s.mean_arterial, s.glucose, s.rr_interval, s.weight, s.steps, s.battery])[w.code] AS value,
+                     CASE WHEN s.quality IS NULL THEN 0 ELSE get_byte(s.quality, w.code - 1) >> 6 END AS quality) v
+        WHERE s.patient_id = w.patient_id AND s.measured_at BETWEEN w.start AND w.until
+          AND s.measured_at BETWEEN %(first)s AND %(last)s
+          AND v.value IS NOT NULL AND v.quality = ANY(w.qualities)) found
+ ORDER BY w.place;
 
 -- name: night_spo2
 -- A patient's good SpO2 values of one night, as (Unix ms int8, value int2) back to back in order of time, of the device

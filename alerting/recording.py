@@ -98,7 +98,7 @@ def _note_that_they_hold(desk: Desk, new: Sequence[Opening]) -> None:
             for place, each in zip(places, holding, strict=True)
         ],
     )
-    desk.run_each("drop_pending", places)
+    desk.write("drop_pending", places)
 
 
 def _tell(desk: Desk, told: Sequence[Opening]) -> dict[str, int]:

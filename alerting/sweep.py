@@ -7,7 +7,7 @@ anything: what can not be known becomes `unknown`.
 from datetime import timedelta
 from typing import Any
 
-from alerting.desk import Desk, json
+from alerting.desk import Desk
 from alerting.isolation import one_by_one
 from alerting.judging.conditions import raise_key
 from alerting.judging.rechecking import is_beyond_since
@@ -77,5 +77,5 @@ def _still_present(desk: Desk, row: Any, waited: Any) -> str:
     if holding:
         again_at = desk.now + timedelta(seconds=desk.profile.silence.lost_while_low_s)
         place = {"patient_id": row.patient_id, "rule": row.rule, "basis": row.basis}
-        desk.run("save_pending", **place, since=waited.since, due_at=again_at, evidence=json(waited.evidence))
+        desk.write("save_pending", [place | {"since": waited.since, "due_at": again_at, "evidence": waited.evidence}])
     return ""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from alerting.desk import Desk, instant, json, unix_ms
+from alerting.desk import Desk, instant, unix_ms
 from alerting.judging.told import was_told
 from alerting.raising import Basis, Raise
 from alerting.recording import record_clear, record_raise
@@ -64,10 +64,10 @@ def keep_waiting(desk: Desk, patient_id: int, rule: str, judged: Judged) -> Spel
     place = {"patient_id": patient_id, "rule": rule, "basis": Basis.REPEAT}
     waiting, evidence = judged[-1] if judged else (None, {})
     if waiting is None or waiting.due_ms is None:
-        desk.run("drop_pending", **place)
+        desk.write("drop_pending", [place])
         return None
     since, due_at = instant(waiting.since_ms), instant(waiting.due_ms)
-    desk.run("save_pending", **place, since=since, due_at=due_at, evidence=json(evidence))
+    desk.write("save_pending", [place | {"since": since, "due_at": due_at, "evidence": evidence}])
     return waiting
 
 

@@ -80,7 +80,8 @@ def record_judged_again(desk: Desk, judged: JudgedAgain, *, received_at: datetim
     """Record a new judgement, in the caller's transaction."""
     for rule, said in judged.waiting.items():
         if said is None:
-            desk.run("drop_pending", patient_id=judged.patient_id, rule=rule, basis=Basis.SUSTAINED)
+            place = {"patient_id": judged.patient_id, "rule": rule, "basis": Basis.SUSTAINED}
+            desk.write("drop_pending", [place])
         else:
             record_events(desk, [said], received_at=received_at)
     record_raises(desk, judged.raises)

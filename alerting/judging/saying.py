@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from alerting.desk import Desk, instant, json
+from alerting.desk import Desk, instant
 from alerting.engine.partition import PatientEvent
 from alerting.judging.channels import EVIDENT
 from alerting.profile.tags import tags_of
@@ -26,7 +26,7 @@ def record_events(desk: Desk, events: Sequence[PatientEvent], *, received_at: da
             at = instant(said.event.at_ms)
             record_clear(desk, patient_id=said.patient_id, rule=said.event.rule, basis=Basis.SUSTAINED, at=at)
         _keep_waiting(desk, of_kind[Kind.PENDING], received_at)
-        desk.run_each("drop_pending", [_waiting(said) for said in of_kind[Kind.DISCARD]])
+        desk.write("drop_pending", [_waiting(said) for said in of_kind[Kind.DISCARD]])
 
 
 def raises_of(desk: Desk, said: Sequence[PatientEvent]) -> list[Raise]:
@@ -47,10 +47,10 @@ def raises_of(desk: Desk, said: Sequence[PatientEvent]) -> list[Raise]:
 
 def _keep_waiting(desk: Desk, said: Sequence[PatientEvent], received_at: datetime) -> None:
     due_at = min(received_at, desk.now) + timedelta(seconds=desk.profile.silence.lost_while_low_s)
-    desk.run_each(
+    desk.write(
         "save_pending",
         [
-            _waiting(each) | {"since": instant(each.event.since_ms), "due_at": due_at, "evidence": json(evidence)}
+            _waiting(each) | {"since": instant(each.event.since_ms), "due_at": due_at, "evidence": evidence}
             for each, evidence in zip(said, _evidence(desk, said), strict=True)
         ],
     )
@@ -61,23 +61,28 @@ def _waiting(said: PatientEvent) -> dict[str, object]:
 
 
 def _evidence(desk: Desk, said: Sequence[PatientEvent]) -> list[dict[str, object]]:
+    if not said:
+        return []
     windows = [
         {
+            "place": place,
             "patient_id": each.patient_id,
             "code": SIGNALS[each.channel.signal].code,
             "start": instant(each.event.since_ms),
             "until": instant(each.event.at_ms),
             "qualities": [int(quality) for quality in EVIDENT[each.channel.trust]],
         }
-        for each in said
+        for place, each in enumerate(said)
     ]
-    return [_evidence_of(desk, each, found) for each, found in zip(said, desk.each("worst", windows), strict=True)]
+    first = instant(min(each.event.since_ms for each in said))
+    last = instant(max(each.event.at_ms for each in said))
+    found = desk.write("worst", windows, first=first, last=last)
+    return [_evidence_of(desk, each, worst) for each, worst in zip(said, found, strict=True)]
 
 
-def _evidence_of(desk: Desk, said: PatientEvent, found: Any | None) -> dict[str, object]:
+def _evidence_of(desk: Desk, said: PatientEvent, found: Any) -> dict[str, object]:
     event, signal = said.event, said.channel.signal
-    lowest, highest = (found.lowest, found.highest) if found else (None, None)
-    worst = lowest if said.rule.low else highest
+    worst = found.lowest if said.rule.low else found.highest
     shown = event.value if worst is None else worst
     tags = tags_of(desk.profile, event.rule, shown)
     return (

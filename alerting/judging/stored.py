@@ -254,9 +254,9 @@ def _unless_off(of: _Patient, rule: str, found: WellAt) -> WellAt:
 
 def _end_waits(desk: Desk, conditions: Sequence[Condition]) -> None:
     """Nothing came: what still waits goes on as it was, and nothing begins to."""
-    for each in conditions:
-        if not each.judged or each.judged[-1][0].due_ms is None:
-            desk.run("drop_pending", patient_id=each.patient_id, rule=each.rule, basis=Basis.REPEAT)
+    over = [each for each in conditions if not each.judged or each.judged[-1][0].due_ms is None]
+    places = [{"patient_id": each.patient_id, "rule": each.rule, "basis": Basis.REPEAT} for each in over]
+    desk.write("drop_pending", places)
 
 
 def _record(desk: Desk, of: _Patient, conditions: Sequence[Condition]) -> None:

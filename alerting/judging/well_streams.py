@@ -67,7 +67,7 @@ def _end(desk: Desk, state: Partition, streamed: Rows, row: Any, received_by: da
     if over is not None:
         place = {"patient_id": row.patient_id, "rule": row.rule}
         record_clear(desk, **place, basis=Basis.REPEAT, at=instant(over))
-        desk.run("drop_pending", **place, basis=Basis.REPEAT)
+        desk.write("drop_pending", [place | {"basis": Basis.REPEAT}])
         desk.run("save_spot_over", **place, at=instant(over))
 
 
