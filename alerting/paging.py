@@ -12,7 +12,7 @@ from alerting.episodes import Audience
 from alerting.profile.profile import Consequence, Priority
 from alerting.throttle import may_wait
 from alerting.words import ASKING, Text, body, household_body, title
-from care.duty import PersonOnDuty, coordinators, family_doctor, on_duty
+from care.duty import PersonOnDuty, coordinators, family_doctors, on_duty
 
 REFERRAL_DESK = "referral_desk"
 SAID_TO_ALL = frozenset({"acknowledge", "referral_stuck"})
@@ -66,7 +66,7 @@ def page(desk: Desk, message: Page) -> int:
 
 def page_all(desk: Desk, messages: Sequence[Page]) -> int:
     """Write the notices of several pages together and say how many."""
-    people = _People(desk)
+    people = _People(desk, messages)
     notices = [row for message in messages for row in _notices(desk, message, people)]
     desk.write("insert_events", people.unfilled)
     return len(desk.write("insert_notices", notices))
@@ -195,8 +195,10 @@ def _recipients(desk: Desk, message: Page, audience: Audience, people: "_People"
 class _People:
     """Who is on duty, asked once for all pages of one transaction. `unfilled`: lines of history, where nobody is."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, messages: Sequence[Page]) -> None:
         self._desk = desk
+        self._patients = [message.whose for message in messages if message.whose.patient_id is not None]
+        self._doctors: dict[int, PersonOnDuty] | None = None
         self.unfilled: list[dict[str, Any]] = []
         self._known: dict[tuple[Audience, Kind, int | None, int | None], Sequence[PersonOnDuty]] = {}
 
@@ -227,7 +229,11 @@ class _People:
         if audience is Audience.RECEIVER:
             return on_duty(connection, message.facility_id, REFERRAL_DESK, now) if message.facility_id else []
         if audience is Audience.FAMILY_DOCTOR:
-            doctor = family_doctor(connection, message.whose.patient_id, now)
+            if self._doctors is None:
+                self._doctors = family_doctors(
+                    connection, sorted({each.family_doctor_id for each in self._patients}), now
+                )
+            doctor = self._doctors.get(message.whose.family_doctor_id)
             return [doctor] if doctor else []
         found = on_duty(connection, message.whose.organisation_id, audience.value, now)
         if audience is Audience.OPERATIONS and kind_of(message.consequence) is Kind.ROSTER:

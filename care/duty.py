@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
-from psycopg.rows import class_row
+from psycopg.rows import class_row, dict_row
 
 from care.shifts import Change, Hole, Shift
 from care.sql import load_queries
@@ -78,11 +78,13 @@ def changes(
         return cursor.execute(_QUERIES["duty_changes"], values).fetchall()
 
 
-def family_doctor(connection: psycopg.Connection[Any], patient_id: int, now: datetime) -> PersonOnDuty | None:
-    """Give who is asked as a patient's family doctor now: on leave the substitute, None where there is none."""
-    with connection.cursor(row_factory=class_row(PersonOnDuty)) as cursor:
-        values = {"patient_id": patient_id, "now": now}
-        return cursor.execute(_QUERIES["family_doctor"], values).fetchone()
+def family_doctors(
+    connection: psycopg.Connection[Any], doctors: Sequence[int], now: datetime
+) -> dict[int, PersonOnDuty]:
+    """Give who is asked now in place of each of these family doctors: on leave the substitute, if there is one."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(_QUERIES["family_doctors"], {"doctors": list(doctors), "now": now}).fetchall()
+    return {row.pop("doctor_id"): PersonOnDuty(**row) for row in rows}
 
 
 def coordinators(connection: psycopg.Connection[Any], organisation_id: int, now: datetime) -> list[PersonOnDuty]:

@@ -69,20 +69,21 @@ SELECT c.change_id, c.kind, c.swap_id, COALESCE(o.key, h.key) AS organisation,
    AND (%(among)s::integer[] IS NULL OR COALESCE(c.organisation_id, h.organisation_id) = ANY (%(among)s))
  ORDER BY c.change_id DESC LIMIT %(most)s;
 
--- name: family_doctor
--- Who is asked as a patient's family doctor: the doctor; on leave, who stands in, and for him again; else nobody.
+-- name: family_doctors
+-- Who is asked in place of each of these family doctors: the doctor; on leave, who stands in, and for him again; else
+-- nobody.
 WITH RECURSIVE away AS (
     SELECT DISTINCT ON (c.person_id) c.person_id, c.substitute_id
       FROM care_duty_change c WHERE c.kind = 'leave' AND c.held @> %(now)s::timestamptz
      ORDER BY c.person_id, c.substitute_id IS NULL, c.change_id DESC),
 asked AS (
-    SELECT family_doctor_id AS person_id, 0 AS place FROM patient WHERE patient_id = %(patient_id)s
+    SELECT person_id AS doctor_id, person_id, 0 AS place FROM unnest(%(doctors)s::integer[]) AS d (person_id)
      UNION ALL
-    SELECT w.substitute_id, a.place + 1 FROM asked a JOIN away w USING (person_id)
+    SELECT a.doctor_id, w.substitute_id, a.place + 1 FROM asked a JOIN away w USING (person_id)
      WHERE w.substitute_id IS NOT NULL AND a.place < 8)
-SELECT f.person_id, f.key, f.name, f.name_en, f.role, f.service_tier, f.channels
+SELECT DISTINCT ON (a.doctor_id) a.doctor_id, f.person_id, f.key, f.name, f.name_en, f.role, f.service_tier, f.channels
   FROM asked a JOIN person f USING (person_id)
- WHERE NOT EXISTS (SELECT FROM away w WHERE w.person_id = a.person_id) ORDER BY a.place LIMIT 1;
+ WHERE NOT EXISTS (SELECT FROM away w WHERE w.person_id = a.person_id) ORDER BY a.doctor_id, a.place;
 
 -- name: coordinators
 -- Who keeps the roster of an organisation: the coordinators there and above, without those on leave.

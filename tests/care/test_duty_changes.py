@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from care.changing_duty import accept_swap, known, override, propose_swap, revoke, take_leave
 from care.commands import app
-from care.duty import changes, family_doctor, on_duty, roster, roster_holes
+from care.duty import changes, family_doctors, on_duty, roster, roster_holes
 from care.duty_changes import DutyRefused, Leave, Obstacle, Override, Span, Swap, instant_of, span_of
 from care.loading import load
 from care.registry import DutyRole
@@ -183,12 +183,18 @@ def test_who_is_away_can_not_be_put_on_duty_and_leave_said_later_beats_an_overri
     assert [hole.since for hole in roster_holes(connection, NOW, NOW + DAY)] == [NOW + 9 * HOUR]
 
 
+def numbers(connection: Connection, *people: str) -> list[int]:
+    rows = connection.execute("SELECT key, person_id FROM person WHERE key = ANY(%s)", [list(people)]).fetchall()
+    return [dict(rows)[key] for key in people]
+
+
 def test_a_family_doctor_on_leave_is_stood_in_for(connection: Connection) -> None:
-    [(patient,)] = connection.execute("SELECT patient_id FROM patient WHERE key = 'p1'").fetchall()
+    li, zhao = numbers(connection, "li", "zhao")
 
     def asked(hours: float) -> str | None:
-        doctor = family_doctor(connection, patient, NOW + hours * HOUR)
-        return doctor.key if doctor else None
+        doctors = family_doctors(connection, [li, zhao], NOW + hours * HOUR)
+        assert doctors[zhao].key == "zhao"
+        return doctors[li].key if li in doctors else None
 
     assert asked(0) == "li"
     away(connection, "li", 1, 5, "chen")
@@ -199,11 +205,10 @@ def test_a_family_doctor_on_leave_is_stood_in_for(connection: Connection) -> Non
 
 
 def test_two_who_stand_in_for_each_other_are_nobody(connection: Connection) -> None:
-    [(patient,)] = connection.execute("SELECT patient_id FROM patient WHERE key = 'p1'").fetchall()
     away(connection, "li", 1, 5, "chen")
     away(connection, "chen", 1, 5, None)
     assert refusal(away, connection, "zhao", 1, 5, "li") is Obstacle.ON_LEAVE
-    assert family_doctor(connection, patient, NOW + 2 * HOUR) is None
+    assert family_doctors(connection, numbers(connection, "li", "chen"), NOW + 2 * HOUR) == {}
 
 
 @pytest.mark.parametrize(("who", "why"), [("wang", Obstacle.WRONG_ROLE), ("li", Obstacle.SAME_PERSON)])

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from care.duty import family_doctor, on_duty
+from care.duty import family_doctors, on_duty
 from care.loading import load
 from care.people import verify_password
 from tests.care.example import example, without_passwords
@@ -115,9 +115,8 @@ def test_duty_follows_the_file(connection: psycopg.Connection[Any]) -> None:
     ).fetchall()
     assert [p.key for p in on_duty(connection, village, "county_expert", NOW)] == ["wang"]
     assert [p.key for p in on_duty(connection, village, "township_duty", NOW)] == ["zhao"]
-    [(patient,)] = connection.execute("SELECT patient_id FROM patient WHERE key = 'p4'").fetchall()
-    doctor = family_doctor(connection, patient, NOW)
-    assert doctor is not None
+    [(chen,)] = connection.execute("SELECT family_doctor_id FROM patient WHERE key = 'p4'").fetchall()
+    doctor = family_doctors(connection, [chen], NOW)[chen]
     assert (doctor.key, doctor.channels) == ("chen", ["json://localhost:9099/chen"])
 
 
