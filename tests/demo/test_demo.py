@@ -75,8 +75,8 @@ def test_whatever_is_killed_nothing_is_lost_and_the_escalation_goes_on_in_time()
     assert killed == ["gateway", "ingest", "mosquitto", "alerting", "postgres"]
     assert [line["process"] for line in named(lines, "restarted")] == killed
     assert Counter((line["patient"], line["rule"]) for line in named(lines, "episode_raised")).most_common(1)[0][1] == 1
-    # Two deadlines fall due while alerting or PostgreSQL is dead: late by the restart, at five times real speed. How long
-    # a restart takes is the machine's affair; no deadline waits for the next one.
+    # Two deadlines fall due while alerting or PostgreSQL is dead: late by the restart, at five times real speed. How
+    # long that takes is the machine's affair; no deadline waits for the next one.
     assert max(line["late_s"] for line in named(lines, "escalated")) < 5 * 60
     (summary,) = named(lines, "summary")
     assert summary["accepted"] == summary["stored"] + summary["rejected"] + summary["repeated"]
