@@ -28,7 +28,7 @@ SIGNS = {"<": "<", "<=": "≤", ">": ">", ">=": "≥"}
 
 WHY = {
     "lost_while_low": Text(zh="越限时信号中断", en="the signal was lost while beyond the limit"),
-    "still_present": Text(zh="记为误报后仍在持续", en="still present after it was called a false alarm"),
+    "still_present": Text(zh="再次检查时仍在持续", en="still present when looked at again"),
     "no_repeat": Text(zh="未按时复测", en="no repeat measurement in time"),
     "repeated": Text(zh="复测证实", en="confirmed by a repeat"),
     "at_once": Text(zh="一次即报警", en="one measurement is enough"),

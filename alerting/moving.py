@@ -64,7 +64,10 @@ def carry_out_all(desk: Desk, act: Act, moved: Sequence[Moved]) -> list[Standing
 
 
 def recheck_later(desk: Desk, episode: Any, act: Act) -> None:
-    """Look again after a while at a condition that was present when a person closed its episode."""
+    """Look again after a while at a condition that was not over when a person closed its episode, or said: home again.
+
+    The engine says a thing once: what held before a hospital stay and holds after it would ring no more by itself.
+    """
     if episode.condition == "cleared" or episode.technical:
         return
     wait = timedelta(seconds=desk.profile.silence.still_present_after_false_alarm_s)
@@ -74,7 +77,7 @@ def recheck_later(desk: Desk, episode: Any, act: Act) -> None:
         "basis": Basis.RECHECK,
         "since": desk.now,
         "due_at": desk.now + wait,
-        "evidence": {"closed": episode.episode_id, "closed_as": act.value, "at_ms": unix_ms(desk.now)},
+        "evidence": {"episode": episode.episode_id, "after": act.value, "at_ms": unix_ms(desk.now)},
     }
     desk.write("save_pending", [waiting])
 

@@ -91,17 +91,20 @@ class Effect(StrEnum):
     COUNT = "raised_again"
 
 
-def effect_of(found: OpenEpisode | None, consequence: Consequence, *, past: bool) -> Effect:
+def effect_of(found: OpenEpisode | None, consequence: Consequence, *, past: bool, looked_again: bool = False) -> Effect:
     """Decide: one open episode per family; a higher rank, or a new raise after it was over, alarms anew.
 
     So does one of the same rank that reaches tier 3, where the open one does not: a lasting fever on its third day.
     A lesser raise after it was over only counts while nobody has answered: what is still ringing is not turned down.
+    `looked_again`: this very episode's condition was to be looked at again, and is still there.
     """
     if found is None:
         return Effect.OPEN
     open_rank = replace(consequence, priority=Priority(found.priority), emergency=found.emergency).rank
     worse = consequence.rank < open_rank or (consequence.rank == open_rank and consequence.tier3 and not found.tier3)
     lesser_and_ringing = consequence.rank > open_rank and found.state in UNANSWERED
+    if looked_again and found.state not in UNANSWERED:
+        return Effect.ALARM_ANEW
     if not past and (worse or (found.condition == "cleared" and not lesser_and_ringing)):
         return Effect.ALARM_ANEW
     return Effect.COUNT

@@ -112,7 +112,7 @@ def _tell(desk: Desk, told: Sequence[Opening]) -> dict[str, int]:
     opening, episodes = [], {}
     for each in told:
         raised, standing = each.raised, found.get((each.whose.patient_id, each.consequence.family))
-        effect = effect_of(standing, each.consequence, past=raised.past)
+        effect = effect_of(standing, each.consequence, past=raised.past, looked_again=_looks_again(raised, standing))
         if standing is None or effect is Effect.OPEN:
             opening.append(each)
             continue
@@ -123,6 +123,12 @@ def _tell(desk: Desk, told: Sequence[Opening]) -> dict[str, int]:
             alarm_anew(desk, raised, each.consequence, each.whose, standing)
     opened = open_episodes(desk, opening)
     return episodes | {each.raised.key: episode_id for each, episode_id in zip(opening, opened, strict=True)}
+
+
+def _looks_again(raised: Raise, standing: Any) -> bool:
+    return (
+        raised.basis is Basis.RECHECK and standing is not None and raised.evidence.get("episode") == standing.episode_id
+    )
 
 
 def record_clear(desk: Desk, *, patient_id: int, rule: str, basis: Basis, at: datetime) -> None:

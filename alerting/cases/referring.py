@@ -304,7 +304,7 @@ def _move_episode(desk: Desk, episode: Any, act: Act, *, person_id: int | None) 
         return
     event_id = add_event(desk, episode.episode_id, kind=act, actor_id=person_id, states=(episode.state, move.to))
     carry_out(desk, episode, act, move, event_id=event_id or 0, actor_id=person_id)
-    if move.to is State.CLOSED:
+    if move.to is State.CLOSED or act is Act.CAME_HOME:
         recheck_later(desk, episode, act)
 
 

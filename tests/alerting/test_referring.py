@@ -258,6 +258,24 @@ def test_who_was_said_to_have_died_and_still_breaks_the_limit_rings_again(clinic
     assert [each.state for each in ward.episodes() if each.rule == "SPO2-CRIT"] == ["closed", "unack"]
 
 
+@pytest.mark.parametrize(("spo2", "rings"), [(8400, True), (9700, False)])
+def test_who_comes_home_and_still_breaks_the_limit_rings_anew(clinic: Clinic, spo2: int, rings: bool) -> None:
+    clinic.refer()
+    for event in (Event.ACCEPT, Event.ARRIVE, Event.DISCHARGE):
+        clinic.say(event, FIRST)
+    ward = clinic.ward
+    ward.now += timedelta(days=3)
+    clinic.say(Event.RETURN, DOCTOR)
+    ward.now += timedelta(hours=2)
+    sweep(ward.desk())
+    assert clinic.episode.state == "monitor", "not measured at home yet"
+    before = len(ward.notices())
+    ward.spo2(1, [spo2] * 300)
+    sweep(ward.desk())
+    assert [each.state for each in ward.episodes() if each.rule == "SPO2-CRIT"] == ["unack" if rings else "monitor"]
+    assert ("李医生" in clinic.paged_since(before)) == rings
+
+
 def test_who_is_admitted_and_comes_home_stands_so_in_the_registry(clinic: Clinic) -> None:
     def stands() -> list[tuple[str, str]]:
         rows = clinic.ward.connection.execute(
