@@ -8,7 +8,7 @@ import psycopg
 from psycopg.rows import namedtuple_row
 
 from alerting.acting import NOTE_CHARACTERS_MAX, ActError, acting_desk, bounded
-from alerting.cases.referring import Plan, ReferralRefused, Said, begin, plan, say
+from alerting.cases.referring import Plan, ReferralRefused, Said, Seen, begin, plan, say
 from alerting.cases.referring import possible as possible_events_of
 from alerting.cases.transfer import Event, Refusal
 from alerting.desk import QUERIES, Desk
@@ -128,16 +128,26 @@ def say_of_referral(
     now: datetime,
     refusal: Refusal | None = None,
     facility_id: int | None = None,
+    seen: Seen | None = None,
     note: str = "",
     link: str = "",
 ) -> None:
-    """Record what somebody says of a referral: accepted, refused, left, arrived ... Raises ActError."""
+    """Record what somebody says of a referral: accepted, refused, left, arrived ... Raises ActError.
+
+    `seen`: what he had before his eyes as he said it; where that is no longer so, nothing is recorded.
+    """
     desk = acting_desk(connection, now, link)
     person = desk.one("person", person_id=person_id)
     if person is None:
         raise ActError(f"person {person_id} is not in the registry")
     said = Said(
-        event=event, person=person, channel=channel, refusal=refusal, facility_id=facility_id, note=bounded(note)
+        event=event,
+        person=person,
+        channel=channel,
+        refusal=refusal,
+        facility_id=facility_id,
+        seen=seen,
+        note=bounded(note),
     )
     try:
         say(desk, referral_id, said)

@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from alerting.cases.referring import hasten
 from alerting.desk import Desk, json
 from alerting.episodes import Act, Audience, Move, Standing, State, after, first_move, move_for
 from alerting.moving import NewEvent, add_event, add_events, standing_of, write_standings
 from alerting.paging import Page, page_all
 from alerting.profile.patient import urgency_of
-from alerting.profile.profile import Consequence
+from alerting.profile.profile import Consequence, Priority
 from alerting.profile.technical import Family
 from alerting.raising import NOT_MEASURED, Basis, Effect, Raise, effect_of, facts_of, for_patient, reaches_tier3_at_once
 from alerting.words import Text, roster_words
@@ -183,6 +184,7 @@ def open_episodes(desk: Desk, opening: Sequence[Opening]) -> list[int]:
     moves = [first_move(reaches_tier3_at_once=reaches_tier3_at_once(o.consequence, o.whose)) for o in opening]
     rows = desk.write("insert_episodes", [_row(desk, o, move) for o, move in zip(opening, moves, strict=True)])
     opened = {(row.patient_id, row.subject, row.family): int(row.episode_id) for row in rows}
+    hasten(desk, _worse(opening))
     episodes = [opened[o.raised.patient_id, o.whose.subject, o.consequence.family] for o in opening]
     _announce(
         desk,
@@ -232,6 +234,13 @@ def _row(desk: Desk, opening: Opening, move: Move) -> dict[str, Any]:
     }
 
 
+def _worse(opening: Sequence[Opening]) -> dict[int, Priority]:
+    """Give how urgent the most urgent of each patient's new alarms is."""
+    ill = [o for o in opening if o.raised.patient_id is not None and not o.consequence.technical and not o.raised.past]
+    ill.sort(key=lambda o: o.consequence.rank, reverse=True)
+    return {o.raised.patient_id: o.consequence.priority for o in ill if o.raised.patient_id is not None}
+
+
 def count_raise(desk: Desk, raised: Raise, found: Any) -> None:
     """Count a raise on an open episode; nobody is paged."""
     again = json({"again": raised.evidence})
@@ -254,7 +263,7 @@ def alarm_anew(desk: Desk, raised: Raise, consequence: Consequence, whose: Any, 
         profile_hash=desk.profile.profile_hash,
     )
     if raised.patient_id is not None and not consequence.technical:
-        desk.run("hasten_referral", patient_id=raised.patient_id, priority=consequence.priority)
+        hasten(desk, {raised.patient_id: consequence.priority})
     standing = standing_of(found)
     move = move_for(standing, Act.ALARM_ANEW)
     if reaches_tier3_at_once(consequence, whose):

@@ -12,12 +12,20 @@ ON CONFLICT DO NOTHING RETURNING referral_id;
 SELECT r.*, f.name AS facility_name, f.name_en AS facility_name_en
   FROM referral r LEFT JOIN care_facility f USING (facility_id) WHERE r.referral_id = %(referral_id)s;
 
+-- name: looks_after
+-- Does somebody work where a patient belongs or above it, or is he his family doctor?
+SELECT FROM care_patient p JOIN person w ON w.person_id = %(person_id)s
+ WHERE p.patient_id = %(patient_id)s
+   AND (p.family_doctor_id = w.person_id OR w.organisation_id IN (
+        SELECT a.ancestor_id FROM care_organisation_ancestor a WHERE a.organisation_id = p.organisation_id));
+
+-- name: referrals_of
+-- The referrals under way of these patients.
+SELECT referral_id, patient_id, stage, priority FROM referral WHERE patient_id = ANY(%(patients)s) AND stage <> 'ended';
+
 -- name: hasten_referral
--- A patient on the way has become worse: the clocks of the more urgent priority run from the next step on.
-UPDATE referral SET priority = %(priority)s
- WHERE patient_id = %(patient_id)s AND stage <> 'ended'
-   AND array_position(ARRAY['high', 'medium', 'low'], %(priority)s)
-       < array_position(ARRAY['high', 'medium', 'low'], priority);
+-- A patient on the way has become worse: the clocks of the more urgent priority run from now on.
+UPDATE referral SET priority = %(priority)s, due_at = LEAST(due_at, %(due_by)s) WHERE referral_id = %(referral_id)s;
 
 -- name: referral_under_way
 -- The referral a patient is on, if any.

@@ -104,11 +104,14 @@ class Row:
     asks: tuple[Ask, ...] = ()
 
 
+IN_DANGER = "0"
+"""The clause of immediate danger of life."""
+
 GRAVE = frozenset({Severity.SEVERE, Severity.CRITICAL})
 
 ROWS: tuple[Row, ...] = (
     Row(
-        clause="0",
+        clause=IN_DANGER,
         matches=lambda p: p.immediate_danger,
         destination=FacilityRole.DESIGNATED,
         ward=Ward.EMERGENCY,
@@ -293,26 +296,28 @@ def candidates(
     """Order who is asked, one after the other, and say who is not and why.
 
     By role as the ladder has it; within a role the grid's own first, in its order. Who is full is asked last: no
-    hospital may refuse, but one with a bed is quicker. Without destination nobody is asked.
+    hospital may refuse, but one with a bed is quicker. Without destination nobody is asked. In danger of life (clause
+    0) the nearest is asked first, a bed or none, and who lacks something is asked after all who do not.
     """
+    at_once = outcome.clause == IN_DANGER
     ladder = LADDER.get(outcome.destination, ()) if outcome.destination else ()
     able, unable = [], []
     for facility in facilities:
         if facility.role not in ladder:
             continue
         lacks = tuple(sorted(needs - facility.capabilities))
-        if lacks:
+        if lacks and not at_once:
             unable.append(PassedOver(facility=facility, lacks=lacks))
         else:
             able.append(facility)
-    able.sort(key=lambda each: _turn(each, ladder))
+    able.sort(key=lambda each: (at_once and not needs <= each.capabilities, *_turn(each, ladder, at_once=at_once)))
     return able, unable
 
 
-def _turn(facility: Facility, ladder: Sequence[FacilityRole]) -> tuple[bool, int, bool, int, int]:
+def _turn(facility: Facility, ladder: Sequence[FacilityRole], *, at_once: bool) -> tuple[bool, int, bool, int, int]:
     place = facility.order
     return (
-        facility.free_beds == 0,
+        facility.free_beds == 0 and not at_once,
         ladder.index(facility.role),
         place is None,
         place or 0,

@@ -64,8 +64,8 @@ class Referral:
 
     @property
     def is_named(self) -> bool:
-        """Say whether the patient's name is shown: to those who look after him, and to who has taken him."""
-        return self.in_scope or self.accepted_at is not None
+        """Say whether the patient's name is shown: to who looks after him, and to who has taken or will have him."""
+        return self.in_scope or any((self.accepted_at, self.departed_at, self.arrived_at))
 
     @property
     def urgency(self) -> str:
@@ -154,7 +154,7 @@ def _for_eyes(referral: Referral) -> Referral:
     """Leave out who it is, for those who need not know yet: a hospital that is asked decides by age and illness."""
     if referral.is_named:
         return referral
-    born_on = referral.born_on.replace(month=1, day=1)
+    born_on = referral.born_on.replace(day=1)
     return replace(referral, patient_name=referral.initials, patient_key="", household_phone="", born_on=born_on)
 
 

@@ -12,7 +12,11 @@ from care.status import Change, Status
 
 ENDS: Mapping[Event, EndedAs] = {Event.ADMIT: EndedAs.ADMITTED, Event.DIED: EndedAs.DIED}
 BEGINS = frozenset({Event.RETURN})
-STANDS: Mapping[Event, Status] = {Event.ADMIT: Status.ADMITTED, Event.RETURN: Status.ACTIVE}
+STANDS: Mapping[Event, Status] = {
+    Event.ADMIT: Status.ADMITTED,
+    Event.RETURN: Status.ACTIVE,
+    Event.WITHDRAW: Status.ACTIVE,
+}
 """How a patient stands after an event of his referral (care/status.py). That he is dead, by which his devices are taken
 off him, whoever keeps him writes down: a word that turns out wrong must not leave him unwatched."""
 
@@ -30,6 +34,8 @@ def follow(desk: Desk, referral: Any, event: Event, *, person_id: int | None) ->
         end_open_follow_up(desk.connection, referral.patient_id, ENDS[event], why=why, **who)
     elif event in BEGINS:
         open_follow_up(desk.connection, referral.patient_id, why=why, **who)
+    if event is Event.WITHDRAW and referral.admitted_at is None:
+        return  # somebody else may have written how he stands
     if event in STANDS:
         change = Change(to=STANDS[event], at=desk.now, reason=why, place=_place(desk, referral, STANDS[event]))
         status_by_referral(desk.connection, referral.patient_id, change, **who)

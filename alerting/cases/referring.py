@@ -4,7 +4,7 @@ A person says what happens; the clock (`tick`) says when nothing was said in tim
 raising, since all his open episodes move with the referral.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from alerting.cases.sides import sides_of
 from alerting.cases.telling import tell, tell_to_call_120
 from alerting.cases.transfer import (
     ACT_OF,
+    CLOCKS,
     Event,
     Referral,
     Refusal,
@@ -21,6 +22,7 @@ from alerting.cases.transfer import (
     Step,
     after_step,
     begun,
+    clock_of,
     first_step,
     possible_events,
     step_for,
@@ -41,15 +43,28 @@ class ReferralRefused(ValueError):
     """This can not be said of the referral now; the message says why, in words a doctor reads."""
 
 
+NAMES_A_HOSPITAL = frozenset({Event.OFFER, Event.ARRIVE})
+URGENT_FIRST = (Priority.HIGH, Priority.MEDIUM, Priority.LOW)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What of a referral somebody had before his eyes as he spoke."""
+
+    stage: str
+    facility_id: int | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """What a person says of a referral. `refusal` belongs to a REJECT, `facility_id` to an OFFER."""
+    """What a person says of a referral. `refusal` belongs to a REJECT, `facility_id` to an OFFER or ARRIVE."""
 
     event: Event
     person: Any
     channel: str = ""
     refusal: Refusal | None = None
     facility_id: int | None = None
+    seen: Seen | None = None
     note: str = ""
 
 
@@ -134,12 +149,13 @@ def say(desk: Desk, referral_id: int, said: Said) -> None:
         if said.event is Event.DEADLINE:
             raise ReferralRefused("a deadline is the clock's")
         _check_said(said)
+        _check_beside(referral, said)
         standing = standing_of_referral(referral)
         try:
             step = _step_of(standing, said, sides_of(desk, said.person, referral))
         except IllegalAct as exc:
             raise ReferralRefused(str(exc)) from exc
-        if said.event is Event.OFFER:
+        if said.event is Event.OFFER or said.facility_id is not None:
             _check_offer(desk, referral, said)
         _carry_out(desk, referral, standing, said, step)
 
@@ -149,10 +165,37 @@ def _check_said(said: Said) -> None:
         raise ReferralRefused("a refusal needs its reason: " + ", ".join(_given_reasons()))
     if said.refusal is not None and said.event is not Event.REJECT:
         raise ReferralRefused(f"{said.event} takes no reason of a refusal")
-    if said.facility_id is not None and said.event is not Event.OFFER:
+    if said.facility_id is not None and said.event not in NAMES_A_HOSPITAL:
         raise ReferralRefused(f"{said.event} names no hospital")
     if said.event is Event.DIED and not said.note.strip():
         raise ReferralRefused("that somebody has died needs a word on how it is known: all alarms end by it")
+
+
+def _check_beside(referral: Any, said: Said) -> None:
+    """Check what is said against the referral as it stands, beyond its stage."""
+    if said.seen is not None and said.seen != Seen(stage=referral.stage, facility_id=referral.facility_id):
+        raise ReferralRefused("another hospital is asked, or it has gone on since: look again at what was said last")
+    if referral.facility_id is None and said.facility_id is None and said.event is Event.ARRIVE:
+        raise ReferralRefused("arrive: say at which hospital, as none is named yet")
+    if referral.facility_id is None and said.event is Event.REJECT:
+        raise ReferralRefused("reject: no hospital is asked")
+    if waits_for_acceptance(referral, said.event):
+        raise ReferralRefused("depart: only an ambulance leaves before a hospital has accepted")
+
+
+def waits_for_acceptance(referral: Any, event: Event) -> bool:
+    """Say whether this vehicle may not leave yet."""
+    return event is Event.DEPART and referral.stage == Stage.OFFERED and referral.vehicle != Vehicle.EMS_120
+
+
+def hasten(desk: Desk, worse: Mapping[int, Priority]) -> None:
+    """Let the clocks of a more urgent priority run from now on, where patients who are being referred become worse."""
+    for referral in desk.all("referrals_of", patients=sorted(worse)):
+        priority = worse[referral.patient_id]
+        if URGENT_FIRST.index(priority) < URGENT_FIRST.index(Priority(referral.priority)):
+            clock = clock_of(CLOCKS[Stage(referral.stage)], desk.profile.timers[priority])
+            values = {"referral_id": referral.referral_id, "priority": priority}
+            desk.run("hasten_referral", **values, due_by=desk.now + clock)
 
 
 def tick(desk: Desk) -> int:
@@ -174,7 +217,7 @@ def possible(desk: Desk, referral: Any, person: Any) -> list[Event]:
     """List what a person may say of a referral now."""
     standing = standing_of_referral(referral)
     found = [event for side in sides_of(desk, person, referral) for event in possible_events(standing, side)]
-    return sorted(set(found), key=tuple(Event).index)
+    return sorted({event for event in found if not waits_for_acceptance(referral, event)}, key=tuple(Event).index)
 
 
 def standing_of_referral(referral: Any) -> Referral:
@@ -236,7 +279,7 @@ def _carry_out(desk: Desk, referral: Any, standing: Referral, said: Said, step: 
     facility_id, left = referral.facility_id, list(referral.candidates)
     if passes_on:
         facility_id, *left = left
-    elif said.event is Event.OFFER:
+    elif said.facility_id is not None:
         facility_id = said.facility_id
         left = [each for each in left if each != facility_id]
     elif new.stage is Stage.UNPLACED:

@@ -4,7 +4,8 @@ Rules (CLINICAL 5.1, 6.1, 6.2):
 - A hospital that refuses, or says nothing in its time, is passed by: the next one is offered at once, and the refusal
   is reported. When all have been asked, the county's team is, loudly, until it finds one or decides otherwise. Who has
   accepted or received a patient may still pass him on; then the vehicle and his doctors hear of it as well.
-- An ambulance does not wait for a hospital's word: it may leave while one is asked.
+- An ambulance does not wait for a hospital's word: it may leave while one is asked, or while none is found, and a
+  patient who is there has arrived, whatever was said before; where no hospital is named, who says so names it.
 - Every stage but ENDED has a deadline. A missed one pages those whose turn it is and counts as a chase; after a few
   the episode is EXHAUSTED as well. No deadline ends a referral, and none takes a patient out of it.
 - The loop is closed by a person: who came home is seen there, who died is said to have.
@@ -128,14 +129,18 @@ _LEAVING = frozenset(Side)
 _RECEIVING = frozenset({Side.RECEIVER, Side.COUNTY})
 _BY_COUNTY = frozenset({Side.COUNTY})
 _AT_HOME = frozenset({Side.PRIMARY, Side.COUNTY})
+_FROM_HOME = _AT_HOME | {Side.TRANSPORT}
 
 STEPS: dict[tuple[Stage, Event], tuple[frozenset[Side], Step]] = {
     (Stage.OFFERED, Event.ACCEPT): (_RECEIVING, _ACCEPTED),
     (Stage.OFFERED, Event.REJECT): (_RECEIVING, _NEXT),
     (Stage.OFFERED, Event.DEPART): (_LEAVING, _UNDER_WAY),
+    (Stage.OFFERED, Event.ARRIVE): (_RECEIVING, _RECEIVED),
     (Stage.OFFERED, Event.WITHDRAW): (_BY_COUNTY, _WITHDRAWN),
     (Stage.OFFERED, Event.DIED): (_AT_HOME, _DIED),
     (Stage.UNPLACED, Event.OFFER): (_BY_COUNTY, _OFFERED),
+    (Stage.UNPLACED, Event.DEPART): (_FROM_HOME, _UNDER_WAY),
+    (Stage.UNPLACED, Event.ARRIVE): (_BY_COUNTY, _RECEIVED),
     (Stage.UNPLACED, Event.WITHDRAW): (_BY_COUNTY, _WITHDRAWN),
     (Stage.UNPLACED, Event.DIED): (_AT_HOME, _DIED),
     (Stage.ACCEPTED, Event.REJECT): (_RECEIVING, _TURNED_AWAY),
@@ -173,6 +178,17 @@ CHASES: dict[Stage, Chase] = {
 }
 """What a missed deadline does; that of OFFERED is a refusal."""
 
+
+CLOCKS: dict[Stage, str] = {
+    Stage.OFFERED: "accept",
+    Stage.UNPLACED: "repeat",
+    Stage.ACCEPTED: "depart",
+    Stage.IN_TRANSIT: "arrive",
+    Stage.RECEIVED: "feedback",
+    Stage.ADMITTED: "stay",
+    Stage.RETURNING: "return",
+}
+"""Which clock a stage begins with."""
 
 ACT_OF: dict[Consequence, Act] = {
     Consequence.EXHAUST: Act.REFERRAL_STUCK,

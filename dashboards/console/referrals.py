@@ -7,6 +7,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from alerting import acts
 from alerting.acting import ActError
+from alerting.cases.referring import Seen
 from alerting.cases.transfer import Event, Refusal
 from care.referral import FLAGS, Driver, Picture, Severity
 from dashboards import referrals
@@ -90,6 +91,7 @@ def say(
     event: Annotated[Event, Form()],
     refusal: Annotated[Refusal | None, Form()] = None,
     facility_id: Annotated[int | None, Form()] = None,
+    seen: Annotated[str, Form()] = "",
     note: Annotated[str, Form()] = "",
 ) -> Response:
     """Say what happened; the answer is the referral's card as it stands now."""
@@ -103,6 +105,7 @@ def say(
             event=event,
             refusal=refusal,
             facility_id=facility_id,
+            seen=_seen(seen),
             note=note.strip()[:NOTE_CHARACTERS_MAX],
             channel=CHANNEL,
             now=visit.now,
@@ -115,6 +118,12 @@ def say(
         return RedirectResponse(f"/referrals#referral-{referral_id}", status_code=303)
     values = _values(visit) | {"trouble": {referral_id: trouble}}
     return visit.render("referrals_list.html", 409 if trouble else 200, **values)
+
+
+def _seen(said: str) -> Seen | None:
+    """Read "stage:facility" as a form gives it back."""
+    stage, _, facility = said.partition(":")
+    return Seen(stage=stage, facility_id=int(facility) if facility.isdecimal() else None) if stage else None
 
 
 def referral_of(visit: Visit, referral_id: int) -> referrals.Referral:

@@ -5,6 +5,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from alerting import acts
 from alerting.acting import ActError
+from alerting.cases.referring import Seen
 from alerting.cases.transfer import Event, Refusal
 from care.referral import Driver, Picture, Severity
 from dashboards import referrals
@@ -36,14 +37,27 @@ class PictureIn(BaseModel):
         return Picture(**self.model_dump(exclude={"note"}))
 
 
+class SeenIn(BaseModel):
+    """What the speaker had before his eyes: a referral's `stage` and `facility_id`, as they were read."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    stage: str
+    facility_id: int | None = None
+
+
 class SayingIn(BaseModel):
-    """What is said of a referral: accept, reject (with `refusal`), offer (to `facility_id`), depart, arrive, ..."""
+    """What is said of a referral: accept, reject (with `refusal`), offer (to `facility_id`), depart, arrive, ...
+
+    With `seen`, the stage and hospital that it is said of: where they are no longer so, it is refused (409).
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     event: Event
     refusal: Refusal | None = None
     facility_id: int | None = None
+    seen: SeenIn | None = None
     note: str = Field(default="", max_length=NOTE_CHARACTERS_MAX)
 
 
@@ -88,6 +102,7 @@ def say(visit: Called, referral_id: int, saying: SayingIn) -> referrals.Referral
             event=saying.event,
             refusal=saying.refusal,
             facility_id=saying.facility_id,
+            seen=Seen(**saying.seen.model_dump()) if saying.seen else None,
             note=saying.note,
             channel=CHANNEL,
             now=visit.now,

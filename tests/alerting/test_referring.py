@@ -8,8 +8,11 @@ import pytest
 
 from alerting.acting import ActError
 from alerting.acts import acknowledge, decide, possible_acts, refer, say_of_referral
+from alerting.cases.referring import Seen
 from alerting.cases.transfer import Event, Refusal
 from alerting.patient_acts import change_status
+from alerting.raising import Basis, Raise
+from alerting.recording import record_raise
 from alerting.sweep import sweep
 from care.referral import Driver, Picture, Severity
 from care.status import Change, Status
@@ -341,6 +344,86 @@ def test_a_hospital_passes_a_patient_on_and_says_how_the_stay_goes(clinic: Clini
     assert (clinic.referral.stage, clinic.referral.facility_id) == ("offered", 11)
 
 
+def test_who_was_admitted_by_mistake_is_expected_to_be_measured_again_once_it_is_withdrawn(clinic: Clinic) -> None:
+    def stands() -> str:
+        rows = clinic.ward.connection.execute("SELECT status FROM patient_status ORDER BY at, entered_at").fetchall()
+        return str(rows[-1].status)
+
+    clinic.refer()
+    for event in (Event.ACCEPT, Event.ARRIVE, Event.ADMIT):
+        clinic.say(event, FIRST)
+    assert stands() == "admitted"
+    clinic.ward.now += timedelta(minutes=1)
+    clinic.say(Event.WITHDRAW, EXPERT)
+    assert stands() == "active"
+
+
+def test_an_ambulance_leaves_and_arrives_while_no_hospital_is_found(clinic: Clinic) -> None:
+    clinic.refer()
+    for person_id in (FIRST, SECOND):
+        clinic.say(Event.REJECT, person_id, refusal=Refusal.NO_BED)
+    assert (clinic.referral.stage, clinic.referral.facility_id) == ("unplaced", None)
+    clinic.say(Event.DEPART, DOCTOR)
+    assert clinic.referral.stage == "in_transit"
+    with pytest.raises(ActError, match="say at which hospital"):
+        clinic.say(Event.ARRIVE, EXPERT)
+    with pytest.raises(ActError, match="is no hospital that can be asked"):
+        clinic.say(Event.ARRIVE, EXPERT, facility_id=99)
+    with pytest.raises(ActError, match="no hospital is asked"):
+        clinic.say(Event.REJECT, EXPERT, refusal=Refusal.NO_BED)
+    clinic.say(Event.ARRIVE, EXPERT, facility_id=11)
+    assert (clinic.referral.stage, clinic.referral.facility_id) == ("received", 11)
+    clinic.say(Event.ADMIT, SECOND)
+
+
+def test_what_is_said_of_another_hospital_than_the_one_asked_now_is_refused(clinic: Clinic) -> None:
+    clinic.refer()
+    seen = Seen(stage="offered", facility_id=10)
+    clinic.say(Event.REJECT, FIRST, refusal=Refusal.NO_BED, seen=seen)
+    for event, more in ((Event.REJECT, {"refusal": Refusal.NO_BED}), (Event.ACCEPT, {})):
+        with pytest.raises(ActError, match="another hospital is asked"):
+            clinic.say(event, EXPERT, seen=seen, **more)
+    assert (clinic.referral.stage, clinic.referral.facility_id) == ("offered", 11)
+    assert clinic.refusals() == [(10, "no_bed")]
+
+
+def test_only_an_ambulance_leaves_before_a_hospital_has_accepted(clinic: Clinic) -> None:
+    clinic.refer(Picture(severity=Severity.MODERATE, driver=Driver.INFECTION))
+    assert clinic.referral.vehicle != "ems_120"
+    with pytest.raises(ActError, match="only an ambulance"):
+        clinic.say(Event.DEPART, CARS)
+    clinic.say(Event.ACCEPT, EXPERT)
+    clinic.say(Event.DEPART, CARS)
+
+
+def test_a_hospitals_own_staff_does_not_see_the_patient_at_home(clinic: Clinic) -> None:
+    clinic.ward.connection.execute(
+        "INSERT INTO person (person_id, key, name, name_en, organisation_id, role, service_tier) VALUES"
+        " (9, 'ward-nurse', '护士', 'Nurse', 10, 'nurse', 2), (10, 'bed-desk', '协调员', 'Beds', 10, 'coordinator', 3)"
+    )
+    clinic.refer()
+    with pytest.raises(ActError, match="withdraw by receiver is not possible"):
+        clinic.say(Event.WITHDRAW, 10)
+    for event in (Event.ACCEPT, Event.ARRIVE, Event.DISCHARGE):
+        clinic.say(event, FIRST)
+    with pytest.raises(ActError, match="return by receiver is not possible"):
+        clinic.say(Event.RETURN, 9)
+    clinic.say(Event.RETURN, DOCTOR)
+
+
+def test_another_illness_that_is_more_urgent_hastens_the_way(clinic: Clinic) -> None:
+    ward = clinic.ward
+    ward.connection.execute("UPDATE episode SET priority = 'medium', emergency = false, family = 'fever'")
+    ward.connection.execute("DELETE FROM active_rule")
+    clinic.refer(Picture(severity=Severity.MODERATE, driver=Driver.INFECTION))
+    assert clinic.referral.due_at == ward.now + timedelta(minutes=30)
+    ward.now += timedelta(minutes=1)
+    at = {"since": ward.now, "raised_at": ward.now}
+    with ward.connection.transaction():
+        record_raise(ward.desk(), Raise(patient_id=1, rule="SPO2-CRIT", basis=Basis.SUSTAINED, key="worse", **at))
+    assert (clinic.referral.priority, clinic.referral.due_at) == ("high", ward.now + timedelta(minutes=10))
+
+
 def test_the_clocks_are_those_of_the_illness_and_become_shorter_with_it(clinic: Clinic) -> None:
     clinic.ward.connection.execute("UPDATE episode SET priority = 'medium', emergency = false")
     clinic.refer(Picture(severity=Severity.MODERATE, driver=Driver.INFECTION))
@@ -427,7 +510,7 @@ def test_steps_missed_while_the_program_was_down_fire_at_once_in_order_and_once(
     ("event", "person_id", "reason"),
     [
         (Event.ACCEPT, DOCTOR, "accept by primary is not possible while the referral is offered"),
-        (Event.ARRIVE, FIRST, "arrive by receiver is not possible"),
+        (Event.ADMIT, FIRST, "admit by receiver is not possible"),
         (Event.DEADLINE, EXPERT, "clock's"),
         (Event.ACCEPT, 99, "person 99"),
     ],

@@ -8,6 +8,7 @@ import pytest
 
 from care.referral import (
     FLAGS,
+    IN_DANGER,
     LADDER,
     ROWS,
     Ask,
@@ -127,9 +128,12 @@ def hospital(
 
 
 def asked(
-    destination: FacilityRole | None, *facilities: Facility, needs: frozenset[Capability] = frozenset()
+    destination: FacilityRole | None,
+    *facilities: Facility,
+    needs: frozenset[Capability] = frozenset(),
+    clause: str = "",
 ) -> list[int]:
-    outcome = Outcome(clause="", destination=destination, ward=Ward.GENERAL, vehicle=Vehicle.TRANSFER_VEHICLE)
+    outcome = Outcome(clause=clause, destination=destination, ward=Ward.GENERAL, vehicle=Vehicle.TRANSFER_VEHICLE)
     return [each.organisation_id for each in candidates(outcome, needs, facilities)[0]]
 
 
@@ -162,6 +166,15 @@ def test_who_can_not_do_what_is_needed_is_passed_over_and_it_is_said_why() -> No
     able, passed_over = candidates(outcome, frozenset({Capability.HAEMODIALYSIS}), [without, with_it])
     assert able == [with_it]
     assert [(each.facility, each.lacks) for each in passed_over] == [(without, (Capability.HAEMODIALYSIS,))]
+
+
+def test_in_danger_of_life_the_nearest_is_asked_a_bed_or_none_and_nobody_is_left_out() -> None:
+    full = hospital(1, FacilityRole.DESIGNATED, order=1, free_beds=0)
+    far = hospital(2, FacilityRole.PARTNER_TERTIARY, free_beds=20)
+    able = hospital(3, FacilityRole.LEAD_HOSPITAL, Capability.OBSTETRICS, free_beds=1)
+    assert asked(FacilityRole.DESIGNATED, full, far, able, clause=IN_DANGER) == [1, 3, 2]
+    wanted = frozenset({Capability.OBSTETRICS})
+    assert asked(FacilityRole.DESIGNATED, full, far, able, clause=IN_DANGER, needs=wanted) == [3, 1, 2]
 
 
 def test_nobody_is_asked_for_who_stays() -> None:

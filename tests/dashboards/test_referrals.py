@@ -89,6 +89,21 @@ def test_a_hospital_accepts_on_a_phone_and_sees_the_name_only_then(
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+def test_a_hospital_to_which_the_ambulance_is_already_on_its_way_sees_the_name(
+    console: Console, expert: httpx.Client, episode_id: int
+) -> None:
+    referral = referred(expert, episode_id)
+    with api(console, "gao-ping") as desk:
+        (asked,) = desk.get("/api/v1/referrals").json()
+        assert (asked["patient_name"], asked["household_phone"]) == ("Z.G.Q.", "")
+        path = f"/api/v1/referrals/{referral['referral_id']}/say"
+        assert expert.post(path, json={"event": "depart"}).status_code == 200
+        (coming,) = desk.get("/api/v1/referrals").json()
+        assert coming["patient_name"] == "赵国强"
+        stale = {"event": "accept", "seen": {"stage": "offered", "facility_id": referral["facility_id"]}}
+        assert expert.post(path, json=stale).status_code == 409
+
+
 def test_a_refusal_needs_its_reason_and_the_next_hospital_has_it(
     console: Console, open_page: OpenPage, expert: httpx.Client, episode_id: int
 ) -> None:
