@@ -20,6 +20,9 @@ from care.referral import Picture
 SPEAKS_OF_REFERRALS = frozenset({"referral_desk", "dispatcher", "authority", "helper"})
 """Roles that decide nothing about an alarm."""
 
+DECIDE_ON_PATIENTS = frozenset({"family_doctor", "duty", "county_expert", "nurse"})
+"""Roles that decide what becomes of a patient; others take responsibility, note, and decide on what is technical."""
+
 LOCKS_PATIENT = frozenset({Act.REFER, Act.GO_ON, Act.STAY_HOME})
 """Acts that touch a referral or a follow-up: the patient is locked first, as by whoever moves those."""
 
@@ -29,6 +32,7 @@ NEEDS_NOTE = frozenset({Act.FALSE_ALARM.value, Act.WRONG_PATIENT.value})
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Actor:
     person_id: int
+    role: str
     service_tier: int
     channel: str
 
@@ -45,7 +49,7 @@ def possible_acts(connection: psycopg.Connection[Any], *, episode_id: int, perso
     standing = standing_of(episode)
     if standing.state is State.CLOSED or person.role in SPEAKS_OF_REFERRALS:
         return []
-    return [act.value for act in possible(standing, person.service_tier)]
+    return [act.value for act in possible(standing, person.service_tier) if _may(person.role, act, standing.technical)]
 
 
 def acknowledge(
@@ -182,6 +186,8 @@ def _act(
         if act in LOCKS_PATIENT:
             _lock_patient_of(desk, episode_id)
         episode = _locked(desk, episode_id)
+        if not _may(actor.role, act, episode.technical):
+            raise ActError(f"{act} is for {', '.join(sorted(DECIDE_ON_PATIENTS))} to say; you are {actor.role}")
         try:
             move = move_for(standing_of(episode), act, service_tier=actor.service_tier)
         except IllegalAct as exc:
@@ -235,7 +241,11 @@ def _actor(desk: Desk, person_id: int, channel: str) -> _Actor:
         raise ActError(f"person {person_id} is not in the registry")
     if person.role in SPEAKS_OF_REFERRALS:
         raise ActError(f"{person.role} has no say in alarms")
-    return _Actor(person_id=person_id, service_tier=person.service_tier, channel=channel)
+    return _Actor(person_id=person_id, role=person.role, service_tier=person.service_tier, channel=channel)
+
+
+def _may(role: str, act: Act, technical: bool) -> bool:
+    return technical or act in (Act.ACKNOWLEDGE, Act.NOTE) or role in DECIDE_ON_PATIENTS
 
 
 def _locked(desk: Desk, episode_id: int) -> Any:

@@ -56,6 +56,7 @@ _FALLBACKS: Mapping[Kind, Mapping[Audience, Audience]] = {
         _DOCTOR: _DUTY,
         _DUTY: _EXPERT,
         _EXPERT: _OPERATIONS,
+        _OPERATIONS: _DUTY,
         _DESK: _EXPERT,
         _CARS: _EXPERT,
         _AUTHORITY: _OPERATIONS,

@@ -26,7 +26,7 @@ Connection = psycopg.Connection[Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """Where episodes are written. `link` is the console's address, for notices."""
+    """Where episodes are written. `link` is the console's address, for notices. Every query may speak of `now`."""
 
     connection: Connection
     profile: Profile
@@ -57,7 +57,7 @@ class Desk:
 
     def _execute(self, query: str, values: dict[str, Any]) -> psycopg.Cursor[Any]:
         cursor = self.connection.cursor(row_factory=namedtuple_row)
-        return cursor.execute(QUERIES[query], values)
+        return cursor.execute(QUERIES[query], {"now": self.now} | values)
 
 
 _dumps = partial(dumps, default=str)
