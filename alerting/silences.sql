@@ -65,11 +65,13 @@ SELECT silence_id FROM silenced(%(now)s) WHERE episode_id = %(episode_id)s;
 UPDATE episode_silence SET silence_id = %(next)s WHERE episode_id = %(episode_id)s;
 
 -- name: end_silence
--- It is held back no more; gives by what it was, and how that ended.
+-- It is held back no more; gives by what it was, how that ended, and whether somebody was told of it meanwhile all the
+-- same: as a worse alarm, or as it was handed on.
 DELETE FROM episode_silence h USING alarm_silence s
  WHERE h.episode_id = %(episode_id)s AND s.silence_id = h.silence_id
 RETURNING h.silence_id, CASE WHEN s.lifted_at IS NOT NULL THEN 'lifted' WHEN s.until <= %(now)s THEN 'expired'
-                             ELSE 'not_held_back' END AS why;
+                             ELSE 'not_held_back' END AS why,
+          EXISTS (SELECT FROM notice n WHERE n.episode_id = h.episode_id AND n.created_at > h.since) AS told;
 
 -- name: traced_silence
 -- What holds an episode's pages back now, and who said so.

@@ -110,7 +110,7 @@ def _end(desk: Desk, row: Any) -> int:
         ended = desk.one("end_silence", episode_id=row.episode_id, now=desk.now)
         if ended is None or episode.state == "closed":
             return 0
-        rings = episode.state in UNANSWERED
+        rings = episode.state in UNANSWERED and not ended.told
         move = move_for(standing_of(episode), Act.ALARM_ANEW)
         event_id = add_event(
             desk,

@@ -227,13 +227,13 @@ SELECT e.episode_id, e.subject, e.organisation_id, e.evidence,
        min(m.since) AS begun, max(m.since) AS newest,
        COALESCE(array_agg(m.subject) FILTER (WHERE m.left_at IS NULL), '{}') AS members
   FROM episode e JOIN storm_member m USING (episode_id)
- WHERE e.family = 'storm' AND e.state <> 'closed' AND starts_with(e.subject, 'storm:' || %(family)s || ':')
+ WHERE e.family = 'storm' AND e.technical AND e.state <> 'closed' AND starts_with(e.subject, 'storm:' || %(family)s || ':')
  GROUP BY e.episode_id ORDER BY e.episode_id;
 
 -- name: storms_now
 -- The open alarm of each of these causes.
 SELECT episode_id, subject, evidence FROM episode
- WHERE family = 'storm' AND state <> 'closed' AND subject = ANY(%(subjects)s);
+ WHERE family = 'storm' AND technical AND state <> 'closed' AND subject = ANY(%(subjects)s);
 
 -- name: leave_closed_storms
 -- What an alarm held that is closed has its own alarm again.

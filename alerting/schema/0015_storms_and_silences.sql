@@ -58,11 +58,17 @@ CREATE TRIGGER alarm_silence_stays BEFORE UPDATE OR DELETE ON alarm_silence
 -- is watched (tier 3, or an open physiological alarm); nor a physiological alarm of whose family another rule holds too.
 CREATE FUNCTION silenced(at timestamptz) RETURNS TABLE (episode_id bigint, silence_id bigint)
     LANGUAGE sql STABLE AS $$
+WITH said AS MATERIALIZED (
+    SELECT * FROM alarm_silence WHERE lifted_at IS NULL AND since <= at AND until > at),
+below AS MATERIALIZED (
+    SELECT a.organisation_id, a.ancestor_id FROM care_organisation_ancestor a
+     WHERE a.ancestor_id IN (SELECT organisation_id FROM said
+                              WHERE num_nonnulls(patient_id, gateway_id, device_key) = 0))
 SELECT DISTINCT ON (e.episode_id) e.episode_id, s.silence_id
-  FROM alarm_silence s
+  FROM said s
   JOIN episode e ON e.technical = s.technical AND (s.rule = '' OR e.rule = s.rule)
   LEFT JOIN care_patient p ON p.patient_id = e.patient_id
- WHERE s.lifted_at IS NULL AND s.since <= at AND s.until > at AND e.state <> 'closed'
+ WHERE e.state <> 'closed'
    AND NOT e.emergency AND (e.priority = 'low' OR (e.priority = 'medium' AND s.priority = 'medium'))
    AND CASE WHEN s.patient_id IS NOT NULL THEN e.patient_id = s.patient_id
             WHEN s.gateway_id IS NOT NULL THEN e.gateway_id = s.gateway_id
@@ -70,9 +76,8 @@ SELECT DISTINCT ON (e.episode_id) e.episode_id, s.silence_id
                 e.subject = 'device:' || s.device_key
                 OR (e.evidence ->> 'device' = s.device_key
                     AND COALESCE(e.evidence -> 'again' ->> 'device', s.device_key) = s.device_key)
-            ELSE EXISTS (SELECT FROM care_organisation_ancestor a
-                          WHERE a.organisation_id = COALESCE(p.organisation_id, e.organisation_id)
-                            AND a.ancestor_id = s.organisation_id) END
+            ELSE (COALESCE(p.organisation_id, e.organisation_id), s.organisation_id) IN (
+                SELECT b.organisation_id, b.ancestor_id FROM below b) END
    AND CASE WHEN e.technical THEN NOT (
                 e.rule = 'TECH-NODATA-LONG' AND s.patient_id IS NULL
                 AND (p.service_tier = 3 OR EXISTS (

@@ -171,7 +171,7 @@ def _take(desk: Desk, family: str, row: Any, subject: Subject, cause: Cause) -> 
         alarmed = desk.one("storm_alarmed_of", episode_id=row.episode_id)
         if alarmed is not None:
             grown = 100 * len(members) >= desk.profile.technical.storm.grows_percent * alarmed.alarmed_of
-            if grown or cause.anew:
+            if grown or (cause.anew and new):
                 _alarm_again(desk, family, subject, cause)
             else:
                 evidence = json(_evidence(family, subject, cause))

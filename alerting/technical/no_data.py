@@ -121,7 +121,7 @@ def _key(device: Any) -> Key:
 
 
 def _held_with_others(desk: Desk, judged: Sequence[tuple[Any, Verdict]]) -> Mapping[Key, Holder]:
-    """Give which devices' alarms wait in that of their model, most of which fell silent; who is watched waits in none."""
+    """Give which devices' alarms wait in that of their model, much of which is silent; a watched one's never does."""
     alarming = [(device, each) for device, each in judged if each.priority is not None]
     models: dict[str, Any] = {}
     if len(alarming) >= desk.profile.technical.storm.members_min or desk.all("open_storms", family=NO_DATA):

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from alerting.acts import acknowledge, decide
+from alerting.silences import Target, Wish
+from alerting.silencing import set_silence
 from alerting.technical.storms import Cause, Member, Storm, Threshold, causes
 from tests.alerting.scene import SPO2, Scene, heartbeat
 from tests.alerting.streams import FALL_S
@@ -293,9 +295,7 @@ def test_a_storm_changes_nothing_for_a_physiological_alarm(database: str) -> Non
                 assert "TECH-STORM-MEDIUM" in scene.open_rules()
             else:
                 scene.run(240)
-            for patient in (1, 4):
-                scene.streaming.pop(patient)
-                scene.spo2(patient, [CRITICAL] * FALL_S, begin=scene.now - timedelta(seconds=FALL_S))
+            fall(scene, 1, 4)
             at = scene.now
             scene.run(700)
             falls = [e for e in scene.episodes() if not e.technical]
@@ -319,6 +319,15 @@ def test_a_storm_changes_nothing_for_a_physiological_alarm(database: str) -> Non
     assert len(told[0][1]) > 10
 
 
+def fall(scene: Scene, *patients: int) -> None:
+    """Let these patients' SpO2 fall, while everything else goes on."""
+    for patient in patients:
+        scene.streaming.pop(patient)
+        scene.spo2(patient, [CRITICAL] * FALL_S, begin=scene.now, judged=False)
+    scene.run(FALL_S)
+    scene.judge.catch_up(scene.desk)
+
+
 def empty(scene: Scene) -> None:
     """Take everything out again, so that the same county can be filled anew."""
     tables = scene.connection.execute(
@@ -331,11 +340,23 @@ def empty(scene: Scene) -> None:
 
 
 def test_high_alarms_of_one_site_are_never_one_alarm(scene: Scene) -> None:
-    for patient in (1, 2, 4):
-        scene.streaming.pop(patient)
-        scene.spo2(patient, [CRITICAL] * FALL_S, begin=scene.now - timedelta(seconds=FALL_S))
-    scene.look()
+    fall(scene, 1, 2, 4)
     assert [(e.patient_id, e.priority) for e in scene.episodes()] == [(1, "high"), (2, "high"), (4, "high")]
+
+
+def test_a_silence_of_the_place_holds_back_its_one_alarm(scene: Scene) -> None:
+    scene.connection.execute(
+        "INSERT INTO person (person_id, key, name, name_en, organisation_id, role, service_tier) VALUES"
+        " (5, 'ma', '马红', 'Ma Hong', 1, 'coordinator', 2)"
+    )
+    until = scene.now + timedelta(minutes=6)
+    wish = Wish(target=Target.ORGANISATION, name="village", rule="", until=until, reason="planned power cut")
+    set_silence(scene.connection, wish, person_id=5, now=scene.now)
+    cut(scene, *HOMES)
+    scene.run(300)
+    assert (scene.open_rules(), paged(scene)) == (["TECH-STORM-MEDIUM"], 0)
+    scene.run(60)
+    assert (scene.open_rules(), paged(scene)) == (["TECH-STORM-MEDIUM"], 1)
 
 
 def test_clocks_that_all_go_wrong_are_one_alarm_of_low_priority(scene: Scene) -> None:
@@ -349,13 +370,15 @@ def test_clocks_that_all_go_wrong_are_one_alarm_of_low_priority(scene: Scene) ->
 MODEL = """
 INSERT INTO patient (patient_id, key, name, initials, bed, born_on, sex, organisation_id, family_doctor_id, risk_colour,
                      service_tier)
-     SELECT n, 'p' || n, 'P' || n, 'P' || n, 'b' || n, '1950-01-01', 'female', 2, 1, 'yellow', 2 FROM generate_series(11, 18) n;
+     SELECT n, 'p' || n, 'P' || n, 'P' || n, 'b' || n, '1950-01-01', 'female', 2, 1, 'yellow', 2
+       FROM generate_series(11, 18) n;
 INSERT INTO device (device_id, key, kind, expected_every_s)
      SELECT 100 + n, 'C0:00:00:00:01:' || n, 'oximeter', 1 FROM generate_series(11, 18) n;
 INSERT INTO binding (device_id, patient_id, valid, entered_at)
      SELECT 100 + n, n, '[2020-01-01 00:00+00,)', '2020-01-01' FROM generate_series(11, 18) n;
 INSERT INTO claim (gateway_id, device_id, driver, claimed_at)
-     SELECT 'gw-3', 100 + n, CASE WHEN n < 18 THEN 'jumper' ELSE 'other' END, '2020-01-01' FROM generate_series(11, 18) n;
+     SELECT 'gw-3', 100 + n, CASE WHEN n < 18 THEN 'jumper' ELSE 'other' END, '2020-01-01'
+       FROM generate_series(11, 18) n;
 UPDATE registry_version SET version = version + 1;
 """
 
@@ -387,10 +410,12 @@ def test_many_overdue_measurements_are_one_alarm_and_every_household_is_asked(sc
         " '{json://localhost:1/home}' FROM generate_series(101, 125) n"
     )
     scene.connection.execute(
-        "INSERT INTO device (device_id, key, kind) SELECT n, 'C0:00:00:00:02:' || n, 'oximeter' FROM generate_series(101, 125) n"
+        "INSERT INTO device (device_id, key, kind)"
+        " SELECT n, 'C0:00:00:00:02:' || n, 'oximeter' FROM generate_series(101, 125) n"
     )
     scene.connection.execute(
-        "INSERT INTO binding (device_id, patient_id, valid) SELECT n, n, '[2020-01-01 00:00+00,)' FROM generate_series(101, 125) n"
+        "INSERT INTO binding (device_id, patient_id, valid)"
+        " SELECT n, n, '[2020-01-01 00:00+00,)' FROM generate_series(101, 125) n"
     )
     scene.connection.execute("UPDATE registry_version SET version = version + 1")
     scene.later(hours=13)  # morning in Shanghai
