@@ -297,7 +297,7 @@ def test_a_storm_changes_nothing_for_a_physiological_alarm(database: str) -> Non
                 scene.run(240)
             fall(scene, 1, 4)
             at = scene.now
-            scene.run(700)
+            scene.run(365)
             falls = [e for e in scene.episodes() if not e.technical]
             ids = [e.episode_id for e in falls]
             notices = scene.connection.execute(
@@ -316,7 +316,7 @@ def test_a_storm_changes_nothing_for_a_physiological_alarm(database: str) -> Non
             empty(scene)
     assert told[0] == told[1]
     assert [fall[0] for fall in told[0][0]] == [1, 4]
-    assert len(told[0][1]) > 10
+    assert {who for who, *_ in told[0][1]} == {"李医生", "b1", "b4", "值班", "王主任"}
 
 
 def fall(scene: Scene, *patients: int) -> None:
@@ -325,7 +325,8 @@ def fall(scene: Scene, *patients: int) -> None:
         scene.streaming.pop(patient)
         scene.spo2(patient, [CRITICAL] * FALL_S, begin=scene.now, judged=False)
     scene.run(FALL_S)
-    scene.judge.catch_up(scene.desk)
+    while scene.judge.catch_up(scene.desk):
+        pass
 
 
 def empty(scene: Scene) -> None:
