@@ -122,8 +122,9 @@ def _gateways(desk: Desk, seen: Picture) -> Iterator[Finding]:
 def _settle_gateways(desk: Desk, seen: Picture, held: dict[Key, Holder]) -> int:
     """Judge gateways; many of which one thing is wrong have one alarm, by which `held` is filled."""
     findings = list(_gateways(desk, seen))
+    known = desk.all("technical_faults", families=list(GATEWAY))
     for family in GATEWAY:
-        noted = {row.subject: row.since for row in desk.all("technical_faults", families=[family])}
+        noted = {row.subject: row.since for row in known if row.family == family}
         its = [finding for finding in findings if finding.family is family]
         held |= collapse(desk, family, list(_candidates(desk, seen, its, noted)), lambda: _counted(seen.words)).by
     return settle(desk, GATEWAY, findings, held=held)
