@@ -41,6 +41,7 @@ KINDS: Mapping[str, Kind] = {
     Family.UNBOUND_LOW: Kind.SOMEBODY,
     Family.UNJUDGED: Kind.UNWATCHED,
     Family.ROSTER: Kind.ROSTER,
+    Family.STORM: Kind.SITE,
 }
 """Families that are not a patient's condition; all others are PERSON."""
 

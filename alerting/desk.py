@@ -19,6 +19,7 @@ QUERIES = {
     **load_queries("alerting", "technical.sql"),
     **load_queries("alerting", "referrals.sql"),
     **load_queries("alerting", "notices.sql"),
+    **load_queries("alerting", "silences.sql"),
 }
 Connection = psycopg.Connection[Any]
 """A connection that gives named tuples; what a column holds is the query's business (queries.sql)."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from alerting import silencing
 from alerting.cases import referring
 from alerting.desk import Desk
 from alerting.episodes import Act, move_for
@@ -16,13 +17,14 @@ TOGETHER_MAX = 250
 
 
 def tick(desk: Desk) -> int:
-    """Carry out what is due at `desk.now`, of episodes and of referrals; gives how many deadlines fired.
+    """Carry out what is due at `desk.now`, of silences, episodes and referrals; gives how many deadlines fired.
 
     An episode's move, its history and its notices are one transaction, which many that are due together share. The
     history's key (episode, deadline) makes a second firing of the same deadline impossible; an episode that fails does
     not keep the others waiting. What becomes due again at once (steps missed while the program was down) fires in the
     same tick.
     """
+    silencing.tick(desk)
     fired = 0
     while fired < MOVES_MAX:
         due = [row.episode_id for row in desk.all("due_episodes", now=desk.now, limit=TOGETHER_MAX)]

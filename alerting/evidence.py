@@ -230,6 +230,11 @@ def _lacking(evidence: Evidence, _when: When) -> Text | None:
     )
 
 
+def _model(evidence: Evidence, _when: When) -> Text | None:
+    value = evidence.get("model")
+    return _both(value) if isinstance(value, str) and value else None
+
+
 def _profile(evidence: Evidence, _when: When) -> Text | None:
     name, found = evidence.get("profile"), evidence.get("profile_hash")
     if not isinstance(name, str) or not name:
@@ -259,6 +264,8 @@ THINGS: Mapping[str, Thing] = {
     "hours": Thing(keys=("hours",), say=_hours),
     "devices": Thing(keys=("devices", "device"), say=_devices),
     "covers_now": _number("covers_now"),
+    "members_now": _number("members_now"),
+    "model": Thing(keys=("model",), say=_model),
     "profile": Thing(keys=("profile", "profile_hash"), say=_profile),
     "last_good_at": _instant("last_good_at"),
     "last_heard_at": _instant("last_heard_at"),

@@ -53,6 +53,14 @@ WHY = {
     "unjudged": Text(zh="判读失败", en="judging fails"),
     "roster_hole": Text(zh="值班表有空缺", en="nobody is on the roster"),
     "never_rostered": Text(zh="从未排班", en="nobody was ever put on duty"),
+    "storm_gateway": Text(zh="多个网关几乎同时失联", en="gateways fell silent at about the same time"),
+    "storm_adapter": Text(zh="多个网关几乎同时蓝牙故障", en="gateways' Bluetooth failed at about the same time"),
+    "storm_clock": Text(zh="多个网关几乎同时时钟不准", en="gateways' clocks went wrong at about the same time"),
+    "storm_backlog": Text(zh="多个网关几乎同时数据积压", en="readings wait in gateways since about the same time"),
+    "storm_spot_overdue": Text(zh="多名患者几乎同时应测未测", en="measurements are overdue since about the same time"),
+    "storm_no_data": Text(
+        zh="同型号设备几乎同时没有数据", en="devices of one model fell silent at about the same time"
+    ),
     "bound_to_nobody": Text(zh="设备未绑定患者，请立即找到佩戴者", en="bound to nobody: find who wears it"),
 }
 SESSIONS = {

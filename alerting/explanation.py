@@ -38,6 +38,7 @@ HEADS: tuple[Phrases, ...] = (
     (Text(zh="{why}", en="{why}"), Text(zh="最后消息 {last_heard_at}", en="last heard {last_heard_at}")),
     (Text(zh="{why}", en="{why}"), Text(zh="最早 {oldest_at}", en="the oldest from {oldest_at}")),
     (Text(zh="{duty}自{begins_at}起无人值班", en="nobody as {duty} from {begins_at}"),),
+    (Text(zh="{why}", en="{why}"), Text(zh="共{members_now}个", en="{members_now} of them")),
     (Text(zh="{why}", en="{why}"), Text(zh="自{begins_at}起", en="from {begins_at}")),
     (Text(zh="{why}", en="{why}"),),
     (Text(zh="{signs}", en="{signs}"), Text(zh="{way}", en="{way}")),
@@ -60,6 +61,7 @@ REST: Phrases = (
     Text(zh="{tags}", en="{tags}"),
     Text(zh="设备 {devices}", en="device {devices}"),
     Text(zh="因此有 {covers_now} 个网关和设备没有数据", en="{covers_now} gateways and devices are silent by it"),
+    Text(zh="型号 {model}", en="model {model}"),
     Text(zh="涉及 {lacking}", en="it concerns {lacking}"),
     Text(zh="限值依据 {profile}", en="limits {profile}"),
 )

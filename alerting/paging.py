@@ -10,7 +10,7 @@ from alerting.addressing import Kind, instead, kind_of, told
 from alerting.desk import Desk
 from alerting.episodes import Audience
 from alerting.profile.profile import Consequence, Priority
-from alerting.throttle import may_wait
+from alerting.throttle import ALARMS, may_wait
 from alerting.words import ASKING, Text, body, household_body, title
 from care.duty import PersonOnDuty, coordinators, family_doctors, on_duty
 
@@ -65,11 +65,44 @@ def page(desk: Desk, message: Page) -> int:
 
 
 def page_all(desk: Desk, messages: Sequence[Page]) -> int:
-    """Write the notices of several pages together and say how many."""
+    """Write the notices of several pages together and say how many; none of an alarm that somebody has silenced."""
     people = _People(desk, messages)
-    notices = [row for message in messages for row in _notices(desk, message, people)]
+    silent = hold_back(desk, [message.episode_id for message in messages if _may_be_silent(message)])
+    told = [message for message in messages if message.episode_id not in silent or not _may_be_silent(message)]
+    notices = [row for message in told for row in _notices(desk, message, people)]
     desk.write("insert_events", people.unfilled)
     return len(desk.write("insert_notices", notices))
+
+
+def hold_back(desk: Desk, episodes: Sequence[int]) -> frozenset[int]:
+    """Give which of these episodes page nobody now, as a person has silenced them; where that begins it is recorded."""
+    if not episodes:
+        return frozenset()
+    held = desk.all("hold_pages_back", episodes=list(episodes), now=desk.now)
+    begun = [
+        {
+            "episode_id": row.episode_id,
+            "at": desk.now,
+            "kind": "silenced",
+            "channel": "",
+            "detail": {"silence": row.silence_id},
+        }
+        for row in held
+        if row.begins
+    ]
+    desk.write("insert_events", begun)
+    return frozenset(row.episode_id for row in held)
+
+
+def _may_be_silent(message: Page) -> bool:
+    """What is high is never silent; nor is what somebody did, or a referral: that an alarm rings is."""
+    consequence = message.consequence
+    return (
+        consequence.priority is not Priority.HIGH
+        and not consequence.emergency
+        and message.act in ALARMS
+        and (message.words is None or consequence.technical)
+    )
 
 
 def _notices(desk: Desk, message: Page, people: "_People") -> Iterator[dict[str, Any]]:

@@ -710,7 +710,7 @@ UPDATE notice n SET due_at = r.due_at, sent_at = r.sent_at, outcome = r.outcome
 SELECT b.patient_id, b.device_key, b.device_id, max(l.good_received_at) AS good_at, max(l.received_at) AS heard_at,
        GREATEST(COALESCE(max(l.good_received_at), min(l.first_received_at), GREATEST(b.valid_from, b.entered_at)),
                 x.expected_from)
-           AS silent_since, p.service_tier, max(l.good_measured_at) AS good_measured_at,
+           AS silent_since, p.service_tier, p.organisation_id, max(l.good_measured_at) AS good_measured_at,
        EXISTS (SELECT FROM episode e WHERE e.patient_id = b.patient_id AND NOT e.technical AND e.state <> 'closed')
            AS watched
   FROM care_binding b JOIN care_patient p USING (patient_id) LEFT JOIN care_expected_from x USING (patient_id)
@@ -718,7 +718,8 @@ SELECT b.patient_id, b.device_key, b.device_id, max(l.good_received_at) AS good_
        AND CASE WHEN b.kind = 'oximeter' THEN l.signal = 1 ELSE l.signal <> 13 END
  WHERE b.expected_every_s IS NOT NULL
    AND b.valid_from <= %(now)s AND (b.valid_until IS NULL OR b.valid_until > %(now)s)
- GROUP BY b.patient_id, b.device_key, b.device_id, b.valid_from, b.entered_at, p.service_tier, x.expected_from
+ GROUP BY b.patient_id, b.device_key, b.device_id, b.valid_from, b.entered_at, p.service_tier, p.organisation_id,
+          x.expected_from
 HAVING GREATEST(COALESCE(max(l.good_received_at), min(l.first_received_at), GREATEST(b.valid_from, b.entered_at)),
                 x.expected_from)
        <= %(now)s - %(low_after)s;

@@ -19,7 +19,7 @@ from alerting.profile.patient import urgency_of
 from alerting.profile.profile import Consequence, Priority
 from alerting.profile.technical import Family
 from alerting.raising import NOT_MEASURED, Basis, Effect, Raise, effect_of, facts_of, for_patient, reaches_tier3_at_once
-from alerting.words import Text, roster_words
+from alerting.words import Text, roster_words, storm_words
 from alerting.zones import zone_of
 
 
@@ -320,9 +320,11 @@ def _announce(desk: Desk, news: Sequence[_News]) -> None:
 
 
 def _own_words(opening: Opening) -> Text | None:
-    if opening.consequence.family != Family.ROSTER:
-        return None
-    return roster_words(opening.raised.evidence, opening.whose.time_zone)
+    evidence, consequence = opening.raised.evidence, opening.consequence
+    if consequence.family == Family.ROSTER:
+        return roster_words(evidence, opening.whose.time_zone)
+    is_paged = consequence.family == Family.STORM and consequence.priority is not Priority.LOW
+    return storm_words(evidence) if is_paged else None
 
 
 def _detail(raised: Raise) -> dict[str, Any]:

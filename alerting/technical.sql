@@ -5,7 +5,8 @@
 SELECT NULL::integer AS patient_id, e.subject, e.organisation_id, e.gateway_id, o.time_zone,
        COALESCE(NULLIF(g.place, ''), e.gateway_id, o.name) AS initials,
        CASE WHEN e.subject LIKE 'device:%%' THEN substr(e.subject, 8)
-            WHEN e.subject LIKE 'roster:%%' THEN split_part(e.subject, ':', 3) ELSE COALESCE(e.gateway_id, '') END AS bed,
+            WHEN e.subject LIKE 'roster:%%' THEN split_part(e.subject, ':', 3)
+            WHEN e.subject LIKE 'storm:%%' THEN split_part(e.subject, ':', 2) ELSE COALESCE(e.gateway_id, '') END AS bed,
        'green' AS risk_colour, '{}'::text[] AS special_groups, '{}'::text[] AS household_channels
   FROM episode e JOIN care_organisation o USING (organisation_id)
   LEFT JOIN care_gateway g ON g.gateway_id = e.gateway_id
@@ -17,6 +18,7 @@ SELECT NULL::integer AS patient_id, %(subject)s::text AS subject, o.organisation
        o.time_zone, COALESCE(NULLIF(g.place, ''), %(gateway_id)s::text, o.name) AS initials,
        CASE WHEN %(subject)s::text LIKE 'device:%%' THEN substr(%(subject)s::text, 8)
             WHEN %(subject)s::text LIKE 'roster:%%' THEN split_part(%(subject)s::text, ':', 3)
+            WHEN %(subject)s::text LIKE 'storm:%%' THEN split_part(%(subject)s::text, ':', 2)
             ELSE COALESCE(%(gateway_id)s::text, '') END AS bed,
        'green' AS risk_colour, '{}'::text[] AS special_groups, '{}'::text[] AS household_channels
   FROM care_organisation o LEFT JOIN care_gateway g ON g.gateway_id = %(gateway_id)s::text
@@ -202,3 +204,80 @@ SELECT episode_id, patient_id FROM episode
 -- What an open alarm's evidence says anew; nothing where it says so already.
 UPDATE episode SET evidence = evidence || %(evidence)s::jsonb
  WHERE episode_id = %(episode_id)s AND state <> 'closed' AND NOT evidence @> %(evidence)s::jsonb;
+
+-- name: covered_episode
+-- The newest alarm of a subject and family that was closed into another since the fault began.
+SELECT e.episode_id FROM episode e
+ WHERE e.family = %(family)s AND (e.subject = %(subject)s OR (e.subject IS NULL AND e.patient_id = %(patient_id)s))
+   AND e.closed_at >= %(since)s
+   AND EXISTS (SELECT FROM episode_event v WHERE v.episode_id = e.episode_id AND v.kind = 'covered')
+ ORDER BY e.episode_id DESC LIMIT 1;
+
+-- name: no_data_of
+-- Open low and medium alarms of silence of these patients that nobody has answered.
+SELECT episode_id, patient_id FROM episode
+ WHERE family = 'no_data' AND state IN ('unack', 't3_unack', 'exhausted') AND priority <> 'high'
+   AND patient_id = ANY(%(patients)s);
+
+-- name: open_storms
+-- Causes of one kind of fault whose alarms are open: what each holds, and between which instants all that it ever held
+-- began. (A model may have a colon in its name.)
+SELECT e.episode_id, e.subject, e.organisation_id, e.evidence,
+       substr(e.subject, length('storm:' || %(family)s || ':' || e.organisation_id || ':') + 1) AS model,
+       min(m.since) AS begun, max(m.since) AS newest,
+       COALESCE(array_agg(m.subject) FILTER (WHERE m.left_at IS NULL), '{}') AS members
+  FROM episode e JOIN storm_member m USING (episode_id)
+ WHERE e.family = 'storm' AND e.technical AND e.state <> 'closed' AND starts_with(e.subject, 'storm:' || %(family)s || ':')
+ GROUP BY e.episode_id ORDER BY e.episode_id;
+
+-- name: storms_now
+-- The open alarm of each of these causes.
+SELECT episode_id, subject, evidence FROM episode
+ WHERE family = 'storm' AND technical AND state <> 'closed' AND subject = ANY(%(subjects)s);
+
+-- name: leave_closed_storms
+-- What an alarm held that is closed has its own alarm again.
+UPDATE storm_member m SET left_at = %(now)s
+  FROM episode e WHERE e.episode_id = m.episode_id AND e.state = 'closed' AND m.left_at IS NULL;
+
+-- name: leave_storm
+-- What is well leaves; so does what another cause holds now.
+UPDATE storm_member SET left_at = %(now)s
+ WHERE episode_id = %(episode_id)s AND left_at IS NULL AND subject <> ALL(%(members)s);
+
+-- name: join_storm
+-- What is held from now on; gives what was not before.
+INSERT INTO storm_member (episode_id, subject, family, patient_id, since, joined_at)
+SELECT %(episode_id)s, m.subject, %(family)s, m.patient_id, m.since, %(now)s
+  FROM unnest(%(subjects)s::text[], %(patients)s::integer[], %(since)s::timestamptz[]) AS m (subject, patient_id, since)
+ON CONFLICT (subject, family) WHERE left_at IS NULL DO NOTHING RETURNING subject;
+
+-- name: storm_alarmed_of
+-- Of how many an open cause last alarmed, under its lock.
+SELECT (evidence ->> 'alarmed_of')::integer AS alarmed_of FROM episode WHERE episode_id = %(episode_id)s AND state <> 'closed';
+
+-- name: places
+-- Each organisation with those above it, the nearest first.
+SELECT organisation_id, array_agg(ancestor_id ORDER BY distance) AS places FROM care_organisation_ancestor
+ GROUP BY organisation_id;
+
+-- name: spot_population
+-- How many patients of each organisation have a device for single measurements, and measured before.
+SELECT p.organisation_id, count(DISTINCT p.patient_id) AS count
+  FROM care_binding b JOIN care_patient p USING (patient_id)
+ WHERE b.expected_every_s IS NULL AND NOT b.wellness
+   AND b.valid_from <= %(now)s AND (b.valid_until IS NULL OR b.valid_until > %(now)s)
+   AND EXISTS (SELECT FROM latest l WHERE l.patient_id = p.patient_id AND l.good_measured_at IS NOT NULL)
+ GROUP BY p.organisation_id;
+
+-- name: device_models
+-- Continuous devices that are worn now, by the driver that reads them: as the registry has it, else as a gateway says.
+SELECT DISTINCT ON (b.device_key) b.device_key, p.organisation_id, COALESCE(c.driver, w.driver) AS model
+  FROM care_binding b JOIN care_patient p USING (patient_id)
+  LEFT JOIN care_claim c ON c.device_id = b.device_id AND c.released_at IS NULL
+  LEFT JOIN (SELECT d ->> 'address' AS device_key, d ->> 'driver' AS driver
+               FROM gateway_status s CROSS JOIN LATERAL jsonb_path_query(s.heartbeat, 'lax $.devices[*]') AS d) w
+         ON w.device_key = b.device_key
+ WHERE b.expected_every_s IS NOT NULL
+   AND b.valid_from <= %(now)s AND (b.valid_until IS NULL OR b.valid_until > %(now)s)
+ ORDER BY b.device_key, COALESCE(c.driver, w.driver) NULLS LAST;

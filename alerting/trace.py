@@ -43,7 +43,10 @@ class Traced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
-    """An episode's chain. `missing` is the first link that has not happened; `due_at` when somebody is told of that."""
+    """An episode's chain. `missing` is the first link that has not happened; `due_at` when somebody is told of that.
+
+    `silence`: what holds its pages back now, where something does.
+    """
 
     episode_id: int
     rule: str
@@ -52,6 +55,7 @@ class Trace:
     links: tuple[Traced, ...]
     missing: Link | None
     due_at: datetime | None
+    silence: str = ""
 
 
 def trace(desk: Desk, episode_id: int) -> Trace | None:
@@ -62,6 +66,7 @@ def trace(desk: Desk, episode_id: int) -> Trace | None:
     referral = desk.one("traced_referral", episode_id=episode_id)
     links = chain(episode, referral)
     missing = next((each.link for each in links if each.at is None), None)
+    silence = desk.one("traced_silence", episode_id=episode_id, now=desk.now)
     return Trace(
         episode_id=episode_id,
         rule=episode.rule,
@@ -70,6 +75,10 @@ def trace(desk: Desk, episode_id: int) -> Trace | None:
         links=tuple(links),
         missing=missing,
         due_at=referral.due_at if referral is not None and missing in REFERRAL else episode.due_at,
+        silence=""
+        if silence is None
+        else f"silenced until {silence.until:%F %T} UTC by {silence.set_by}: {silence.reason}"
+        f" (silence {silence.silence_id})",
     )
 
 

@@ -54,6 +54,7 @@ def _print_lines(found: Trace) -> None:
             "after_s": after_s,
             "detail": each.detail,
             "missing": each.link is found.missing,
+            "silence": found.silence,
         }
         typer.echo(json.dumps(line, ensure_ascii=False))
 
@@ -68,6 +69,8 @@ def _print_table(found: Trace) -> None:
         at = f"{each.at:%F %T.%f}"[:-3] if each.at else "MISSING" if each.link is found.missing else "-"
         table.add_row(each.link, at, after, each.detail if each.at else "")
     Console().print(table)
+    if found.silence:
+        typer.echo(found.silence)
     if found.missing:
-        due = f"; somebody is told at {found.due_at:%F %T} UTC" if found.due_at else ""
+        due = f"; somebody is told at {found.due_at:%F %T} UTC" if found.due_at and not found.silence else ""
         typer.echo(f"first missing link: {found.missing}{due}")

@@ -69,6 +69,8 @@ RULES = {
         en="This patient's readings can not be judged: nobody is watched by them",
     ),
     "TECH-ROSTER": Text(zh="值班表有空缺", en="Nobody on the roster"),
+    "TECH-STORM": Text(zh="同一原因的多个技术告警", en="Many technical alarms, one cause"),
+    "TECH-STORM-MEDIUM": Text(zh="同一原因的多个技术告警", en="Many technical alarms, one cause"),
     "TECH-UNBOUND-LOW": Text(zh="未绑定设备测得血氧极低", en="SpO2 critically low on a device bound to nobody"),
 }
 EMERGENCY = Text(zh="紧急", en="EMERGENCY")
@@ -123,6 +125,17 @@ DUTIES = {
 }
 """Duties that unanswered alarms are carried to (care/duty.py ESCALATED_TO)."""
 
+STORMS = {
+    "gateway": Text(zh="网关失联", en="gateways silent"),
+    "adapter": Text(zh="网关蓝牙故障", en="gateways with Bluetooth in trouble"),
+    "clock": Text(zh="网关时钟不准", en="gateways whose clock is not believed"),
+    "backlog": Text(zh="网关数据积压", en="gateways in which readings wait"),
+    "spot_overdue": Text(zh="患者应测未测", en="patients whose measurement is overdue"),
+    "no_data": Text(zh="同型号设备没有数据", en="devices of one model without data"),
+}
+"""Faults of which many have one cause, by their family (alerting/technical/storms.py)."""
+
+_BESIDE = DUTIES | STORMS
 _STEPS = {
     Kind.ROSTER: ROSTER_STEPS,
     Kind.UNWATCHED: UNWATCHED_STEPS,
@@ -208,7 +221,7 @@ def title(consequence: Consequence, *, initials: str, bed: str) -> str:
     """Head a notice: priority, who (initials and bed), which rule."""
     level = EMERGENCY if consequence.emergency else PRIORITIES[consequence.priority]
     rule = RULES.get(consequence.rule, Text(zh=consequence.rule, en=consequence.rule))
-    where = f"{DUTIES[bed].zh} {DUTIES[bed].en}" if bed in DUTIES else bed
+    where = f"{_BESIDE[bed].zh} {_BESIDE[bed].en}" if bed in _BESIDE else bed
     return f"【{level.zh} {level.en}】{initials} {where} {rule.zh} / {rule.en}"
 
 
@@ -241,6 +254,17 @@ def roster_words(evidence: Mapping[str, Any], time_zone: str) -> Text | None:
     return Text(
         zh=f"{local}起无人担任{said.zh},请安排人员值班(见值班页)",
         en=f"from {local} nobody holds {said.en}: please put somebody on duty (the page Duty)",
+    )
+
+
+def storm_words(evidence: Mapping[str, Any]) -> Text | None:
+    """Write how many faults of which kind have one cause; None where that is not known."""
+    count, kind = evidence.get("members_now"), STORMS.get(str(evidence.get("of")))
+    if kind is None or not isinstance(count, int):
+        return None
+    return Text(
+        zh=f"{kind.zh}共{count}个,很可能是同一原因,请查明并处理;名单见该告警页",
+        en=f"{count} {kind.en}, most likely by one cause: find it and see to it; the alarm's page lists them",
     )
 
 

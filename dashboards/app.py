@@ -36,6 +36,8 @@ from dashboards.console import (
     registry_api,
     rehearsal,
     sign_in,
+    silences,
+    silences_api,
     subject,
 )
 from dashboards.database import connect
@@ -79,6 +81,7 @@ def create_app(settings: Settings) -> FastAPI:
         duty.router,
         rehearsal.router,
         page_tests.router,
+        silences.router,
         wall.router,
     ):
         app.include_router(router, include_in_schema=False)
@@ -89,6 +92,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(registry_api.router)
     app.include_router(follow_up_api.router)
     app.include_router(duty_api.router)
+    app.include_router(silences_api.router)
     app.add_api_route("/healthz", healthz, include_in_schema=False)
     app.add_api_route("/ready", ready, include_in_schema=False)
     return app

@@ -77,7 +77,8 @@ SELECT e.episode_id, e.patient_id, e.family, e.technical, e.rule, e.priority, e.
 SELECT e.episode_id, e.subject, COALESCE(NULLIF(g.place, ''), e.gateway_id, o.name) AS name,
        COALESCE(NULLIF(g.place, ''), e.gateway_id, o.name_en) AS name_en,
        CASE WHEN e.subject LIKE 'device:%%' THEN substr(e.subject, 8)
-            WHEN e.subject LIKE 'roster:%%' THEN split_part(e.subject, ':', 3) ELSE COALESCE(e.gateway_id, '') END AS bed,
+            WHEN e.subject LIKE 'roster:%%' THEN split_part(e.subject, ':', 3)
+            WHEN e.subject LIKE 'storm:%%' THEN split_part(e.subject, ':', 2) ELSE COALESCE(e.gateway_id, '') END AS bed,
        o.organisation_id, o.name AS organisation_name, o.name_en AS organisation_name_en, o.time_zone
   FROM episode e JOIN care_organisation o USING (organisation_id)
   LEFT JOIN care_gateway g ON g.gateway_id = e.gateway_id
@@ -573,3 +574,54 @@ SELECT e.episode_id, e.patient_id, e.rule, e.priority, e.emergency, e.state, e.d
   LEFT JOIN care_person t ON t.person_id = e.acknowledged_by
  WHERE a.ancestor_id = %(organisation_id)s AND e.organisation_id = ANY (%(organisations)s)
  ORDER BY e.rank, e.due_at, e.episode_id LIMIT %(most)s;
+
+-- name: organisation
+-- One organisation: its key, and what time it is there.
+SELECT organisation_id, key, time_zone FROM care_organisation WHERE organisation_id = %(organisation_id)s;
+
+-- name: silences
+-- Silences in scope, or one of them: what is in force or planned, what ends first, then what ended last.
+SELECT s.silence_id, CASE WHEN s.patient_id IS NOT NULL THEN 'patient' WHEN s.gateway_id IS NOT NULL THEN 'gateway'
+                          WHEN s.device_key IS NOT NULL THEN 'device' ELSE 'organisation' END AS target,
+       COALESCE(p.key, s.gateway_id, s.device_key, o.key) AS name,
+       COALESCE(p.name, NULLIF(g.place, ''), s.gateway_id, s.device_key, o.name) AS shown,
+       COALESCE(p.name, NULLIF(g.place, ''), s.gateway_id, s.device_key, o.name_en) AS shown_en,
+       COALESCE(p.bed, CASE WHEN g.place <> '' THEN s.gateway_id END, '') AS bed, o.name AS organisation_name,
+       o.name_en AS organisation_name_en, o.time_zone, s.technical, s.rule, s.priority, s.reason,
+       COALESCE(a.name, '') AS set_by, COALESCE(a.name_en, '') AS set_by_en, s.set_at, s.since, s.until,
+       l.name AS lifted_by, l.name_en AS lifted_by_en, s.lifted_at,
+       CASE WHEN s.lifted_at IS NOT NULL THEN 'lifted' WHEN s.until <= %(now)s THEN 'expired'
+            WHEN s.since > %(now)s THEN 'planned' ELSE 'in_force' END AS standing,
+       (SELECT count(*) FROM episode_silence h WHERE h.silence_id = s.silence_id) AS holds
+  FROM alarm_silence s LEFT JOIN care_patient p USING (patient_id) LEFT JOIN care_gateway g ON g.gateway_id = s.gateway_id
+  JOIN care_organisation o ON o.organisation_id = COALESCE(p.organisation_id, s.organisation_id)
+  LEFT JOIN care_person a ON a.person_id = s.set_by LEFT JOIN care_person l ON l.person_id = s.lifted_by
+ WHERE o.organisation_id = ANY (%(organisations)s)
+   AND (s.silence_id = %(silence_id)s OR (%(silence_id)s::bigint IS NULL
+        AND LEAST(s.until, s.lifted_at) > %(ended_since)s::timestamptz))
+ ORDER BY (s.lifted_at IS NULL AND s.until > %(now)s) DESC,
+          CASE WHEN s.lifted_at IS NULL AND s.until > %(now)s THEN s.until END, s.silence_id DESC
+ LIMIT %(most)s;
+
+-- name: silences_in_force
+-- How many silences in scope are in force.
+SELECT count(*) AS count FROM alarm_silence s LEFT JOIN care_patient p USING (patient_id)
+ WHERE COALESCE(p.organisation_id, s.organisation_id) = ANY (%(organisations)s)
+   AND s.lifted_at IS NULL AND s.since <= %(now)s AND s.until > %(now)s;
+
+-- name: held_back
+-- Which of these episodes page nobody now, by whose word and until when.
+SELECT h.episode_id, s.silence_id, s.until, s.reason, COALESCE(p.name, '') AS name, COALESCE(p.name_en, '') AS name_en
+  FROM silenced(%(now)s) h JOIN alarm_silence s USING (silence_id) LEFT JOIN care_person p ON p.person_id = s.set_by
+ WHERE h.episode_id = ANY (%(episodes)s);
+
+-- name: storm_members
+-- What alarms of one cause hold, then what left them as it was well.
+SELECT m.episode_id, substr(m.subject, strpos(m.subject, ':') + 1) AS thing,
+       COALESCE(g.place, '') AS place, p.key AS patient_key, p.name AS patient_name, p.bed,
+       o.name AS organisation_name, o.name_en AS organisation_name_en, m.since, m.left_at
+  FROM storm_member m LEFT JOIN care_patient p USING (patient_id)
+  LEFT JOIN care_gateway g ON m.subject = 'gateway:' || g.gateway_id
+  LEFT JOIN care_organisation o ON o.organisation_id = COALESCE(p.organisation_id, g.organisation_id)
+ WHERE m.episode_id = ANY (%(episodes)s)
+ ORDER BY m.left_at IS NOT NULL, m.since, m.subject LIMIT %(most)s;

@@ -130,6 +130,8 @@ class Visit:
     def bed_of(self, whose: Patient | Subject) -> str:
         """Write what stands beside a name: a bed, a gateway's or a device's key; of a roster, which duty it is."""
         on_roster = isinstance(whose, Subject) and whose.subject.startswith("roster:")
+        if isinstance(whose, Subject) and whose.subject.startswith("storm:"):
+            return self.words.pgettext("storm", whose.bed)
         return self.words.pgettext("duty_role", whose.bed) if on_roster and whose.bed else whose.bed
 
     def place_of(self, patient: Patient | Subject) -> str:

@@ -31,6 +31,7 @@ class Family(StrEnum):
     UNBOUND_LOW = "unbound_low"
     UNJUDGED = "unjudged"
     ROSTER = "roster"
+    STORM = "storm"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +136,24 @@ class RosterLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StormLimits:
+    """From how many technical faults of one kind on, begun within how long of each other, they have one cause.
+
+    `share_percent`: of all that could have it. `overdue_`: of overdue measurements, many of which are due at one hour;
+    `model_`: of devices of one model, which fail as they take an update. `grows_percent`: at so much of what it held
+    when it last alarmed it alarms anew.
+    """
+
+    members_min: int
+    share_percent: int
+    within_s: int
+    overdue_members_min: int
+    overdue_share_percent: int
+    model_within_s: int
+    grows_percent: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Again:
     """How long after a person has closed a technical alarm whose cause goes on it is told again, by its priority."""
 
@@ -163,6 +182,7 @@ class Technical:
     unbound_low: UnboundLowLimits
     unjudged: UnjudgedLimits
     roster: RosterLimits
+    storm: StormLimits
     again: Again
     consequences: Mapping[str, Consequence]
 
@@ -170,6 +190,7 @@ class Technical:
 GRADED = {
     Family.SPOT_OVERDUE: ("TECH-SPOT-OVERDUE", "TECH-SPOT-OVERDUE-LONG"),
     Family.BATTERY: ("TECH-BATTERY", "TECH-BATTERY-CRITICAL"),
+    Family.STORM: ("TECH-STORM", "TECH-STORM-MEDIUM"),
 }
 """Families that are low first and medium later: their rules in that order."""
 
@@ -199,6 +220,7 @@ _PLAIN: dict[Family, type] = {
     Family.UNBOUND_LOW: UnboundLowLimits,
     Family.UNJUDGED: UnjudgedLimits,
     Family.ROSTER: RosterLimits,
+    Family.STORM: StormLimits,
 }
 _SPOT = tuple(field.name for field in fields(SpotOverdue) if field.name != "every_s")
 
@@ -290,5 +312,10 @@ def _check(found: Technical, refuse: Refuse) -> None:
         raise refuse("technical.spot_overdue: low_after_s must be less than medium_after_s")
     if not 0 < spot.night_until_h < spot.night_from_h < 24:
         raise refuse("technical.spot_overdue: the night must begin on one day and end on the next")
+    storm = found.storm
+    if not (storm.members_min > 1 and storm.overdue_members_min > 1 and storm.grows_percent > 100):
+        raise refuse("technical.storm: one fault is no storm, and one grows beyond what it was: over 1, over 100 %")
+    if storm.share_percent > 100 or storm.overdue_share_percent > 100:
+        raise refuse("technical.storm: share_percent and overdue_share_percent are at most 100")
     if found.gateway.silent_s > found.gateway.silent_s_max:
         raise refuse("technical.gateway: silent_s is beyond silent_s_max")

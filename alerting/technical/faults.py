@@ -7,6 +7,7 @@ nobody, and ends too. A low or medium alarm closes with its cause; a high one is
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +17,7 @@ from alerting.isolation import one_by_one
 from alerting.moving import add_event, carry_out, standing_of
 from alerting.profile.profile import Priority
 from alerting.profile.technical import Family
-from alerting.raising import Basis, Effect, Raise, effect_of
+from alerting.raising import UNANSWERED, Basis, Effect, Raise, effect_of
 from alerting.recording import Opening, alarm_anew, count_raise, open_episodes
 from alerting.technical.finding import Finding, Standing, Subject
 
@@ -27,17 +28,41 @@ Key = tuple[str, str]
 """A subject and a family."""
 
 
-def settle(desk: Desk, families: Collection[Family], findings: Iterable[Finding]) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """The open alarm of a common cause, in which a fault's own alarm waits."""
+
+    episode_id: int
+    subject: str
+
+
+NOBODY: Mapping[Key, Holder] = {}
+
+
+def settle(
+    desk: Desk,
+    families: Collection[Family],
+    findings: Iterable[Finding],
+    *,
+    held: Mapping[Key, Holder] = NOBODY,
+    under: str = "",
+) -> int:
     """Bring the alarms of these families to what was found; gives how many were raised.
 
-    `findings` must name every subject that these families concern now.
+    `findings` must name every subject that these families concern now; with `under`, every one whose key begins so.
+    What is `held` is noted and has no alarm of its own; one that nobody has answered is closed into its holder's.
     """
     found = {(finding.subject.key, finding.family.value): finding for finding in findings}
-    noted = {(row.subject, row.family): row for row in desk.all("technical_faults", families=list(families))}
-    opened = open_alarms(desk, families)
-    begun = [
-        f for key, f in found.items() if f.standing is Standing.FAULT and _is_news(f, noted.get(key), opened.get(key))
-    ]
+    noted = {
+        (row.subject, row.family): row
+        for row in desk.all("technical_faults", families=list(families))
+        if row.subject.startswith(under)
+    }
+    opened = {key: row for key, row in open_alarms(desk, families).items() if key[0].startswith(under)}
+    faults = {key: finding for key, finding in found.items() if finding.standing is Standing.FAULT}
+    holding = [(held[key], f) for key, f in faults.items() if key in held and (key not in noted or key in opened)]
+    one_by_one(holding, lambda each: _hold(desk, *each), what="technical alarm that another one holds")
+    begun = [f for key, f in faults.items() if key not in held and _is_news(f, noted.get(key), opened.get(key))]
     raised = one_by_one(begun, lambda finding: _begin(desk, finding), what="technical alarm")
     over = [
         (key, why)
@@ -71,6 +96,19 @@ def _is_news(finding: Finding, noted: Any, opened: Any) -> bool:
     return not (same and opened is not None and opened.condition == "present")
 
 
+def _hold(desk: Desk, holder: Holder, finding: Finding) -> int:
+    """Note a fault whose alarm waits in another's; its own is closed into that, but where somebody has taken it on."""
+    subject = finding.subject
+    with desk.connection.transaction():
+        _lock(desk, subject)
+        here = {"subject": subject.key, "family": finding.family}
+        desk.run("note_fault", **here, rule=finding.rule, since=finding.since or desk.now)
+        opened = desk.one("open_episode_about", **here, patient_id=subject.patient_id)
+        if opened is not None and opened.priority != Priority.HIGH and opened.state in UNANSWERED:
+            end_with_cause(desk, opened, kind="covered", detail={"by": Family.STORM, "subject": holder.subject})
+    return 1
+
+
 def _begin(desk: Desk, finding: Finding) -> int:
     subject = finding.subject
     with desk.connection.transaction():
@@ -89,7 +127,8 @@ def _begin(desk: Desk, finding: Finding) -> int:
                 return 0
         elif opened.rule == finding.rule and opened.condition == "present":
             return 0
-        raised = _raise(desk, finding, fault.since, after=closed.episode_id if closed else None)
+        before = closed or desk.one("covered_episode", **here, patient_id=subject.patient_id, since=fault.since)
+        raised = _raise(desk, finding, fault.since, after=before.episode_id if before else None)
         if (known := desk.one("event_exists", key=raised.key)) is not None and known.recorded:
             return 0
         whose = _whose(desk, subject)

@@ -8,6 +8,9 @@ from typing import Any
 
 from alerting.profile.technical import Family
 
+STORM = "storm:"
+"""How the key of a cause begins that many faults have in common."""
+
 
 class Standing(StrEnum):
     """How it stands. What can not be known changes nothing: an alarm neither begins nor ends by it."""
@@ -63,3 +66,9 @@ def of_roster(organisation_id: int, duty_role: str = "") -> Subject:
 def of_centre(organisation_id: int) -> Subject:
     """Name the centre: the topmost organisation."""
     return Subject(key=f"centre:{organisation_id}", organisation_id=organisation_id)
+
+
+def of_storm(family: str, organisation_id: int, model: str = "") -> Subject:
+    """Name one cause of many faults: of which kind, at which organisation and below; of one model of devices."""
+    key = f"{STORM}{family}:{organisation_id}" + (f":{model}" if model else "")
+    return Subject(key=key, organisation_id=organisation_id)

@@ -128,6 +128,17 @@ def patience(word: GatewayWord, limits: Technical) -> timedelta:
     return timedelta(seconds=max(limits.gateway.silent_s, longer_s))
 
 
+def late_since(word: GatewayWord, limits: Technical, hearing: Hearing, *, now: datetime) -> datetime | None:
+    """Say since when a gateway is missed that may become silent: half of its patience is over, or its last will stands.
+
+    None also where the centre explains it.
+    """
+    again = hearing.heard_again_at
+    just_back = again is not None and now < again + timedelta(seconds=limits.gateway.offline_s)
+    fresh = word.online and now - word.spoke_at < patience(word, limits) / 2
+    return None if fresh or just_back or hearing.explains(word, limits) else word.spoke_at
+
+
 def _adapter(word: GatewayWord, limits: Technical, now: datetime) -> tuple[datetime, Mapping[str, object]] | None:
     found = troubles_now(word)
     since = min((trouble.since for trouble in found), default=now)

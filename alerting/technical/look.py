@@ -4,19 +4,24 @@ First the centre, then its gateways, then devices, each knowing what explains it
 settled apart, so that a poisonous row of one leaves the others alone.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from alerting.desk import Desk, json
 from alerting.isolation import one_by_one
-from alerting.profile.technical import Family
+from alerting.profile.profile import Priority
+from alerting.profile.technical import RULES, Family
 from alerting.technical import centre, gateways, patients, rosters, unbound
-from alerting.technical.faults import Key, cover, open_alarms, settle
+from alerting.technical.collapse import Candidate, collapse
+from alerting.technical.faults import Holder, Key, cover, open_alarms, settle
 from alerting.technical.finding import Finding, Standing, Subject, of_centre, of_gateway
 from alerting.technical.gateway_word import GatewayWord, read_word
 from alerting.technical.no_data import judge_silence
+from alerting.technical.overdue import settle_overdue
 from alerting.technical.silence import Cut
 from care.duty import roster_holes
 from vitals.quality import Reason
@@ -59,12 +64,13 @@ def look(desk: Desk) -> int:
     seen = _picture(desk)
     raised = one_by_one([seen], lambda it: settle(desk, CENTRE, _centre(desk, it)), what="centre")
     seen = _with_ends(desk, seen)
-    raised += one_by_one([seen], lambda it: settle(desk, GATEWAY, _gateways(desk, it)), what="gateways")
+    held: dict[Key, Holder] = {}
+    raised += one_by_one([seen], lambda it: _settle_gateways(desk, it, held), what="gateways")
     seen = _with_ends(desk, seen)
     groups: list[tuple[str, Callable[[], int]]] = [
-        ("silence", lambda: _silence(desk, seen)),
+        ("silence", lambda: _silence(desk, seen, held)),
         ("batteries", lambda: settle(desk, (Family.BATTERY,), _batteries(desk))),
-        ("overdue measurements", lambda: settle(desk, (Family.SPOT_OVERDUE,), _overdue(desk))),
+        ("overdue measurements", lambda: settle_overdue(desk)),
         ("readings of nobody", lambda: settle(desk, (Family.UNATTRIBUTED,), _unattributed(desk, seen))),
         ("unjudged patients", lambda: settle(desk, (Family.UNJUDGED,), _unjudged(desk))),
         ("rosters", lambda: _rosters(desk, seen)),
@@ -112,9 +118,43 @@ def _gateways(desk: Desk, seen: Picture) -> Iterator[Finding]:
     yield from gateways.clocks_of_devices(alone)
 
 
-def _silence(desk: Desk, seen: Picture) -> int:
+def _settle_gateways(desk: Desk, seen: Picture, held: dict[Key, Holder]) -> int:
+    """Judge gateways; many of which one thing is wrong have one alarm, by which `held` is filled."""
+    findings = list(_gateways(desk, seen))
+    known = desk.all("technical_faults", families=list(GATEWAY))
+    for family in GATEWAY:
+        noted = {row.subject: row.since for row in known if row.family == family}
+        its = [finding for finding in findings if finding.family is family]
+        held |= collapse(desk, family, list(_candidates(desk, seen, its, noted)), lambda: _counted(seen.words)).by
+    return settle(desk, GATEWAY, findings, held=held)
+
+
+def _candidates(
+    desk: Desk, seen: Picture, findings: Iterable[Finding], noted: Mapping[str, datetime]
+) -> Iterator[Candidate]:
+    """Give what is wrong with gateways, what was and is not known to be well, and whose silence is not due yet."""
+    limits = desk.profile.technical
+    words = {of_gateway(word.gateway_id, word.organisation_id).key: word for word in seen.words}
+    for finding in findings:
+        key, organisation_id = finding.subject.key, finding.subject.organisation_id
+        since = noted.get(key) if finding.standing is not Standing.WELL else None
+        due = finding.standing is Standing.FAULT or since is not None
+        since = since or finding.since
+        if not due and finding.family is Family.GATEWAY:
+            since = gateways.late_since(words[key], limits, seen.hearing, now=desk.now)
+        priority = limits.consequences[RULES[finding.family]].priority
+        if since is not None and organisation_id is not None and priority is not Priority.HIGH:
+            medium = priority is Priority.MEDIUM
+            yield Candidate(subject=key, organisation_id=organisation_id, since=since, medium=medium, due=due)
+
+
+def _counted(words: Iterable[GatewayWord]) -> Mapping[tuple[int, str], int]:
+    return Counter((word.organisation_id, "") for word in words)
+
+
+def _silence(desk: Desk, seen: Picture, held: Mapping[Key, Holder]) -> int:
     opened = open_alarms(desk, EXPLAINING)
-    silences = judge_silence(desk, seen.words, _cuts(desk, seen, opened))
+    silences = judge_silence(desk, seen.words, _cuts(desk, seen, opened.keys() | held.keys()))
     explained = dict(silences.explained)
     if seen.blind is not None:
         covered: list[dict[str, object]] = [
@@ -123,9 +163,12 @@ def _silence(desk: Desk, seen: Picture) -> int:
         for subject in seen.centres:
             key = (subject.key, seen.blind.family.value)
             explained[key] = [*covered, *explained.get(key, [])]
+    entered: dict[int, list[dict[str, object]]] = {}
     for key, entries in explained.items():
-        if key in opened:
-            cover(desk, opened[key].episode_id, entries)
+        if alarm := opened.get(key) or held.get(key):
+            entered.setdefault(alarm.episode_id, []).extend(entries)
+    for episode_id, entries in entered.items():
+        cover(desk, episode_id, entries)
     return silences.raised
 
 
@@ -133,7 +176,7 @@ def _is_covered(desk: Desk, seen: Picture, word: GatewayWord) -> bool:
     return seen.hearing.explains(word, desk.profile.technical)
 
 
-def _cuts(desk: Desk, seen: Picture, opened: Mapping[Key, Any]) -> dict[str, list[Cut]]:
+def _cuts(desk: Desk, seen: Picture, opened: AbstractSet[Key]) -> dict[str, list[Cut]]:
     """Give by gateway what cuts it off now, or did last.
 
     What somebody has closed while it goes on explains nothing: no device is left without an open alarm that lists it.
@@ -196,30 +239,6 @@ def _rosters(desk: Desk, seen: Picture) -> int:
         if alarm is not None and datetime.fromisoformat(finding.evidence["begins_at"]) > desk.now:
             desk.run("restate", episode_id=alarm.episode_id, evidence=json(dict(finding.evidence)))
     return raised
-
-
-def _overdue(desk: Desk) -> Iterator[Finding]:
-    limits = desk.profile.technical.spot_overdue
-    chosen = [signal for signal in limits.every_s if signal in patients.KINDS]
-    signals = {SIGNALS[signal].code: signal for signal in chosen}
-    rows = desk.all(
-        "spot_patients",
-        kinds=[patients.KINDS[signal] for signal in chosen],
-        codes=list(signals),
-        every=[timedelta(seconds=limits.every_s[signal]) for signal in chosen],
-        now=desk.now,
-    )
-    last = [
-        patients.LastSpot(
-            patient_id=r.patient_id,
-            signal=signals[r.code],
-            time_zone=r.time_zone,
-            measured_at=r.measured_at,
-            worn_from=r.worn_from,
-        )
-        for r in rows
-    ]
-    return patients.overdue(last, limits, now=desk.now)
 
 
 def _unattributed(desk: Desk, seen: Picture) -> Iterator[Finding]:

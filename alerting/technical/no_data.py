@@ -1,5 +1,6 @@
 """The alarms of devices that give no good values, but for those whose silence another alarm explains."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,11 +10,14 @@ from alerting.desk import Desk, unix_ms
 from alerting.isolation import one_by_one
 from alerting.moving import add_event
 from alerting.profile.profile import Priority, no_data_rule
+from alerting.profile.technical import Family
 from alerting.raising import Basis, Raise
 from alerting.recording import record_raise
-from alerting.technical.faults import end_with_cause
+from alerting.technical.collapse import Candidate, collapse
+from alerting.technical.faults import Holder, Key, end_with_cause
 from alerting.technical.gateway_word import GatewayWord
 from alerting.technical.silence import Cut, Verdict, verdict
+from alerting.technical.storms import NO_DATA
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +36,11 @@ def judge_silence(desk: Desk, words: Sequence[GatewayWord], cuts: Mapping[str, S
     readers = _readers(desk, silent, words)
     judged = [(device, _verdict(desk, device, readers, cuts)) for device in silent]
     covered = _covered_before(desk, silent)
-    raised = one_by_one(judged, lambda each: _raise(desk, each[0], each[1], covered), what="silence")
+    held = _held_with_others(desk, judged)
+    alone = [each for each in judged if _key(each[0]) not in held]
+    raised = one_by_one(alone, lambda each: _raise(desk, each[0], each[1], covered), what="silence")
     _cover_low_ones(desk, judged)
+    _cover_held_ones(desk, judged, held)
     patients = sorted({device.patient_id for device in silent})
     back = desk.all("no_data_episodes", silent=patients)
     one_by_one(back, lambda row: _end(desk, row, kind="cause_ended"), what="end of silence")
@@ -107,6 +114,47 @@ def _cover_low_ones(desk: Desk, judged: Sequence[tuple[Any, Verdict]]) -> None:
         by = {device.patient_id: each.explained_by for device, each in judged if each.explained_by is not None}
         low = desk.all("low_no_data", patients=sorted(held))
         one_by_one(low, lambda row: _end(desk, row, kind="covered", by=by[row.patient_id]), what="covered silence")
+
+
+def _key(device: Any) -> Key:
+    return f"device:{device.device_key}", NO_DATA
+
+
+def _held_with_others(desk: Desk, judged: Sequence[tuple[Any, Verdict]]) -> Mapping[Key, Holder]:
+    """Give which devices' alarms wait in that of their model, much of which is silent; a watched one's never does."""
+    alarming = [(device, each) for device, each in judged if each.priority is not None]
+    models: dict[str, Any] = {}
+    if len(alarming) >= desk.profile.technical.storm.members_min or desk.all("open_storms", family=NO_DATA):
+        models = {row.device_key: row for row in desk.all("device_models", now=desk.now) if row.model}
+    candidates = [
+        Candidate(
+            subject=_key(device)[0],
+            organisation_id=device.organisation_id,
+            since=each.counted_from,
+            medium=each.priority is Priority.MEDIUM,
+            patient_id=device.patient_id,
+            model=models[device.device_key].model,
+        )
+        for device, each in alarming
+        if device.device_key in models and not (device.watched or device.service_tier == 3)
+    ]
+    counted = Counter((row.organisation_id, row.model) for row in models.values())
+    return collapse(desk, NO_DATA, candidates, lambda: counted).by
+
+
+def _cover_held_ones(desk: Desk, judged: Sequence[tuple[Any, Verdict]], held: Mapping[Key, Holder]) -> None:
+    """Close alarms that nobody has answered, of patients all of whose silence is held, into the one that holds it."""
+    by = {device.patient_id: held[_key(device)] for device, _ in judged if _key(device) in held}
+    alone = {device.patient_id for device, each in judged if each.priority is not None and _key(device) not in held}
+    if patients := sorted(by.keys() - alone):
+        cuts = {
+            patient_id: Cut(since=desk.now, family=Family.STORM, subject=by[patient_id].subject)
+            for patient_id in patients
+        }
+        rows = desk.all("no_data_of", patients=patients)
+        one_by_one(
+            rows, lambda row: _end(desk, row, kind="covered", by=cuts[row.patient_id]), what="silence held with others"
+        )
 
 
 def _end(desk: Desk, row: Any, *, kind: str, by: Cut | None = None) -> int:

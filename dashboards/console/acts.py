@@ -9,9 +9,12 @@ from fastapi.responses import RedirectResponse, Response
 
 from alerting import acts
 from alerting.acting import ActError
+from alerting.profile.urgency import Consequence, Priority
+from alerting.silences import offered_hours, target_of
 from dashboards import board
 from dashboards.database import Connection
 from dashboards.newest import Newest
+from dashboards.silences import HeldBack, held_back
 from dashboards.web import Posted, SignedIn, Visit
 
 CHANNEL = "console"
@@ -32,6 +35,8 @@ class Sheet:
     service_tier: int
     vitals: list[Newest]
     taken_by: board.Person | None
+    silence: HeldBack | None = None
+    silence_hours: tuple[int, ...] = ()
 
     @property
     def barred(self) -> bool:
@@ -139,7 +144,23 @@ def sheet_of(visit: Visit, episode: board.Episode, patient: board.Patient | boar
         service_tier=visit.person.service_tier,
         vitals=_vitals(visit, patient),
         taken_by=board.people(visit.connection, [episode.acknowledged_by]).get(episode.acknowledged_by or 0),
+        silence=held_back(visit.connection, [episode.episode_id], visit.now).get(episode.episode_id),
+        silence_hours=_silence_hours(visit, episode),
     )
+
+
+def _silence_hours(visit: Visit, episode: board.Episode) -> tuple[int, ...]:
+    """Give for how long the visitor may silence an episode's rule; nothing of what is closed."""
+    consequence = Consequence(
+        rule=episode.rule,
+        family=episode.family,
+        priority=Priority(episode.priority),
+        emergency=episode.emergency,
+        tier3=episode.tier3,
+        technical=episode.technical,
+    )
+    role = visit.person.role if episode.state != "closed" else ""
+    return offered_hours(target_of(episode.subject), consequence, role)
 
 
 def episode_of(visit: Visit, episode_id: int) -> board.Episode:

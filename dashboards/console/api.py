@@ -12,6 +12,8 @@ from dashboards import board
 from dashboards.console.acts import DISPOSITIONS, NOTE_CHARACTERS_MAX, episode_of
 from dashboards.console.sign_in import address_of, set_session
 from dashboards.sessions import Attempt, SignInError, TooManyFailures, sign_in, viewer_of
+from dashboards.silences import HeldBack, held_back
+from dashboards.storms import Member, members_of
 from dashboards.web import Anyone, Called, SignedIn
 
 CHANNEL = "api"
@@ -63,6 +65,7 @@ class EpisodeOut(BaseModel):
     acknowledged_by: int | None
     disposition: str | None
     possible_acts: list[str]
+    silence: HeldBack | None
 
 
 class Decision(BaseModel):
@@ -105,14 +108,22 @@ def open_session(visit: Anyone, credentials: Credentials, response: Response) ->
 def episodes(visit: SignedIn) -> list[EpisodeOut]:
     """List the open episodes in scope, most urgent first."""
     cards = board.inbox(visit.connection, visit.scope(), visit.now)
-    return [_out(visit, card.episode, card.patient) for card in cards if card.in_reach]
+    held = held_back(visit.connection, [card.episode.episode_id for card in cards], visit.now)
+    return [_out(visit, card.episode, card.patient, held) for card in cards if card.in_reach]
 
 
 @router.get("/episodes/{episode_id}", responses=refusals(401, 403, 404, 409))
 def episode(visit: SignedIn, episode_id: int) -> EpisodeOut:
     """Give one episode, open or closed."""
     found = episode_of(visit, episode_id)
-    return _out(visit, found, board.whose_is(visit.connection, found))
+    held = held_back(visit.connection, [episode_id], visit.now)
+    return _out(visit, found, board.whose_is(visit.connection, found), held)
+
+
+@router.get("/episodes/{episode_id}/members", responses=refusals(401, 404))
+def members(visit: SignedIn, episode_id: int) -> list[Member]:
+    """List what an alarm of one cause holds, then what left it as it was well; nothing of any other alarm."""
+    return members_of(visit.connection, [episode_of(visit, episode_id)]).get(episode_id, [])
 
 
 @router.post("/episodes/{episode_id}/acknowledge", responses=refusals(401, 403, 404, 409))
@@ -153,7 +164,9 @@ def decide(visit: Called, episode_id: int, decision: Decision) -> EpisodeOut:
     return episode(visit, episode_id)
 
 
-def _out(visit: SignedIn, found: board.Episode, whose: board.Patient | board.Subject) -> EpisodeOut:
+def _out(
+    visit: SignedIn, found: board.Episode, whose: board.Patient | board.Subject, held: dict[int, HeldBack]
+) -> EpisodeOut:
     possible = acts.possible_acts(
         visit.connection, episode_id=found.episode_id, person_id=visit.person.person_id, now=visit.now
     )
@@ -161,4 +174,11 @@ def _out(visit: SignedIn, found: board.Episode, whose: board.Patient | board.Sub
     key, initials = (
         (None, visit.subject_name(whose)) if isinstance(whose, board.Subject) else (whose.key, whose.initials)
     )
-    return EpisodeOut(**shown, patient_key=key, initials=initials, bed=whose.bed, possible_acts=possible)
+    return EpisodeOut(
+        **shown,
+        patient_key=key,
+        initials=initials,
+        bed=whose.bed,
+        possible_acts=possible,
+        silence=held.get(found.episode_id),
+    )

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
-from dashboards import board
+from dashboards import board, silences
 from dashboards.web import SignedIn, Visit, event_stream
 
 router = APIRouter()
@@ -41,4 +41,6 @@ def _values(visit: Visit) -> dict[str, Any]:
         "reasons": {card.episode.episode_id: visit.reason(card.episode, card.patient) for card in cards},
         "waiting": sum(card.episode.acknowledged_by is None for card in cards),
         "most": board.EPISODES_MOST,
+        "silenced": silences.held_back(visit.connection, [card.episode.episode_id for card in cards], visit.now),
+        "silences_in_force": silences.in_force(visit.connection, visit.scope(), visit.now),
     }

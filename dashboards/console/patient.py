@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import HTMLResponse
 
-from dashboards import board, notices
+from dashboards import board, notices, storms
 from dashboards.console.acts import Sheet, sheet_of
 from dashboards.database import rows
 from dashboards.limits import Limit, awaiting, held_by, limits_of, void
@@ -137,4 +137,5 @@ def told_of(visit: Visit, patient: board.Patient | board.Subject, found: list[bo
         "told": notices.told(notices.notices_of(visit.connection, found)),
         "people": board.people(visit.connection, [event.actor_id for event in events]),
         "reasons": {episode.episode_id: visit.reason(episode, patient) for episode in found},
+        "members": storms.members_of(visit.connection, found),
     }

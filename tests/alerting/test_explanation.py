@@ -107,6 +107,12 @@ ORDERED = {
             "网关已断开，最后消息 03-01 12:01 UTC",
             "the gateway is gone, last heard 03-01 12:01 UTC",
         ),
+        (
+            "TECH-STORM-MEDIUM",
+            {"why": "storm_gateway", "of": "gateway", "members_now": 8, "model": "", "alarmed_of": 8},
+            "多个网关几乎同时失联，共8个",
+            "gateways fell silent at about the same time, 8 of them",
+        ),
         ("TECH-BATTERY", {"why": "battery", "device": "C0", "signal": "battery", "value": 0}, "电量0%", "battery 0 %"),
         (
             "TECH-SPOT-OVERDUE",
@@ -223,6 +229,8 @@ WRITTEN_BY_REPORTS = {"signs", "way"}
 WRITTEN_BY_TECHNICAL_LOOKS = {
     "devices",
     "covers_now",
+    "members_now",
+    "model",
     "oldest_at",
     "due_at",
     "value",

@@ -45,6 +45,9 @@ def test_the_standard_profile_has_them_all() -> None:
         ("night_until_h = 8", "night_until_h = 22", "the night"),
         ("medium_after_s = 14400", "medium_after_s = 60", "low_after_s must be less"),
         ("silent_s = 180", "silent_s = 7200", "beyond silent_s_max"),
+        ("members_min = 5", "members_min = 1", "one fault is no storm"),
+        ("grows_percent = 200", "grows_percent = 100", "one grows beyond"),
+        ("members_min = 5\nshare_percent = 20", "members_min = 5\nshare_percent = 101", "at most 100"),
         ('gateways_min = 2\npriority = "high"', 'gateways_min = 2\npriority = "loud"', "priority = 'loud'"),
     ],
 )  # fmt: skip

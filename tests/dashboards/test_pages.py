@@ -22,7 +22,7 @@ def busy(console: Console) -> Console:
 
 
 PAGES = ("/", "/patients/p-001", "/patients/p-002", "/patients/p-003", "/patients/p-004", "/patients/p-005")
-REGISTRY = ("/registry", "/registry/p-001", "/kits", "/shared")
+REGISTRY = ("/registry", "/registry/p-001", "/kits", "/shared", "/silences")
 FLEET = ("/fleet", f"/fleet/{homes.HOME}/{homes.OXIMETER}/claim", f"/fleet/{homes.HOME}/{homes.FOREIGN}/claim")
 
 
@@ -147,6 +147,9 @@ def test_the_server_says_whether_it_is_well(console: Console) -> None:
         "/api/v1/registry/{key}/consents",
         "/api/v1/registry/{key}/reviewed",
         "/api/v1/registry/{key}/unbind",
+        "/api/v1/silences",
+        "/api/v1/silences/{silence_id}/lift",
+        "/api/v1/episodes/{episode_id}/members",
         "/api/v1/kits",
         "/api/v1/kits/{kit}/lend",
         "/api/v1/kits/{kit}/return",

@@ -22,6 +22,9 @@ from alerting.profile.profile import Priority, no_data_rule
 from alerting.rehearsal.difference import Decided
 from alerting.rehearsal.panel import NO_DATA
 from alerting.response import Came
+from alerting.silences import Obstacle as SilenceObstacle
+from alerting.silences import Target
+from alerting.words import STORMS
 from care.claims import Obstacle
 from care.consent import GivenBy, Purpose
 from care.contacts import Relation
@@ -69,7 +72,13 @@ CODES = {
     "role": ROLES,
     "group": [group.value for group in SpecialGroup],
     "disposition": [act.value for act in HUMAN_ACTS if act.value != "acknowledge"],
-    "done": ["acknowledged", "handed_on", "note", *(act.value for act in HUMAN_ACTS if act.value != "acknowledge")],
+    "done": [
+        "acknowledged",
+        "handed_on",
+        "note",
+        "silenced",
+        *(act.value for act in HUMAN_ACTS if act.value != "acknowledge"),
+    ],
     "severity": [severity.value for severity in Severity],
     "driver": [driver.value for driver in Driver],
     "picture": [field.name for field in fields(Picture)][2:],
@@ -96,6 +105,8 @@ CODES = {
         "condition",
         "cause_ended",
         "covered",
+        "silenced",
+        "silence_ended",
         "deadline",
         "nobody_on_duty",
         "acknowledged",
@@ -152,6 +163,10 @@ CODES = {
     "duty_change": ["override", "swap", "leave"],
     "change_standing": ["holds", "waiting", "revoked"],
     "duty_refused": [obstacle.value for obstacle in DutyObstacle],
+    "storm": sorted(STORMS),
+    "silence_target": [target.value for target in Target],
+    "silence_standing": ["planned", "in_force", "lifted", "expired"],
+    "silence_refused": [obstacle.value for obstacle in SilenceObstacle],
     "weekday": [str(day) for day in range(7)],
 }
 
