@@ -52,7 +52,7 @@ SELECT d.recipient_id, d.due,
        (SELECT count(*) FROM notice n WHERE n.recipient_id = d.recipient_id AND n.created_at > %(since)s
            AND n.attempts > 0 AND NOT n.may_wait AND n.gathered IS NULL AND n.episode_id IS NOT NULL) AS lately
   FROM (SELECT recipient_id, count(*) AS due FROM notice
-         WHERE due_at IS NOT NULL AND due_at <= %(now)s AND attempts = 0 AND NOT may_wait AND gathered IS NULL
+         WHERE due_at IS NOT NULL AND due_at <= %(now)s AND attempts = 0 AND NOT may_wait AND is_alarm AND gathered IS NULL
            AND recipient_id IS NOT NULL AND episode_id IS NOT NULL AND audience = ANY(%(audiences)s)
          GROUP BY 1) AS d;
 
@@ -60,7 +60,7 @@ SELECT d.recipient_id, d.due,
 -- A person's urgent notices that are due; in order.
 SELECT notice_id FROM notice
  WHERE recipient_id = %(person_id)s AND due_at IS NOT NULL AND due_at <= %(now)s AND attempts = 0 AND NOT may_wait
-   AND gathered IS NULL AND episode_id IS NOT NULL AND audience = ANY(%(audiences)s)
+   AND is_alarm AND gathered IS NULL AND episode_id IS NOT NULL AND audience = ANY(%(audiences)s)
  ORDER BY due_at, notice_id LIMIT %(most)s FOR UPDATE SKIP LOCKED;
 
 -- name: open_gathering

@@ -160,6 +160,7 @@ def _row(desk: Desk, message: Page, to: _Recipient, channel: str, number: int, h
         "sent_at": desk.now if fate is _Fate.WORKLIST else None,
         "outcome": fate.value,
         "urgency": URGENCY[message.consequence.priority],
+        "is_alarm": message.words is None and message.act in ALARMS,
         "may_wait": may_wait(
             message.consequence,
             to.audience,

@@ -655,9 +655,9 @@ SELECT e.episode_id, e.closed_at, v.kind, v.detail FROM episode e JOIN episode_e
 -- name: insert_notices
 -- Messages, each to one recipient over one channel, in the transaction that decided them.
 INSERT INTO notice (episode_id, key, recipient_id, recipient, audience, service_tier, step, channel_url, title, body, created_at,
-    due_at, sent_at, outcome, may_wait, urgency)
+    due_at, sent_at, outcome, may_wait, urgency, is_alarm)
 SELECT episode_id, key, recipient_id, recipient, audience, service_tier, step, channel_url, title, body, created_at,
-    due_at, sent_at, outcome, may_wait, urgency
+    due_at, sent_at, outcome, may_wait, urgency, is_alarm
   FROM jsonb_populate_recordset(NULL::notice, %(rows)s)
 ON CONFLICT (key) DO NOTHING RETURNING notice_id;
 

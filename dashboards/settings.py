@@ -27,6 +27,9 @@ class Settings(BaseSettings):
     """Address the console listens on."""
     console_port: int = 8080
     """Port the console listens on."""
+    alerting_console_url: str = ""
+    """The console's address as phones reach it, for links in notices: alerting's own; empty: as the visitor's browser
+    calls it, which an insider can choose."""
     console_secret: SecretStr = SecretStr("")
     """Signs the links of wall displays; when empty one is drawn at start, and links end with the process."""
 

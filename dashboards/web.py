@@ -71,8 +71,8 @@ class Visit:
 
     @property
     def address(self) -> str:
-        """Give the console's address as the visitor knows it, for notices."""
-        return str(self.request.base_url).rstrip("/")
+        """Give the console's address for notices: as it is set, or else as the visitor knows it."""
+        return (self.site.settings.alerting_console_url or str(self.request.base_url)).rstrip("/")
 
     def scope(self) -> Scope:
         """Give whose patients the signed-in person may see."""
