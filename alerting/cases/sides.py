@@ -1,11 +1,12 @@
 """Says for whom a person speaks of a referral: by what he is and the duty he holds now, as who is paged may answer."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from alerting.cases.transfer import Side
 from alerting.desk import Desk
 from alerting.paging import REFERRAL_DESK
-from care.duty import on_duty
+from care.duty import posts_held
 
 COUNTY_ROLES = frozenset({"county_expert", "coordinator"})
 HOSPITAL_ROLES = frozenset({"referral_desk", "duty", "nurse", "coordinator", "county_expert"})
@@ -14,10 +15,32 @@ PRIMARY_ROLES = frozenset({"family_doctor", "duty", "nurse"})
 
 def sides_of(desk: Desk, person: Any, referral: Any) -> list[Side]:
     """Say for whom a person speaks, by what he is and by the duty he holds now: who is paged may answer."""
-    facility_id, patient = referral.facility_id, desk.one("patient", patient_id=referral.patient_id)
-    organisation_id = patient.organisation_id if patient else None
+    return sides_of_all(desk, person, [referral])[referral.referral_id]
+
+
+def sides_of_all(desk: Desk, person: Any, referrals: Sequence[Any]) -> Mapping[int, list[Side]]:
+    """Say the same of several referrals, by their numbers; asked at once, however many they are."""
+    patients = sorted({referral.patient_id for referral in referrals})
+    place = {row.patient_id: row.organisation_id for row in desk.all("patients", patients=patients)}
+    posts = {
+        referral.referral_id: _posts(referral.facility_id, place.get(referral.patient_id)) for referral in referrals
+    }
+    every = sorted({post for its in posts.values() for post in its})
+    held = posts_held(desk.connection, person.person_id, every, desk.now)
+    return {
+        referral.referral_id: _sides(
+            person, referral.facility_id, {role for at, role in posts[referral.referral_id] if (at, role) in held}
+        )
+        for referral in referrals
+    }
+
+
+def _posts(facility_id: int | None, organisation_id: int | None) -> list[tuple[int, str]]:
     duties = ((facility_id, REFERRAL_DESK), (organisation_id, "county_expert"), (organisation_id, "transport"))
-    held = {role for at, role in duties if at is not None and _is_on_duty(desk, person.person_id, at, role)}
+    return [(at, role) for at, role in duties if at is not None]
+
+
+def _sides(person: Any, facility_id: int | None, held: set[str]) -> list[Side]:
     in_the_hospital = person.organisation_id == facility_id and person.role in HOSPITAL_ROLES
     speaks = (
         (Side.RECEIVER, facility_id is not None and (in_the_hospital or REFERRAL_DESK in held)),
@@ -26,7 +49,3 @@ def sides_of(desk: Desk, person: Any, referral: Any) -> list[Side]:
         (Side.TRANSPORT, person.role == "dispatcher" or "transport" in held),
     )
     return [side for side, does in speaks if does]
-
-
-def _is_on_duty(desk: Desk, person_id: int, organisation_id: int, role: str) -> bool:
-    return any(each.person_id == person_id for each in on_duty(desk.connection, organisation_id, role, desk.now))
