@@ -7,6 +7,7 @@ from alerting.desk import Desk
 from alerting.episodes import Act, move_for
 from alerting.isolation import in_one_go, one_by_one
 from alerting.moving import Moved, NewEvent, add_events, carry_out_all, standing_of
+from alerting.reported import raise_overdue_signs
 
 MOVES_MAX = 10_000
 """Deadlines carried out in one tick; what is left is the next tick's, oldest first."""
@@ -16,13 +17,14 @@ TOGETHER_MAX = 250
 
 
 def tick(desk: Desk) -> int:
-    """Carry out what is due at `desk.now`, of episodes and of referrals; gives how many deadlines fired.
+    """Carry out what is due at `desk.now`, of warning signs, episodes and referrals; gives how many deadlines fired.
 
     An episode's move, its history and its notices are one transaction, which many that are due together share. The
     history's key (episode, deadline) makes a second firing of the same deadline impossible; an episode that fails does
     not keep the others waiting. What becomes due again at once (steps missed while the program was down) fires in the
     same tick.
     """
+    signs = raise_overdue_signs(desk)
     fired = 0
     while fired < MOVES_MAX:
         due = [row.episode_id for row in desk.all("due_episodes", now=desk.now, limit=TOGETHER_MAX)]
@@ -30,7 +32,7 @@ def tick(desk: Desk) -> int:
         if not now_fired:
             break
         fired += now_fired
-    return fired + referring.tick(desk)
+    return signs + fired + referring.tick(desk)
 
 
 def _together(desk: Desk, due: Sequence[int]) -> int:

@@ -4,10 +4,18 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
+import psycopg
 import pytest
 
 from alerting.acting import ActError
-from alerting.acts import acknowledge, decide, possible_acts, refer, say_of_referral
+from alerting.acts import (
+    acknowledge,
+    decide,
+    possible_acts,
+    possible_of_referrals,
+    refer,
+    say_of_referral,
+)
 from alerting.cases.transfer import Event, Refusal
 from alerting.escalation import tick
 from alerting.patient_acts import change_status
@@ -223,6 +231,46 @@ def test_a_late_vehicle_is_chased_then_everybody_is_paged(clinic: Clinic) -> Non
     assert possible == ["go_on", "note"]
     decide(ward.connection, person_id=EXPERT, disposition="go_on", note="", now=ward.now, **clinic.act)
     assert clinic.episode.state == "referred"
+
+
+class Counting(psycopg.Cursor[Any]):
+    """A cursor that counts what it is asked, all of them together."""
+
+    asked = 0
+
+    def execute(self, *args: Any, **kwargs: Any) -> Any:
+        Counting.asked += 1
+        return super().execute(*args, **kwargs)
+
+
+def test_what_may_be_said_of_many_referrals_is_asked_at_once(clinic: Clinic) -> None:
+    clinic.refer()
+    ward = clinic.ward
+    ward.spo2(2, [8400] * FALL_S)
+    other = {"episode_id": ward.episodes()[-1].episode_id, "channel": "test", "now": ward.now}
+    acknowledge(ward.connection, person_id=EXPERT, **other)
+    refer(ward.connection, person_id=EXPERT, picture=SEVERE, note="", **other)
+    clinic_1, clinic_2 = (each.referral_id for each in clinic.referrals())
+    say_of_referral(
+        ward.connection, referral_id=clinic_2, person_id=FIRST, event=Event.ACCEPT, channel="test", now=ward.now
+    )
+    ward.connection.cursor_factory = Counting
+    counts = []
+    for which in ([clinic_1], [clinic_1, clinic_2, 99]):
+        Counting.asked = 0
+        said = {
+            person: possible_of_referrals(ward.connection, referrals=which, person_id=person, now=ward.now)
+            for person in (FIRST, SECOND, EXPERT, CARS)
+        }
+        counts.append(Counting.asked)
+    assert counts[0] == counts[1]
+    assert {"accept", "reject"} <= set(said[FIRST][clinic_1])
+    assert "accept" not in said[FIRST][clinic_2]
+    assert said[FIRST][99] == []
+    assert said[SECOND] == {clinic_1: [], clinic_2: [], 99: []}
+    assert "withdraw" in said[EXPERT][clinic_1]
+    assert said[CARS] == {clinic_1: ["depart"], clinic_2: ["depart"], 99: []}
+    assert "arrive" in said[FIRST][clinic_2]
 
 
 def paged_at(clinic: Clinic) -> list[tuple[str, str]]:
