@@ -322,9 +322,10 @@ SELECT p.key, p.name, p.bed, s.status, b.device_key, b.kind
  ORDER BY p.bed, p.key, b.device_key LIMIT %(most)s;
 
 -- name: contacts
--- Whom to ask about a patient, in order.
-SELECT name, relation, phone, channels, may_be_told, lives_with
-  FROM care_contact WHERE patient_id = %(patient_id)s ORDER BY place;
+-- Whom to ask about a patient, in order, and whether alarms are told to him.
+SELECT c.name, c.relation, c.phone, c.channels, c.may_be_told, c.lives_with,
+       EXISTS (SELECT FROM care_household h WHERE h.patient_id = c.patient_id AND h.place = c.place) AS is_told
+  FROM care_contact c WHERE c.patient_id = %(patient_id)s ORDER BY c.place;
 
 -- name: consents
 -- What a patient has agreed to, or taken back, as it holds now.
