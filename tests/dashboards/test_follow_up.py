@@ -84,6 +84,7 @@ def test_a_warning_sign_asks_for_a_decision_and_the_alarm_is_raised_by_a_tap(
     expect(page.locator(".warned h2")).to_be_in_viewport()
     expect(page.locator(".warned__signs")).to_have_text("呼吸困难")
     expect(page.locator(".warned")).to_contain_text("系统不会自动拨打")
+    expect(page.locator(".warned")).to_contain_text("仍未决定，将自动报警")
     assert doctor.get("/api/v1/episodes").json() == []
     page.click("button:has-text('报警')")
     expect(page.locator(".done")).to_contain_text("已报警")
