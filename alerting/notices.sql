@@ -175,7 +175,7 @@ SELECT c.change_id, s.what, c.kind, c.duty_role, c.person_id, c.in_place_of_id, 
   JOIN care_organisation o ON o.organisation_id = COALESCE(c.organisation_id, w.organisation_id)
  CROSS JOIN LATERAL (VALUES ('said', c.said_at), ('accepted', CASE c.kind WHEN 'swap' THEN c.accepted_at END),
                             ('revoked', c.revoked_at)) AS s (what, at)
- WHERE upper(c.valid) > %(now)s AND s.at IS NOT NULL AND c.change_id = COALESCE(c.swap_id, c.change_id)
+ WHERE c.valid && tstzrange(%(now)s, NULL) AND s.at IS NOT NULL AND c.change_id = COALESCE(c.swap_id, c.change_id)
    AND NOT EXISTS (SELECT FROM duty_told t WHERE (t.change_id, t.what) = (c.change_id, s.what))
  ORDER BY s.at, c.change_id LIMIT %(most)s;
 
