@@ -1,5 +1,6 @@
 """What people do about an alarm: acknowledge, decide, refer, note. Each is one transaction and one line of history."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from alerting.cases.transfer import Event, Refusal
 from alerting.desk import QUERIES, Desk
 from alerting.episodes import HUMAN_ACTS, Act, IllegalAct, State, move_for, possible
 from alerting.moving import add_event, carry_out, recheck_later, standing_of
+from alerting.paging import Told
 from care.following_up import open_follow_up
 from care.referral import Picture
 
@@ -113,13 +115,18 @@ def where_to(connection: psycopg.Connection[Any], *, episode_id: int, picture: P
     return plan(desk, patient, picture)
 
 
-def possible_of_referral(
-    connection: psycopg.Connection[Any], *, referral_id: int, person_id: int, now: datetime
-) -> list[str]:
-    """Name what this person may say of a referral now; nothing where either is unknown."""
+def possible_of_referrals(
+    connection: psycopg.Connection[Any], *, referrals: Sequence[int], person_id: int, now: datetime
+) -> dict[int, list[str]]:
+    """Name what this person may say of each of these referrals now; nothing of what is unknown.
+
+    Asked of the database at once, however many they are.
+    """
     desk = acting_desk(connection, now)
-    referral, person = desk.one("referral", referral_id=referral_id), desk.one("person", person_id=person_id)
-    return [event.value for event in possible_events_of(desk, referral, person)] if referral and person else []
+    person = desk.one("person", person_id=person_id)
+    found = desk.all("referrals", referrals=list(referrals)) if person else []
+    possible_now = possible_events_of(desk, found, person) if found else {}
+    return {each: [event.value for event in possible_now.get(each, ())] for each in referrals}
 
 
 def say_of_referral(
@@ -207,17 +214,19 @@ def _act(
             detail={"act": act.value} | ({"note": note} if note else {}),
             states=(episode.state, move.to),
         )
-        carry_out(desk, episode, act, move, event_id=event_id or 0, actor_id=actor.person_id)
+        told: Told = set()  # who has to call 120 is told that, and not beside it that a referral was decided
+        referral_id = None
+        if move.to is State.REFERRED and picture is not None:
+            try:
+                referral_id = begin(desk, episode, picture, person_id=actor.person_id, note=note, told=told)
+            except ReferralRefused as exc:
+                raise ActError(str(exc)) from exc
+        carry_out(desk, episode, act, move, event_id=event_id or 0, actor_id=actor.person_id, told=told)
         _mark(desk, episode, act, actor, closes=move.to is State.CLOSED)
         if act is Act.STAY_HOME and episode.patient_id is not None and not episode.technical:
             why = note or f"{act.value}: {episode.rule}"
             open_follow_up(desk.connection, episode.patient_id, person_id=person_id, now=desk.now, why=why)
-        if move.to is not State.REFERRED or picture is None:
-            return None
-        try:
-            return begin(desk, episode, picture, person_id=actor.person_id, note=note)
-        except ReferralRefused as exc:
-            raise ActError(str(exc)) from exc
+        return referral_id
 
 
 def _lock_patient_of(desk: Desk, episode_id: int) -> None:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from alerting.episodes import Audience
 from alerting.profile.profile import Consequence
 from alerting.profile.technical import Family
+from care.registry import PersonRole
 
 _HOUSE, _DOCTOR = Audience.HOUSEHOLD, Audience.FAMILY_DOCTOR
 _DUTY, _EXPERT, _OPERATIONS = Audience.TOWNSHIP_DUTY, Audience.COUNTY_EXPERT, Audience.OPERATIONS
@@ -68,6 +69,22 @@ _FALLBACKS: Mapping[Kind, Mapping[Audience, Audience]] = {
     Kind.SOMEBODY: {_DUTY: _EXPERT, _EXPERT: _OPERATIONS},
     Kind.UNWATCHED: {_DOCTOR: _DUTY, _DUTY: _EXPERT, _EXPERT: _OPERATIONS},
 }
+
+
+AS_PAGED = {
+    PersonRole.FAMILY_DOCTOR: _DOCTOR,
+    PersonRole.DUTY: _DUTY,
+    PersonRole.COUNTY_EXPERT: _EXPERT,
+    PersonRole.REFERRAL_DESK: _DESK,
+    PersonRole.DISPATCHER: _CARS,
+    PersonRole.AUTHORITY: _AUTHORITY,
+}
+"""As whom a person is paged by what he is, where no alarm says it; the others as operations."""
+
+
+def audience_of(role: str) -> Audience:
+    """Say as whom somebody is told of what is no alarm: a test of paging, a change of duty."""
+    return AS_PAGED.get(PersonRole(role), _OPERATIONS)
 
 
 def kind_of(consequence: Consequence) -> Kind:

@@ -18,6 +18,7 @@ import structlog
 from alerting.desk import Desk
 from alerting.gathering import gather
 from alerting.link import Linking, body_to_send
+from alerting.outcomes import Outcome
 from alerting.paging import IN_RESERVE
 from alerting.sending import hand_over, warm_up_channels
 from alerting.throttle import Limit
@@ -38,7 +39,6 @@ LEASE_S = 60
 RETRY_S = (2, 5, 10, 20, 40, 60, 60)
 """Machine seconds: networks do not run on clinical time."""
 
-TOO_LATE = "too late"
 NO_LINKS = Linking()
 USUAL = Limit()
 
@@ -93,8 +93,9 @@ def deliver(
 
 def _claim(desk: Desk, now: datetime, *, lease_s: float, limit: int) -> Sequence[Any]:
     with desk.connection.transaction():
-        for row in desk.all("too_late", now=now, outcome=TOO_LATE):
-            log.warning("notice", key=row.key, outcome=TOO_LATE, given_up=True)
+        for row in desk.all("too_late", now=now, outcome=Outcome.TOO_LATE):
+            log.warning("notice", key=row.key, outcome=Outcome.TOO_LATE.value, given_up=True)
+        desk.run("answered_meanwhile", now=now, outcome=Outcome.ANSWERED)
         return desk.all("claim_notices", now=now, lease_until=now + timedelta(seconds=lease_s), limit=limit)
 
 

@@ -1,6 +1,6 @@
 """The tick: finds episodes whose deadline has passed and moves each one on, once, whoever else is looking."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from alerting import silencing
 from alerting.cases import referring
@@ -8,6 +8,7 @@ from alerting.desk import Desk
 from alerting.episodes import Act, move_for
 from alerting.isolation import in_one_go, one_by_one
 from alerting.moving import Moved, NewEvent, add_events, carry_out_all, standing_of
+from alerting.reported import raise_overdue_signs
 
 MOVES_MAX = 10_000
 """Deadlines carried out in one tick; what is left is the next tick's, oldest first."""
@@ -17,14 +18,17 @@ TOGETHER_MAX = 250
 
 
 def tick(desk: Desk) -> int:
-    """Carry out what is due at `desk.now`, of silences, episodes and referrals; gives how many deadlines fired.
+    """Carry out what is due at `desk.now`, of silences, warning signs, episodes and referrals; gives how many fired.
 
     An episode's move, its history and its notices are one transaction, which many that are due together share. The
     history's key (episode, deadline) makes a second firing of the same deadline impossible; an episode that fails does
     not keep the others waiting. What becomes due again at once (steps missed while the program was down) fires in the
     same tick.
     """
-    silencing.tick(desk)
+    return one_by_one(_PARTS, lambda part: part(desk), what="part of a tick")
+
+
+def _deadlines(desk: Desk) -> int:
     fired = 0
     while fired < MOVES_MAX:
         due = [row.episode_id for row in desk.all("due_episodes", now=desk.now, limit=TOGETHER_MAX)]
@@ -32,7 +36,11 @@ def tick(desk: Desk) -> int:
         if not now_fired:
             break
         fired += now_fired
-    return fired + referring.tick(desk)
+    return fired
+
+
+_PARTS: tuple[Callable[[Desk], int], ...] = (silencing.tick, raise_overdue_signs, _deadlines, referring.tick)
+"""Each goes on where another fails."""
 
 
 def _together(desk: Desk, due: Sequence[int]) -> int:

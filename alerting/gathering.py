@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 
 from alerting.desk import Desk
+from alerting.outcomes import Outcome
 from alerting.paging import IN_RESERVE
 from alerting.throttle import CROWD_WITHIN, CROWDED, Limit, crowd, decide
 from alerting.words import gathered_body, gathered_title
@@ -17,9 +18,6 @@ DUE_MAX = 5000
 
 LISTED = 10
 """Of how many urgent alarms the notice that gathers them says whose they are."""
-
-GATHERED = "gathered"
-"""The outcome of a notice of which another one speaks."""
 
 log = structlog.get_logger()
 
@@ -78,7 +76,7 @@ def _gather(desk: Desk, held: Sequence[int], into: int | None, at: datetime, *, 
         opened = desk.one("gathering_of", like=held[0])
         assert opened is not None, "it was written just now"
         into = opened.notice_id
-    desk.run("hold_back", notices=list(held), into=into, outcome=GATHERED)
+    desk.run("hold_back", notices=list(held), into=into, outcome=Outcome.GATHERED)
     told = desk.one("gathered_count", into=into, listed=LISTED)
     assert told is not None, "count(*) gives a row"
     desk.run(
@@ -86,7 +84,7 @@ def _gather(desk: Desk, held: Sequence[int], into: int | None, at: datetime, *, 
         into=into,
         count=told.count,
         title=gathered_title(told.count, urgent=urgent),
-        body=gathered_body(told.count, told.titles, urgent=urgent, link=f"{desk.link}/"),
+        body=gathered_body(told.count, told.titles, urgent=urgent, duties=told.duties, link=f"{desk.link}/"),
     )
     log.info("notices_gathered", into=into, count=len(held), urgent=urgent)
 

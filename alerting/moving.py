@@ -7,7 +7,7 @@ from typing import Any
 
 from alerting.desk import Desk, unix_ms
 from alerting.episodes import Act, Move, Standing, State, after
-from alerting.paging import Page, page_all
+from alerting.paging import Page, Told, page_all
 from alerting.profile.profile import Consequence, Priority
 from alerting.raising import Basis
 
@@ -23,14 +23,25 @@ class Moved:
 
 
 def carry_out(
-    desk: Desk, episode: Any, act: Act, move: Move, *, event_id: int, actor_id: int | None = None
+    desk: Desk,
+    episode: Any,
+    act: Act,
+    move: Move,
+    *,
+    event_id: int,
+    actor_id: int | None = None,
+    told: Told | None = None,
 ) -> Standing:
-    """Write a move's new standing and page whom it names; `episode` is a row of `lock_episode`."""
-    (new,) = carry_out_all(desk, act, [Moved(episode=episode, move=move, event_id=event_id, actor_id=actor_id)])
+    """Write a move's new standing and page whom it names; `episode` is a row of `lock_episode`.
+
+    `told`: whom the same event has told already (alerting/paging.py).
+    """
+    moved = Moved(episode=episode, move=move, event_id=event_id, actor_id=actor_id)
+    (new,) = carry_out_all(desk, act, [moved], told=told)
     return new
 
 
-def carry_out_all(desk: Desk, act: Act, moved: Sequence[Moved]) -> list[Standing]:
+def carry_out_all(desk: Desk, act: Act, moved: Sequence[Moved], *, told: Told | None = None) -> list[Standing]:
     """Write the new standings of several episodes to which the same happens, and page whom their moves name."""
     consequences = [consequence_of(desk, each.episode) for each in moved]
     standings = [
@@ -59,6 +70,7 @@ def carry_out_all(desk: Desk, act: Act, moved: Sequence[Moved]) -> list[Standing
             )
             for each, consequence in paging
         ],
+        told=told,
     )
     return standings
 

@@ -71,7 +71,8 @@ SELECT 0, n.may_wait, CASE WHEN n.may_wait THEN 1 ELSE 0 END, 'gathered:' || f.n
        n.service_tier, n.step, n.channel_url, '', '', %(now)s,
        CASE row_number() OVER channels WHEN 1 THEN %(due_at)s::timestamptz END,
        CASE row_number() OVER channels WHEN 1 THEN '' ELSE %(reserve)s END
-  FROM notice f JOIN notice n ON n.episode_id = f.episode_id AND n.recipient_id = f.recipient_id
+  FROM notice f JOIN notice n ON n.recipient_id = f.recipient_id
+   AND (n.episode_id = f.episode_id OR n.duty_change_id = f.duty_change_id)
    AND regexp_replace(n.key, ':[0-9]+$', '') = regexp_replace(f.key, ':[0-9]+$', '')
  WHERE f.notice_id = %(like)s WINDOW channels AS (ORDER BY n.notice_id);
 
@@ -85,7 +86,7 @@ UPDATE notice SET due_at = NULL, outcome = %(outcome)s, gathered_into = %(into)s
 
 -- name: gathered_count
 -- Of how many a notice speaks, and how the first of them are headed.
-SELECT count(*) AS count, (array_agg(title ORDER BY notice_id))[1:%(listed)s] AS titles
+SELECT count(*) AS count, count(duty_change_id) AS duties, (array_agg(title ORDER BY notice_id))[1:%(listed)s] AS titles
   FROM notice WHERE gathered_into = %(into)s;
 
 -- name: say_gathered
@@ -160,3 +161,33 @@ SELECT DISTINCT recipient_id FROM notice
 SELECT t.page_test_id, t.begun_at FROM notice n JOIN page_test t USING (page_test_id)
  WHERE n.recipient_id = %(person_id)s AND t.until > %(now)s
  GROUP BY t.page_test_id HAVING max(n.link_used_at) IS NULL ORDER BY t.page_test_id DESC LIMIT 1;
+
+-- name: duty_news
+-- What people have said of the roster ahead and nobody was told of; of a swap's two halves the first. `wants`: who is away
+-- is somebody's family doctor, and nobody stands in.
+SELECT c.change_id, s.what, c.kind, c.duty_role, c.person_id, c.in_place_of_id, c.substitute_id, lower(c.valid) AS since,
+       upper(c.valid) AS until, c.said_by, c.accepted_by, c.revoked_by, c.accepted_at, o.organisation_id,
+       o.name AS organisation_name, o.name_en AS organisation_name_en, o.time_zone,
+       ARRAY(SELECT r.person_id FROM care_duty_replaced r WHERE r.change_id = c.change_id) AS replaced,
+       c.kind = 'leave' AND c.substitute_id IS NULL
+       AND EXISTS (SELECT FROM care_patient p WHERE p.family_doctor_id = c.person_id) AS wants
+  FROM care_duty_change c JOIN care_person w ON w.person_id = c.person_id
+  JOIN care_organisation o ON o.organisation_id = COALESCE(c.organisation_id, w.organisation_id)
+ CROSS JOIN LATERAL (VALUES ('said', c.said_at), ('accepted', CASE c.kind WHEN 'swap' THEN c.accepted_at END),
+                            ('revoked', c.revoked_at)) AS s (what, at)
+ WHERE c.valid && tstzrange(%(now)s, NULL) AND s.at IS NOT NULL AND c.change_id = COALESCE(c.swap_id, c.change_id)
+   AND NOT EXISTS (SELECT FROM duty_told t WHERE (t.change_id, t.what) = (c.change_id, s.what))
+ ORDER BY s.at, c.change_id LIMIT %(most)s;
+
+-- name: duty_is_told
+-- Whom it concerns is told of this, by one worker.
+INSERT INTO duty_told (change_id, what, told_at) VALUES (%(change_id)s, %(what)s, %(now)s)
+ON CONFLICT (change_id, what) DO NOTHING;
+
+-- name: insert_duty_notice
+-- A change of duty's message to one person over one channel.
+INSERT INTO notice (duty_change_id, good_until, key, recipient_id, recipient, audience, service_tier, step, channel_url, title,
+    body, created_at, due_at, outcome, may_wait, urgency)
+VALUES (%(change_id)s, %(until)s, %(key)s, %(recipient_id)s, %(recipient)s, %(audience)s, %(service_tier)s, 0,
+    %(channel_url)s, %(title)s, %(body)s, %(now)s, %(due_at)s, %(outcome)s, true, 2)
+ON CONFLICT (key) DO NOTHING;

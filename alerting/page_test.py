@@ -8,8 +8,8 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row, namedtuple_row
 
+from alerting.addressing import audience_of
 from alerting.desk import QUERIES, Desk
-from alerting.episodes import Audience
 from alerting.link import TEST_LASTS, TEST_PATH
 from alerting.paging import CONSOLE, IN_RESERVE, NO_CHANNEL
 from alerting.response import Figures, Response, figures
@@ -25,16 +25,6 @@ PEOPLE_MAX = 2000
 RUNS_MOST = 24
 TESTED_WITHIN = timedelta(days=35)
 """Who was reached by no test in so long is listed: a month, and some days to hold the next in."""
-
-AUDIENCES = {
-    PersonRole.FAMILY_DOCTOR: Audience.FAMILY_DOCTOR,
-    PersonRole.DUTY: Audience.TOWNSHIP_DUTY,
-    PersonRole.COUNTY_EXPERT: Audience.COUNTY_EXPERT,
-    PersonRole.REFERRAL_DESK: Audience.RECEIVER,
-    PersonRole.DISPATCHER: Audience.TRANSPORT,
-    PersonRole.AUTHORITY: Audience.AUTHORITY,
-}
-"""As whom a person is paged; the others as operations."""
 
 
 class PageTestError(ValueError):
@@ -162,7 +152,7 @@ def _page(desk: Desk, page_test_id: int, person: PersonOnDuty) -> None:
             key=f"test:{page_test_id}:{person.person_id}:{number}",
             recipient_id=person.person_id,
             recipient=person.name,
-            audience=AUDIENCES.get(PersonRole(person.role), Audience.OPERATIONS).value,
+            audience=audience_of(person.role),
             service_tier=person.service_tier,
             channel_url=channel,
             title=TEST_TITLE,

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from alerting.addressing import Kind, instead, kind_of, told
+from alerting.addressing import Kind, instead, kind_of
+from alerting.addressing import told as whom
 from alerting.desk import Desk
 from alerting.episodes import Audience
+from alerting.outcomes import Outcome
 from alerting.profile.profile import Consequence, Priority
 from alerting.throttle import ALARMS, may_wait
 from alerting.words import ASKING, Text, body, household_body, title
@@ -23,6 +25,9 @@ URGENCY = {Priority.HIGH: 0, Priority.MEDIUM: 1, Priority.LOW: 2}
 
 CONSOLE = "console:"
 """The channel of a person who has no other: the inbox alone."""
+
+Told = set[tuple[int | None, str]]
+"""Whom an event has told already: by number and name, a household's people by their place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,25 +56,33 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Recipient:
+    """`place` counts a household's people; `number` is that of the first channel; `waits`: goes later, if at all."""
+
     person_id: int | None
     name: str
     audience: Audience
     service_tier: int
     channels: tuple[str, ...]
     text: str
+    place: int = 0
+    number: int = 0
+    waits: timedelta | None = None
 
 
-def page(desk: Desk, message: Page) -> int:
+def page(desk: Desk, message: Page, *, told: Told | None = None) -> int:
     """Write the notices of a page and say how many; an audience with nobody falls through and is recorded."""
-    return page_all(desk, [message])
+    return page_all(desk, [message], told=told)
 
 
-def page_all(desk: Desk, messages: Sequence[Page]) -> int:
-    """Write the notices of several pages together and say how many; none of an alarm that somebody has silenced."""
+def page_all(desk: Desk, messages: Sequence[Page], *, told: Told | None = None) -> int:
+    """Write the notices of several pages together and say how many; none of an alarm that somebody has silenced.
+
+    `told`: all are of one event, whom it has told already is not told again, and whom these tell is added.
+    """
     people = _People(desk, messages)
     silent = hold_back(desk, [message.episode_id for message in messages if _may_be_silent(message)])
-    told = [message for message in messages if message.episode_id not in silent or not _may_be_silent(message)]
-    notices = [row for message in told for row in _notices(desk, message, people)]
+    heard = [message for message in messages if message.episode_id not in silent or not _may_be_silent(message)]
+    notices = [row for message in heard for row in _notices(desk, message, people, told)]
     desk.write("insert_events", people.unfilled)
     return len(desk.write("insert_notices", notices))
 
@@ -105,20 +118,24 @@ def _may_be_silent(message: Page) -> bool:
     )
 
 
-def _notices(desk: Desk, message: Page, people: "_People") -> Iterator[dict[str, Any]]:
-    seen: set[tuple[int | None, str]] = set()
+def _notices(desk: Desk, message: Page, people: "_People", told: Told | None) -> Iterator[dict[str, Any]]:
+    seen: Told = set() if told is None else told
     head = title(message.consequence, initials=message.whose.initials, bed=message.whose.bed)
-    for audience in told(kind_of(message.consequence), message.audiences):
+    for audience in whom(kind_of(message.consequence), message.audiences):
         for recipient in _recipients(desk, message, audience, people):
-            if (recipient.person_id, recipient.name) in seen:
+            who = (recipient.person_id, recipient.name if recipient.person_id else f"{audience} {recipient.place}")
+            if who in seen:
                 continue
-            seen.add((recipient.person_id, recipient.name))
-            for number, channel in enumerate(recipient.channels or (CONSOLE,)):
+            seen.add(who)
+            for number, channel in enumerate(recipient.channels or (CONSOLE,), recipient.number):
                 yield _row(desk, message, recipient, channel, number, head)
 
 
 def ask_household(desk: Desk, patient_id: int, text: Text, *, key: str, good_until: datetime) -> int:
-    """Write what a household is asked, once for each of its channels; gives how many. Without one, nobody is told."""
+    """Write what a household is asked, over each of its channels; gives how many. Without one, nobody is told.
+
+    Contacts are asked where the household has no channel, or where its last one refuses.
+    """
     patient = desk.one("patient", patient_id=patient_id)
     if patient is None:
         return 0
@@ -128,15 +145,16 @@ def ask_household(desk: Desk, patient_id: int, text: Text, *, key: str, good_unt
             patient_id=patient_id,
             good_until=good_until,
             key=f"{key}:{number}",
-            recipient=patient.bed or patient.initials,
+            recipient=home.name,
             channel_url=channel,
             title=f"{ASKING.zh} {ASKING.en}: {patient.initials} {patient.bed}".rstrip(),
             body=f"{text.zh}\n{text.en}",
             now=desk.now,
-            due_at=None if channel == CONSOLE else desk.now,
-            outcome=_Fate.NO_CHANNEL if channel == CONSOLE else _Fate.SENT,
+            due_at=None if channel == CONSOLE or home.place else desk.now,
+            outcome=_Fate.NO_CHANNEL if channel == CONSOLE else _Fate.IN_RESERVE if home.place else _Fate.SENT,
         )
-        for number, channel in enumerate(patient.household_channels or (CONSOLE,))
+        for home in _people_at_home(patient)
+        for number, channel in enumerate(home.channels or (CONSOLE,), home.number)
     )
 
 
@@ -144,6 +162,7 @@ def _row(desk: Desk, message: Page, to: _Recipient, channel: str, number: int, h
     fate = _fate(message, to, channel)
     if fate is _Fate.SENT and number:
         fate = _Fate.IN_RESERVE
+    waits = to.waits if number == to.number else None
     return {
         "episode_id": message.episode_id,
         "key": f"{message.episode_id}:{message.event_id}.{message.part}:{to.person_id or 'household'}:{number}",
@@ -156,7 +175,8 @@ def _row(desk: Desk, message: Page, to: _Recipient, channel: str, number: int, h
         "title": head,
         "body": to.text,
         "created_at": desk.now,
-        "due_at": desk.now if fate is _Fate.SENT else None,
+        "due_at": desk.now if fate is _Fate.SENT else desk.now + waits if waits else None,
+        "unless_answered": waits is not None,
         "sent_at": desk.now if fate is _Fate.WORKLIST else None,
         "outcome": fate.value,
         "urgency": URGENCY[message.consequence.priority],
@@ -175,9 +195,9 @@ class _Fate(StrEnum):
     """What becomes of a notice; the value is its first outcome."""
 
     SENT = ""
-    WORKLIST = "shown in the console"
-    NO_CHANNEL = "no channel"
-    IN_RESERVE = "in reserve"
+    WORKLIST = Outcome.IN_CONSOLE.value
+    NO_CHANNEL = Outcome.NO_CHANNEL.value
+    IN_RESERVE = Outcome.IN_RESERVE.value
 
 
 NO_CHANNEL = _Fate.NO_CHANNEL.value
@@ -195,7 +215,7 @@ def _fate(message: Page, to: _Recipient, channel: str) -> _Fate:
 
 def _recipients(desk: Desk, message: Page, audience: Audience, people: "_People") -> Sequence[_Recipient]:
     if audience is Audience.HOUSEHOLD:
-        return _household(message)
+        return _household(desk, message)
     asked: list[Audience] = [audience]
     found = people.of(message, audience)
     kind = kind_of(message.consequence)
@@ -275,21 +295,51 @@ class _People:
         return found
 
 
-def _household(message: Page) -> Sequence[_Recipient]:
-    """Tell a household of a high alarm, and of a device that gives no data (CLINICAL 6.2, 6.4)."""
+def _household(desk: Desk, message: Page) -> Sequence[_Recipient]:
+    """Tell a household of a high alarm, and of a device that gives no data (CLINICAL 6.2, 6.4).
+
+    Its own channels first, then its contacts in order: the next where one can not be reached, and of an alarm that
+    nobody has answered in the time after which the township's duty is told. A referral's word waits for no answer.
+    """
     consequence = message.consequence
     if consequence.priority is not Priority.HIGH and not consequence.technical and message.words is None:
         return []
     text = household_body(consequence, initials=message.whose.initials)
     if message.words is not None:
         text = f"{message.words.zh}\n{message.words.en}"
+    step = timedelta(seconds=desk.profile.timers[consequence.priority].duty_s)
     return [
         _Recipient(
             person_id=None,
-            name=message.whose.bed or message.whose.initials,
+            name=home.name,
             audience=Audience.HOUSEHOLD,
             service_tier=0,
-            channels=tuple(message.whose.household_channels),
+            channels=home.channels,
             text=text,
+            place=home.place,
+            number=home.number,
+            waits=home.place * step if home.place and message.words is None else None,
         )
+        for home in _people_at_home(message.whose)
     ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _AtHome:
+    """A household's own channels, or a contact's: `place` in the order, `number` of its first channel among all."""
+
+    place: int
+    number: int
+    name: str
+    channels: tuple[str, ...]
+
+
+def _people_at_home(patient: Any) -> Sequence[_AtHome]:
+    """List whom to tell at home of a row of `patient` or `site`, in order; nobody's channels where there are none."""
+    called = patient.bed or patient.initials
+    found: list[_AtHome] = []
+    number = 0
+    for name, channels in patient.household or [["", []]]:
+        found.append(_AtHome(place=len(found), number=number, name=name or called, channels=tuple(channels)))
+        number += len(channels)
+    return found

@@ -10,13 +10,18 @@ import psycopg
 
 from alerting.acting import ActError, acting_desk
 from alerting.cases.referring import ReferralRefused, end_by_death
-from alerting.desk import Desk
 from alerting.profile.profile import SYMPTOM
-from alerting.raising import Basis, Raise
-from alerting.recording import record_all_clear, record_raise
+from alerting.recording import record_all_clear
+from alerting.reported import decide_by, raise_signs
 from care import keeping
 from care.follow_up import Contact, Decision, EndedAs, FollowUpRefused
-from care.following_up import contact_of, decide_on_signs, end_open_follow_up, record_contact
+from care.following_up import (
+    await_decision,
+    contact_of,
+    decide_on_signs,
+    end_open_follow_up,
+    record_contact,
+)
 from care.keeping import Unknown
 from care.status import Change, Status
 
@@ -24,7 +29,10 @@ from care.status import Change, Status
 def follow_up(
     connection: psycopg.Connection[Any], *, follow_up_id: int, contact: Contact, person_id: int, now: datetime
 ) -> int:
-    """Write a follow-up contact down; gives it. All signs asked and none there ends a SYMPTOM. Raises ActError."""
+    """Write a follow-up contact down; gives it. All signs asked and none there ends a SYMPTOM. Raises ActError.
+
+    Where a warning sign is there, somebody has to decide in time, else the clock does (alerting/reported.py).
+    """
     desk = acting_desk(connection, now)
     with connection.transaction():
         desk.run("lock_followed", follow_up_id=follow_up_id)
@@ -33,6 +41,8 @@ def follow_up(
         except FollowUpRefused as exc:
             raise ActError(str(exc)) from exc
         found = contact_of(connection, contact_id)
+        if contact.warning_signs:
+            await_decision(connection, contact_id, decide_by=decide_by(desk, now))
         if contact.is_all_clear and found is not None:
             detail = {"contact": contact_id, "way": contact.way.value}
             record_all_clear(desk, patient_id=found.patient_id, rule=SYMPTOM, detail=detail)
@@ -86,22 +96,8 @@ def decide_signs(
             raise ActError(str(exc)) from exc
         found = contact_of(connection, contact_id)
         if not first or found is None:
-            raise ActError(f"somebody has decided on contact {contact_id} before")
-        return _raise_signs(desk, found) if decision is Decision.ALARM else None
-
-
-def _raise_signs(desk: Desk, found: Any) -> int | None:
-    profile = desk.profile
-    desk.run("keep_profile", profile_hash=profile.profile_hash, name=profile.name, body=profile.body, now=desk.now)
-    return record_raise(
-        desk,
-        Raise(
-            patient_id=found.patient_id,
-            rule=SYMPTOM,
-            basis=Basis.REPORTED,
-            since=found.at,
-            raised_at=desk.now,
-            key=f"{found.patient_id}:{SYMPTOM}:{Basis.REPORTED}:{found.contact_id}",
-            evidence={"signs": found.warning_signs, "way": found.way, "contact": found.contact_id},
-        ),
-    )
+            raise ActError(
+                f"contact {contact_id} is decided: somebody has decided on it before, or, as nobody did in time, it has"
+                " raised the alarm, which is to be answered now"
+            )
+        return raise_signs(desk, found) if decision is Decision.ALARM else None

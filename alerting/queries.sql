@@ -502,16 +502,22 @@ RETURNING since, due_at, evidence;
 SELECT patient_id, initials, bed, risk_colour, service_tier,
        CASE WHEN born_on > (%(now)s::timestamptz AT TIME ZONE time_zone)::date - INTERVAL '18 years'
              AND NOT special_groups && ARRAY['infant', 'child'] THEN special_groups || 'child'::text
-            ELSE special_groups END AS special_groups, born_on, organisation_id, household_channels, household_phone, family_doctor_id, time_zone, NULL AS subject, NULL AS gateway_id
-  FROM care_patient WHERE patient_id = %(patient_id)s;
+            ELSE special_groups END AS special_groups, born_on, organisation_id,
+       household_phone, family_doctor_id, time_zone, NULL AS subject, NULL AS gateway_id,
+       (SELECT jsonb_agg(jsonb_build_array(h.name, h.channels) ORDER BY h.place) FROM care_household h
+         WHERE h.patient_id = p.patient_id) AS household
+  FROM care_patient p WHERE patient_id = %(patient_id)s;
 
 -- name: patients
 -- The same, of several.
 SELECT patient_id, initials, bed, risk_colour, service_tier,
        CASE WHEN born_on > (%(now)s::timestamptz AT TIME ZONE time_zone)::date - INTERVAL '18 years'
              AND NOT special_groups && ARRAY['infant', 'child'] THEN special_groups || 'child'::text
-            ELSE special_groups END AS special_groups, born_on, organisation_id, household_channels, household_phone, family_doctor_id, time_zone, NULL AS subject, NULL AS gateway_id
-  FROM care_patient WHERE patient_id = ANY(%(patients)s);
+            ELSE special_groups END AS special_groups, born_on, organisation_id,
+       household_phone, family_doctor_id, time_zone, NULL AS subject, NULL AS gateway_id,
+       (SELECT jsonb_agg(jsonb_build_array(h.name, h.channels) ORDER BY h.place) FROM care_household h
+         WHERE h.patient_id = p.patient_id) AS household
+  FROM care_patient p WHERE patient_id = ANY(%(patients)s);
 
 -- name: lock_patients
 -- One writer at a time for each of these patients' episodes; in one order, so that two who want the same never wait for
@@ -612,6 +618,16 @@ UPDATE episode e SET state = r.state, step = r.step, service_tier = r.service_ti
     alarmed_at = r.alarmed_at, due_at = r.due_at, closed_by = r.closed_by, closed_at = r.closed_at
   FROM jsonb_populate_recordset(NULL::episode, %(rows)s) AS r WHERE e.episode_id = r.episode_id;
 
+-- name: undecided_signs
+-- Contacts on whose warning signs nobody has decided in time, the longest overdue first.
+SELECT contact_id, patient_id, decide_by FROM care_undecided_sign WHERE decide_by <= %(now)s
+ ORDER BY decide_by LIMIT %(limit)s;
+
+-- name: count_from
+-- An episode that has just begun to ring, and whose first deadline passed before.
+UPDATE episode SET due_at = LEAST(due_at, %(due_at)s)
+ WHERE episode_id = %(episode_id)s AND state = 'unack' AND step = 0 AND alarmed_at = %(now)s;
+
 -- name: mark_acknowledged
 -- Who took responsibility, and when.
 UPDATE episode SET acknowledged_by = %(person_id)s, acknowledged_at = %(now)s WHERE episode_id = %(episode_id)s;
@@ -655,9 +671,9 @@ SELECT e.episode_id, e.closed_at, v.kind, v.detail FROM episode e JOIN episode_e
 -- name: insert_notices
 -- Messages, each to one recipient over one channel, in the transaction that decided them.
 INSERT INTO notice (episode_id, key, recipient_id, recipient, audience, service_tier, step, channel_url, title, body, created_at,
-    due_at, sent_at, outcome, may_wait, urgency, is_alarm)
+    due_at, sent_at, outcome, may_wait, urgency, is_alarm, unless_answered)
 SELECT episode_id, key, recipient_id, recipient, audience, service_tier, step, channel_url, title, body, created_at,
-    due_at, sent_at, outcome, may_wait, urgency, is_alarm
+    due_at, sent_at, outcome, may_wait, urgency, is_alarm, unless_answered
   FROM jsonb_populate_recordset(NULL::notice, %(rows)s)
 ON CONFLICT (key) DO NOTHING RETURNING notice_id;
 
@@ -673,6 +689,13 @@ ON CONFLICT (key) DO NOTHING;
 -- What households were to be asked and has no sense any more: it is not sent.
 UPDATE notice SET due_at = NULL, outcome = %(outcome)s
  WHERE due_at <= %(now)s AND good_until <= %(now)s RETURNING key;
+
+-- name: answered_meanwhile
+-- The next contacts of households whose alarm somebody has answered, or that rings anew by notices of its own.
+UPDATE notice n SET due_at = NULL, outcome = %(outcome)s FROM episode e
+ WHERE n.unless_answered AND n.due_at <= %(now)s AND n.attempts = 0 AND e.episode_id = n.episode_id
+   AND (e.state NOT IN ('unack', 't3_unack', 'exhausted') OR e.acknowledged_at >= n.created_at
+        OR e.alarmed_at > n.created_at);
 
 -- name: claim_notices
 -- Lease due notices, the most urgent first, of these what was never tried, and people on duty (one of whom can answer for

@@ -12,16 +12,21 @@ ON CONFLICT DO NOTHING RETURNING referral_id;
 SELECT r.*, f.name AS facility_name, f.name_en AS facility_name_en
   FROM referral r LEFT JOIN care_facility f USING (facility_id) WHERE r.referral_id = %(referral_id)s;
 
--- name: looks_after
--- Does somebody work where a patient belongs or above it, or is he his family doctor?
-SELECT FROM care_patient p JOIN person w ON w.person_id = %(person_id)s
- WHERE p.patient_id = %(patient_id)s
+-- name: looked_after
+-- Of these patients those who belong where somebody works or below it, or whose family doctor he is.
+SELECT p.patient_id FROM care_patient p JOIN person w ON w.person_id = %(person_id)s
+ WHERE p.patient_id = ANY(%(patients)s)
    AND (p.family_doctor_id = w.person_id OR w.organisation_id IN (
         SELECT a.ancestor_id FROM care_organisation_ancestor a WHERE a.organisation_id = p.organisation_id));
 
 -- name: referrals_of
 -- The referrals under way of these patients.
 SELECT referral_id, patient_id, stage, priority FROM referral WHERE patient_id = ANY(%(patients)s) AND stage <> 'ended';
+
+-- name: referrals
+-- Several referrals, as far as what may be said of them hangs on it.
+SELECT referral_id, patient_id, facility_id, stage, candidates, chases, due_at, vehicle FROM referral
+ WHERE referral_id = ANY(%(referrals)s);
 
 -- name: hasten_referral
 -- A patient on the way has become worse: the clocks of the more urgent priority run from now on.
@@ -91,7 +96,7 @@ SELECT e.episode_id, e.rule, e.state, e.technical, e.due_at, e.raised_at, e.dete
        v.opened_at, v.alarms, v.decided_at, v.decision, v.acknowledged_at,
        (SELECT name FROM care_person a WHERE a.person_id = v.acknowledged_by) AS acknowledged_by,
        (SELECT name FROM care_person c WHERE c.person_id = e.closed_by) AS closed_by,
-       n.noticed_at, n.notices, n.delivered_at, n.delivered
+       n.noticed_at, n.notices, n.delivered_at, n.delivered, n.gathered, n.gathered_by
   FROM episode e LEFT JOIN care_patient p USING (patient_id)
  CROSS JOIN LATERAL (
     SELECT min(at) FILTER (WHERE kind IN ('raised', 'raised_anew')) AS opened_at,
@@ -102,10 +107,17 @@ SELECT e.episode_id, e.rule, e.state, e.technical, e.due_at, e.raised_at, e.dete
            (array_agg(detail ->> 'act' ORDER BY event_id) FILTER (WHERE kind = 'decided'))[1] AS decision
       FROM episode_event WHERE episode_id = e.episode_id) v
  CROSS JOIN LATERAL (
-    SELECT min(created_at) AS noticed_at, count(*) AS notices,
-           min(sent_at) FILTER (WHERE outcome = 'accepted by channel') AS delivered_at,
-           count(*) FILTER (WHERE outcome = 'accepted by channel') AS delivered
-      FROM notice WHERE episode_id = e.episode_id AND audience <> 'household') n
+    SELECT min(m.created_at) AS noticed_at, count(*) AS notices, min(COALESCE(m.taken_at, g.sent_at)) AS delivered_at,
+           count(m.taken_at) AS delivered, count(g.sent_at) AS gathered,
+           array_agg(DISTINCT g.notice_id) FILTER (WHERE g.sent_at IS NOT NULL) AS gathered_by
+      FROM (SELECT *, CASE WHEN outcome = 'accepted by channel' THEN sent_at END AS taken_at FROM notice
+             WHERE episode_id = e.episode_id AND audience <> 'household') m
+      LEFT JOIN notice f ON f.notice_id = m.gathered_into
+      LEFT JOIN LATERAL (   -- the notice that speaks of it, over whichever of the person's channels took it first
+           SELECT h.notice_id, h.sent_at FROM notice h
+            WHERE h.recipient_id = f.recipient_id AND h.gathered IS NOT NULL AND h.outcome = 'accepted by channel'
+              AND regexp_replace(h.key, ':[0-9]+$', '') = regexp_replace(f.key, ':[0-9]+$', '')
+            ORDER BY h.sent_at LIMIT 1) g ON true) n
  WHERE e.episode_id = %(episode_id)s;
 
 -- name: traced_referral

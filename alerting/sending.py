@@ -6,6 +6,7 @@ from urllib.parse import quote
 import apprise
 
 from alerting import sms
+from alerting.outcomes import Outcome
 
 TIMEOUT_S = 4.0
 """How long a channel may take to be connected with, and again between two parts of its answer."""
@@ -35,18 +36,20 @@ def hand_over(channel_url: str, *, title: str, body: str, key: str) -> Taken:
     try:
         channel = apprise.Apprise(asset=apprise.AppriseAsset(service_timeout=SERVICE_S))
         if not channel.add(_with_key(channel_url, key)):
-            return Taken(accepted=False, outcome="channel address not understood")
+            return Taken(accepted=False, outcome=Outcome.NOT_UNDERSTOOD.value)
         for each in channel:
             each.socket_connect_timeout = min(each.socket_connect_timeout or TIMEOUT_S, TIMEOUT_S)
             each.socket_read_timeout = min(each.socket_read_timeout or TIMEOUT_S, TIMEOUT_S)
         accepted = bool(channel.notify(title=title, body=body))
     except Exception as exc:  # noqa: BLE001 - of any channel; its words may hold the address, which may hold a password
-        return Taken(accepted=False, outcome=f"failed: {type(exc).__name__}")
+        return Taken(accepted=False, outcome=f"{Outcome.FAILED}: {type(exc).__name__}")
     if accepted:
-        return Taken(accepted=True, outcome="accepted by channel")
+        return Taken(accepted=True, outcome=Outcome.ACCEPTED.value)
     said = [each for each in channel if isinstance(each, sms.ShortMessage) and each.outcome]
     return Taken(
-        accepted=False, outcome=said[0].outcome if said else "refused", for_good=any(each.for_good for each in said)
+        accepted=False,
+        outcome=said[0].outcome if said else Outcome.REFUSED.value,
+        for_good=any(each.for_good for each in said),
     )
 
 

@@ -14,6 +14,7 @@ from apprise.manager_plugins import NotificationManager
 from apprise.plugins.base import NotifyBase
 from apprise.url import PrivacyMode
 
+from alerting.outcomes import Outcome
 from alerting.short_message import short_text
 
 SEGMENTS = 3
@@ -65,11 +66,11 @@ class ShortMessage(NotifyBase):
             ) as answer:
                 status = answer.status_code
         except requests.RequestException as exc:
-            self.outcome = f"no answer: {type(exc).__name__}"
+            self.outcome = f"{Outcome.NO_ANSWER}: {type(exc).__name__}"
             return False
         accepted = status in range(200, 300) or status == 409
         self.for_good = not accepted and status < 500 and status not in TRY_AGAIN
-        self.outcome = "" if accepted else f"refused{' for good' if self.for_good else ''}: {status}"
+        self.outcome = "" if accepted else f"{Outcome.REFUSED_FOR_GOOD if self.for_good else Outcome.REFUSED}: {status}"
         return accepted
 
     def url(self, privacy: bool = False, *_: Any, **__: Any) -> str:

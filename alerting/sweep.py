@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from alerting.desk import Desk
+from alerting.duty_news import tell_of_duty
 from alerting.isolation import one_by_one
 from alerting.judging.conditions import raise_key
 from alerting.judging.rechecking import is_beyond_since
@@ -19,7 +20,7 @@ from vitals.signals import SIGNALS
 
 
 def sweep(desk: Desk) -> int:
-    """Judge overdue conditions and what is technical at `desk.now`; gives how many alarms were raised."""
+    """Judge overdue conditions and what is technical at `desk.now`, tell of duty; gives how many alarms were raised."""
     lost_after = timedelta(seconds=desk.profile.silence.lost_while_low_s)
     judged = [(rule.rule, channel) for channel, rules in desk.profile.sustained.items() for rule in rules]
     overdue = desk.all(
@@ -31,7 +32,9 @@ def sweep(desk: Desk) -> int:
         worn=[channel.trust is Trust.WELLNESS for _, channel in judged],
     )
     raised = one_by_one(overdue, lambda row: _raise_overdue(desk, row), what="overdue")
-    return raised + look(desk)
+    raised += look(desk)
+    tell_of_duty(desk)
+    return raised
 
 
 def _raise_overdue(desk: Desk, row: Any) -> int:

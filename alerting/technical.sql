@@ -7,7 +7,7 @@ SELECT NULL::integer AS patient_id, e.subject, e.organisation_id, e.gateway_id, 
        CASE WHEN e.subject LIKE 'device:%%' THEN substr(e.subject, 8)
             WHEN e.subject LIKE 'roster:%%' THEN split_part(e.subject, ':', 3)
             WHEN e.subject LIKE 'storm:%%' THEN split_part(e.subject, ':', 2) ELSE COALESCE(e.gateway_id, '') END AS bed,
-       'green' AS risk_colour, '{}'::text[] AS special_groups, '{}'::text[] AS household_channels
+       'green' AS risk_colour, '{}'::text[] AS special_groups, NULL::jsonb AS household
   FROM episode e JOIN care_organisation o USING (organisation_id)
   LEFT JOIN care_gateway g ON g.gateway_id = e.gateway_id
  WHERE e.episode_id = %(episode_id)s;
@@ -20,7 +20,7 @@ SELECT NULL::integer AS patient_id, %(subject)s::text AS subject, o.organisation
             WHEN %(subject)s::text LIKE 'roster:%%' THEN split_part(%(subject)s::text, ':', 3)
             WHEN %(subject)s::text LIKE 'storm:%%' THEN split_part(%(subject)s::text, ':', 2)
             ELSE COALESCE(%(gateway_id)s::text, '') END AS bed,
-       'green' AS risk_colour, '{}'::text[] AS special_groups, '{}'::text[] AS household_channels
+       'green' AS risk_colour, '{}'::text[] AS special_groups, NULL::jsonb AS household
   FROM care_organisation o LEFT JOIN care_gateway g ON g.gateway_id = %(gateway_id)s::text
  WHERE o.organisation_id = %(organisation_id)s;
 
@@ -281,3 +281,10 @@ SELECT DISTINCT ON (b.device_key) b.device_key, p.organisation_id, COALESCE(c.dr
  WHERE b.expected_every_s IS NOT NULL
    AND b.valid_from <= %(now)s AND (b.valid_until IS NULL OR b.valid_until > %(now)s)
  ORDER BY b.device_key, COALESCE(c.driver, w.driver) NULLS LAST;
+
+-- name: roster_look_due
+-- Look at the rosters now: one has changed since the last look, or that was so long ago; nobody else does meanwhile.
+UPDATE roster_look r SET looked_at = %(now)s, version = v.version FROM care_roster_version v
+ WHERE r.only_row IN (SELECT l.only_row FROM roster_look l FOR UPDATE SKIP LOCKED)
+   AND (r.version IS DISTINCT FROM v.version OR r.looked_at IS NULL OR r.looked_at > %(now)s
+        OR r.looked_at <= %(now)s::timestamptz - %(every)s::interval);

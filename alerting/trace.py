@@ -94,7 +94,7 @@ def chain(episode: Any, referral: Any | None) -> Sequence[Traced]:
         Traced(link=Link.JUDGED, at=episode.detected_at),
         Traced(link=Link.EPISODE, at=episode.opened_at, detail=f"alarmed {episode.alarms} times"),
         Traced(link=Link.NOTICE, at=episode.noticed_at, detail=f"{episode.notices} notices"),
-        Traced(link=Link.DELIVERED, at=episode.delivered_at, detail=f"{episode.delivered} accepted by their channel"),
+        Traced(link=Link.DELIVERED, at=episode.delivered_at, detail=_delivered(episode)),
         Traced(link=Link.ACKNOWLEDGED, at=episode.acknowledged_at, detail=episode.acknowledged_by or ""),
         Traced(link=Link.DECIDED, at=episode.decided_at, detail=episode.decision or ""),
     ]
@@ -118,3 +118,12 @@ def chain(episode: Any, referral: Any | None) -> Sequence[Traced]:
     if episode.state == "closed":
         links = [each for each in links if each.at is not None]
     return [*links, Traced(link=Link.CLOSED, at=episode.closed_at, detail=episode.closed_by or "")]
+
+
+def _delivered(episode: Any) -> str:
+    """Say how notices were delivered: by themselves, or by another that speaks of them (docs/notices.md)."""
+    said = f"{episode.delivered} accepted by their channel"
+    if not episode.gathered:
+        return said
+    by = ", ".join(str(each) for each in episode.gathered_by)
+    return f"{said}, {episode.gathered} told by notice {by} that gathers several"

@@ -275,12 +275,13 @@ def gathered_title(count: int, *, urgent: bool) -> str:
     return f"【汇总 SUMMARY】{count}条中低级别警报 / {count} alarms of medium or low priority"
 
 
-def gathered_body(count: int, titles: Sequence[str], *, urgent: bool, link: str) -> str:
-    """Say how many wait in the inbox, and list the first of what is urgent."""
+def gathered_body(count: int, titles: Sequence[str], *, urgent: bool, link: str, duties: int = 0) -> str:
+    """Say how many wait in the inbox (and on the page of duty), and list the first of what is urgent."""
     if not urgent:
+        duty = f"\n其中{duties}条为值班变更 / {duties} of them are changes of duty: {link}duty" if duties else ""
         return (
             f"收件箱中有{count}条新的中低级别警报\n"
-            f"{count} new alarms of medium or low priority wait in your inbox\n{link}"
+            f"{count} new alarms of medium or low priority wait in your inbox{duty}\n{link}"
         )
     more = [f"… +{count - len(titles)}"] if count > len(titles) else []
     head = f"请立即查看收件箱中的{count}条警报\nLook at your inbox now: {count} alarms"

@@ -11,6 +11,7 @@ import psycopg
 from psycopg.rows import namedtuple_row
 
 from care.duty_changes import (
+    KEEPS_ROSTER,
     REASON_CHARACTERS_MAX,
     STANDS_IN,
     DutyRefused,
@@ -152,6 +153,23 @@ def revoke(connection: Connection, change_id: int, *, person_id: int, now: datet
             raise DutyRefused(Obstacle.OVER, f"change {change_id} is revoked or over already")
         who = {"change_id": change_id, "swap_id": rows[0].swap_id, "person_id": person_id, "now": now}
         connection.execute(_QUERIES["revoke_duty_change"], who)
+
+
+def place_of(connection: Connection, key: str) -> Any:
+    """Give an organisation by key, with its time zone. Raises DutyRefused."""
+    return _place(connection, key)
+
+
+def person_of(connection: Connection, key: str) -> Any:
+    """Give a person by key, with the time zone of where he is employed. Raises DutyRefused."""
+    return _person(connection, key, None)
+
+
+def keeps_roster_of(connection: Connection, by: str, *, of: str, at: str | None) -> bool:
+    """Say whether somebody keeps the roster of an organisation (None: of where somebody else is employed)."""
+    where = _person(connection, of, None).organisation_id if at is None else _place(connection, at).organisation_id
+    keeper = _person(connection, by, where)
+    return keeper.is_above and PersonRole(keeper.role) in KEEPS_ROSTER
 
 
 def known(connection: Connection, change_id: int) -> Known:

@@ -2,21 +2,20 @@
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
-import psycopg
 import typer
 from psycopg.rows import dict_row
 
 from care import duty
 from care.claims import ClaimRefused
+from care.command_line import clinical_now, connected
+from care.duty_commands import app as duty_app
 from care.exporting import read_registry
 from care.follow_up import Lateness
 from care.following_up import open_follow_ups
@@ -26,13 +25,12 @@ from care.loading import load as load_registry
 from care.registry_csv import Kind, SheetError, write_sheet
 from care.registry_file import RegistryFileError, parse_registry
 from care.registry_toml import render
-from care.settings import CareSettings
 from care.sheets import import_sheet, read_sheet
 from care.shifts import Change, Hole, Shift
 from care.sql import load_queries
-from vitals.clock import ClinicalClock
 
 app = typer.Typer(no_args_is_help=True, help="Keep the registry: patients, devices, duty.")
+app.add_typer(duty_app, name="duty")
 
 _QUERIES = load_queries("care")
 
@@ -55,8 +53,8 @@ def load(
         typer.echo(f"{file} is in order: {len(registry.patients)} patients, {len(registry.devices)} devices")
         return
     try:
-        with _connection() as connection:
-            loaded = load_registry(connection, registry, now=_now())
+        with connected() as connection:
+            loaded = load_registry(connection, registry, now=clinical_now())
     except ClaimRefused as exc:
         sys.exit(f"hearthwatch care: {exc}; nothing was loaded")
     _tell_loaded(loaded, [binding.device for binding in registry.bindings])
@@ -76,10 +74,10 @@ def import_(
         sys.exit(f"hearthwatch care: {file} can not be read: {exc}")
     _say(f"{file}: {len(raw)} bytes, read against the registry")
     try:
-        with _connection() as connection:
+        with connected() as connection:
             part = read_sheet(connection, raw, kind)
             _say(f"{len(getattr(part, kind))} {kind} in order" + ("" if check else ", being written"))
-            loaded = None if check else import_sheet(connection, raw, kind, now=_now())
+            loaded = None if check else import_sheet(connection, raw, kind, now=clinical_now())
     except SheetError as exc:
         _tell_problems(file, exc, as_json=as_json)
         sys.exit(f"hearthwatch care: {file} has {len(exc.problems)} problems; nothing was written")
@@ -104,7 +102,7 @@ def export(
     """Write what the registry holds: a CSV sheet for Excel, or the whole as a file that `load` reads back."""
     if (kind is None) != toml:
         sys.exit("hearthwatch care: say either --kind KIND or --toml")
-    with _connection() as connection:
+    with connected() as connection:
         registry = read_registry(connection)
     if kind is None:
         text = render(registry).encode()
@@ -123,8 +121,8 @@ def export(
 @app.command()
 def show() -> None:
     """List patients with their doctors and devices, who is on duty now, and what the gateways read."""
-    values = {"now": _now()}
-    with _connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
+    values = {"now": clinical_now()}
+    with connected() as connection, connection.cursor(row_factory=dict_row) as cursor:
         for line in cursor.execute(_QUERIES["show_patients"], values).fetchall():
             typer.echo(
                 f"{line['key']}  {line['name']}  {line['risk_colour']}  service tier {line['service_tier']}"
@@ -145,9 +143,9 @@ def roster(
 
     A hole: an unanswered alarm would find nobody. Exit 1 where there is one. Times are local to the organisation.
     """
-    begin = _now()
+    begin = clinical_now()
     end = begin + timedelta(days=days)
-    with _connection() as connection:
+    with connected() as connection:
         shifts, holes = duty.roster(connection, begin, end), duty.roster_holes(connection, begin, end)
         changes = duty.changes(connection, begin, end)
     lines: list[tuple[str, Shift | Change | Hole, str]] = [
@@ -192,8 +190,8 @@ def follow_up(
     as_json: Annotated[bool, typer.Option("--json", help="one JSON line each")] = False,
 ) -> None:
     """List patients followed up at home, the longest overdue first. Exit 1 where a contact is overdue."""
-    now = _now()
-    with _connection() as connection:
+    now = clinical_now()
+    with connected() as connection:
         listed = open_follow_ups(connection, due_before=now if overdue else None)
     for due in listed:
         late = due.lateness(now)
@@ -243,19 +241,3 @@ def _tell_problems(file: Path, error: SheetError, *, as_json: bool) -> None:
 
 def _say(progress: str) -> None:
     typer.echo(progress, err=True)
-
-
-def _now() -> datetime:
-    settings = CareSettings()
-    return ClinicalClock.parse(settings.clock_origin, settings.clock_speed).at(datetime.now(UTC))
-
-
-@contextmanager
-def _connection() -> Iterator[psycopg.Connection[Any]]:
-    try:
-        with psycopg.connect(CareSettings().database_dsn, connect_timeout=5) as connection:
-            yield connection
-    except psycopg.OperationalError as exc:
-        sys.exit(f"hearthwatch care: the database cannot be reached: {str(exc).strip()}")
-    except psycopg.errors.UndefinedTable:
-        sys.exit("hearthwatch care: tables are missing: run 'hearthwatch db migrate'")

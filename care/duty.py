@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import class_row, dict_row, tuple_row
 
 from care.shifts import Change, Hole, Shift
 from care.sql import load_queries
@@ -40,6 +40,20 @@ def on_duty(
         return cursor.execute(
             _QUERIES["on_duty"], {"organisation_id": organisation_id, "duty_role": duty_role, "now": now}
         ).fetchall()
+
+
+def posts_held(
+    connection: psycopg.Connection[Any], person_id: int, posts: Sequence[tuple[int, str]], now: datetime
+) -> set[tuple[int, str]]:
+    """Give which of these posts (organisation, duty) somebody holds now, as `on_duty` finds who does."""
+    values = {
+        "person_id": person_id,
+        "now": now,
+        "organisations": [at for at, _ in posts],
+        "roles": [r for _, r in posts],
+    }
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        return set(cursor.execute(_QUERIES["posts_held"], values).fetchall())
 
 
 def roster_holes(
@@ -92,3 +106,9 @@ def coordinators(connection: psycopg.Connection[Any], organisation_id: int, now:
     with connection.cursor(row_factory=class_row(PersonOnDuty)) as cursor:
         values = {"organisation_id": organisation_id, "now": now}
         return cursor.execute(_QUERIES["coordinators"], values).fetchall()
+
+
+def people(connection: psycopg.Connection[Any], numbers: Sequence[int]) -> list[PersonOnDuty]:
+    """List people by their numbers, on duty or not."""
+    with connection.cursor(row_factory=class_row(PersonOnDuty)) as cursor:
+        return cursor.execute(_QUERIES["people_to_tell"], {"people": list(numbers)}).fetchall()

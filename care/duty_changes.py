@@ -26,6 +26,9 @@ MAY_HOLD: Mapping[DutyRole, frozenset[PersonRole]] = {
 }
 """Who may be put on which duty by a change; the registry file is not held to it."""
 
+KEEPS_ROSTER = frozenset({PersonRole.COORDINATOR, PersonRole.ADMIN})
+"""Who may say it of others, in their organisation and below."""
+
 STANDS_IN = frozenset({PersonRole.FAMILY_DOCTOR, PersonRole.DUTY})
 """Who may stand in as family doctor."""
 

@@ -141,8 +141,17 @@ def decide_on_signs(
     found = contact_of(connection, contact_id)
     if found is None or not found.has_warning:
         raise FollowUpRefused(f"contact {contact_id} has no warning sign to decide on")
-    values = {"contact_id": contact_id, "decision": decision, "note": note.strip(), "person_id": person_id}
-    return _run(connection, "decide_on_signs", **values, now=now) > 0
+    return _decide(connection, contact_id, decision, note=note.strip(), person_id=person_id, now=now)
+
+
+def await_decision(connection: Connection, contact_id: int, *, decide_by: datetime) -> None:
+    """Note by when somebody has to decide on a contact's warning signs."""
+    _run(connection, "await_decision", contact_id=contact_id, decide_by=decide_by)
+
+
+def decide_by_clock(connection: Connection, contact_id: int, *, now: datetime) -> bool:
+    """Write down that nobody has decided on a contact's signs in time: ALARM; False where it was decided."""
+    return _decide(connection, contact_id, Decision.ALARM, note="", person_id=None, now=now)
 
 
 def end_follow_up(
@@ -178,6 +187,16 @@ def open_follow_ups(connection: Connection, *, due_before: datetime | None = Non
     """List open follow-ups, the longest overdue first."""
     with connection.cursor(row_factory=class_row(Due)) as cursor:
         return cursor.execute(_QUERIES["open_follow_ups"], {"due_before": due_before, "most": most}).fetchall()
+
+
+def _decide(
+    connection: Connection, contact_id: int, decision: Decision, *, note: str, person_id: int | None, now: datetime
+) -> bool:
+    with connection.transaction():
+        values = {"contact_id": contact_id, "decision": decision, "note": note, "person_id": person_id, "now": now}
+        first = _run(connection, "decide_on_signs", **values) > 0
+        _run(connection, "decision_awaited_no_more", contact_id=contact_id)
+    return first
 
 
 def _locked(connection: Connection, follow_up_id: int) -> tuple[Standing, ZoneInfo, int]:

@@ -56,12 +56,19 @@ def read_team(key: str, entry: Entry, keys: Keys) -> Team:
         family_doctor=doctor,
         nurse=entry.reference("nurse", keys.people, "person"),
         village_doctor=entry.reference("village_doctor", keys.people, "person"),
+        helper_people=entry.texts("helper_people"),
         helpers=entry.texts("helpers"),
     )
-    for helper in sorted({each for each in team.helpers if team.helpers.count(each) > 1}):
-        entry.problem("helpers", f"{helper!r} stands there twice")
-    if len(team.helpers) > HELPERS_MAX:
-        entry.problem("helpers", f"are {len(team.helpers)}, at most {HELPERS_MAX}: make two teams of it")
+    for person in team.helper_people:
+        if person not in keys.helpers:
+            entry.problem(
+                "helper_people", f"{person!r} is nobody with the role helper: enter him, or name him in helpers"
+            )
+    for name, members in (("helper_people", team.helper_people), ("helpers", team.helpers)):
+        for helper in sorted({each for each in members if members.count(each) > 1}):
+            entry.problem(name, f"{helper!r} stands there twice")
+        if len(members) > HELPERS_MAX:
+            entry.problem(name, f"are {len(members)}, at most {HELPERS_MAX}: make two teams of it")
     entry.end()
     return team
 

@@ -88,6 +88,10 @@ def _members(team: Team) -> list[dict[str, str | None]]:
     found: list[dict[str, str | None]] = [
         {"team": team.key, "member_role": role, "person": person, "helper": ""} for role, person in people.items()
     ]
+    found += [
+        {"team": team.key, "member_role": MemberRole.HELPER, "person": person, "helper": ""}
+        for person in team.helper_people
+    ]
     return found + [
         {"team": team.key, "member_role": MemberRole.HELPER, "person": None, "helper": helper}
         for helper in team.helpers

@@ -10,6 +10,17 @@ SELECT DISTINCT p.person_id, p.key, p.name, p.name_en, p.role, p.service_tier, p
  WHERE h.distance = (SELECT min(distance) FROM holder)
  ORDER BY p.person_id;
 
+-- name: posts_held
+-- Which of these duties at these organisations a person holds at an instant, as `on_duty` finds who does.
+WITH held AS MATERIALIZED (SELECT * FROM care_duty(tstzrange(%(now)s, %(now)s, '[]'))),
+     holder AS (
+    SELECT w.organisation_id, w.duty_role, h.person_id, a.distance,
+           min(a.distance) OVER (PARTITION BY w.organisation_id, w.duty_role) AS nearest
+      FROM (SELECT DISTINCT * FROM unnest(%(organisations)s::integer[], %(roles)s::text[])) AS w (organisation_id, duty_role)
+      JOIN care_organisation_ancestor a USING (organisation_id)
+      JOIN held h ON h.organisation_id = a.ancestor_id AND h.duty_role = w.duty_role)
+SELECT DISTINCT organisation_id, duty_role FROM holder WHERE distance = nearest AND person_id = %(person_id)s;
+
 -- name: roster_holes
 -- When nobody at or above an organisation that has patients holds a duty that an unanswered alarm is carried to; and
 -- whose roster it is a hole of: the nearest one at or above, NULL where nobody ever was on that duty.
@@ -84,6 +95,11 @@ asked AS (
 SELECT DISTINCT ON (a.doctor_id) a.doctor_id, f.person_id, f.key, f.name, f.name_en, f.role, f.service_tier, f.channels
   FROM asked a JOIN person f USING (person_id)
  WHERE NOT EXISTS (SELECT FROM away w WHERE w.person_id = a.person_id) ORDER BY a.doctor_id, a.place;
+
+-- name: people_to_tell
+-- People by their numbers, and over which channels.
+SELECT person_id, key, name, name_en, role, service_tier, channels FROM person
+ WHERE person_id = ANY (%(people)s) ORDER BY person_id;
 
 -- name: coordinators
 -- Who keeps the roster of an organisation: the coordinators there and above, without those on leave.
@@ -537,10 +553,18 @@ VALUES (%(follow_up_id)s, %(now)s, %(person_id)s, %(way)s, %(reached)s, %(signs)
 SELECT contact_id, patient_id, at, way, signs, has_warning FROM care_follow_up_contact
  WHERE contact_id = %(contact_id)s;
 
+-- name: await_decision
+-- By when somebody has to decide on warning signs.
+INSERT INTO undecided_sign (contact_id, decide_by) VALUES (%(contact_id)s, %(decide_by)s);
+
 -- name: decide_on_signs
--- Write a decision on warning signs down, once.
+-- Write a decision on warning signs down, once; without a person it is the clock's.
 INSERT INTO follow_up_decision (contact_id, at, person_id, decision, note)
 VALUES (%(contact_id)s, %(now)s, %(person_id)s, %(decision)s, %(note)s) ON CONFLICT (contact_id) DO NOTHING;
+
+-- name: decision_awaited_no_more
+-- They are decided on.
+DELETE FROM undecided_sign WHERE contact_id = %(contact_id)s;
 
 -- name: open_follow_ups
 -- Open follow-ups, the longest overdue first.

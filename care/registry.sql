@@ -58,7 +58,9 @@ SELECT t.key, t.name, o.key AS organisation,
        max(p.key) FILTER (WHERE m.member_role = 'family_doctor') AS family_doctor,
        max(p.key) FILTER (WHERE m.member_role = 'nurse') AS nurse,
        max(p.key) FILTER (WHERE m.member_role = 'village_doctor') AS village_doctor,
-       COALESCE(array_agg(m.helper ORDER BY m.helper) FILTER (WHERE m.member_role = 'helper'), '{}') AS helpers
+       COALESCE(array_agg(p.key ORDER BY p.key) FILTER (WHERE m.member_role = 'helper' AND m.person_id IS NOT NULL), '{}')
+           AS helper_people,
+       COALESCE(array_agg(m.helper ORDER BY m.helper) FILTER (WHERE m.helper <> ''), '{}') AS helpers
   FROM team t JOIN organisation o USING (organisation_id)
   JOIN team_member m ON m.team_id = t.team_id AND m.left_at IS NULL LEFT JOIN person p USING (person_id)
  GROUP BY t.key, t.name, o.key ORDER BY t.key;

@@ -1,4 +1,4 @@
-"""Patients, people, devices and bindings as CSV (core): strictly read, all errors at once by line and column.
+"""Patients, people, devices, bindings and teams as CSV (core): strictly read, all errors at once by line and column.
 
 A sheet has every column of its kind, in any order, named as the fields of the registry file. UTF-8 with or without its
 mark, or GB18030 as Excel in China writes it. A cell that a spreadsheet would take for a formula has a ' before it.
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from care.household_entries import read_team
 from care.reading import Entry, Problems
 from care.registry import PersonRole, Registry
 from care.registry_entries import Keys, read_binding, read_device, read_patient, read_person
@@ -32,6 +33,7 @@ class Kind(StrEnum):
     PEOPLE = "people"
     DEVICES = "devices"
     BINDINGS = "bindings"
+    TEAMS = "teams"
 
 
 COLUMNS: dict[Kind, tuple[str, ...]] = {
@@ -43,9 +45,15 @@ COLUMNS: dict[Kind, tuple[str, ...]] = {
     Kind.PEOPLE: ("key", "name", "name_en", "organisation", "role", "service_tier", "channels"),
     Kind.DEVICES: ("key", "kind", "wellness", "expected_every_s", "gateway", "shared"),
     Kind.BINDINGS: ("device", "patient", "from", "until"),
+    Kind.TEAMS: (
+        "key", "name", "organisation", "family_doctor", "nurse", "village_doctor", "helper_people", "helpers",
+    ),
 }  # fmt: skip
 
-_KEYED = {Kind.PATIENTS: "patient", Kind.PEOPLE: "person", Kind.DEVICES: "device", Kind.BINDINGS: "binding"}
+_KEYED = {
+    Kind.PATIENTS: "patient", Kind.PEOPLE: "person", Kind.DEVICES: "device", Kind.BINDINGS: "binding",
+    Kind.TEAMS: "team",
+}  # fmt: skip
 _FIELDS = {"from": "since"}
 
 
@@ -243,6 +251,7 @@ def _keys(known: Registry) -> Keys:
         gateways=frozenset(each.key for each in known.gateways),
         devices=frozenset(each.key for each in known.devices),
         teams=frozenset(each.key for each in known.teams),
+        helpers=frozenset(each.key for each in known.people if each.role is PersonRole.HELPER),
     )
 
 
@@ -276,9 +285,23 @@ def _read_bindings(rows: Sequence[_Row], known: Registry, problems: _RowProblems
     return Registry(bindings=bindings)
 
 
+def _read_teams(rows: Sequence[_Row], known: Registry, problems: _RowProblems) -> Registry:
+    """Read who is in the teams that the sheet names, all of them; a team's doctor stays its patients'."""
+    keys = _keys(known)
+    teams = tuple(read_team(key, entry, keys) for key, entry in _keyed(rows, Kind.TEAMS, problems))
+    for team in teams:
+        for patient in known.patients:
+            if patient.team == team.key and patient.family_doctor != team.family_doctor:
+                message = f"the team's patient {patient.key} has the family doctor {patient.family_doctor!r}"
+                problems.add(("team", team.key, "family_doctor"), message)
+                break
+    return Registry(teams=teams)
+
+
 _READ: dict[Kind, Callable[[Sequence[_Row], Registry, _RowProblems], Registry]] = {
     Kind.PATIENTS: _read_patients,
     Kind.PEOPLE: _read_people,
     Kind.DEVICES: _read_devices,
     Kind.BINDINGS: _read_bindings,
+    Kind.TEAMS: _read_teams,
 }

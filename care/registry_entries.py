@@ -54,6 +54,7 @@ class Keys:
     gateways: frozenset[str]
     devices: frozenset[str]
     teams: frozenset[str] = frozenset()
+    helpers: frozenset[str] = frozenset()
 
 
 def read_organisation(key: str, entry: Entry, keys: Keys) -> Organisation:

@@ -63,11 +63,8 @@ def _read(document: Mapping[str, Any], problems: Problems) -> Registry:
         gateways=frozenset(tables["gateway"]),
         devices=frozenset(tables["device"]),
         teams=frozenset(tables["team"]),
-        family_doctors=frozenset(
-            key
-            for key, entry in (document.get("person", {}).items() if tables["person"] else ())
-            if isinstance(entry, dict) and entry.get("role") == PersonRole.FAMILY_DOCTOR
-        ),
+        family_doctors=_people_who_are(PersonRole.FAMILY_DOCTOR, document, tables),
+        helpers=_people_who_are(PersonRole.HELPER, document, tables),
     )
     return Registry(
         organisations=tuple(read_organisation(key, entry, keys) for key, entry in tables["organisation"].items()),
@@ -83,6 +80,11 @@ def _read(document: Mapping[str, Any], problems: Problems) -> Registry:
         consents=tuple(read_consent(entry, keys) for entry in lists["consent"]),
         kits=tuple(read_kit(key, entry, keys) for key, entry in tables["kit"].items()),
     )
+
+
+def _people_who_are(role: PersonRole, document: Mapping[str, Any], tables: Mapping[str, Any]) -> frozenset[str]:
+    people = document.get("person", {}).items() if tables["person"] else ()
+    return frozenset(key for key, entry in people if isinstance(entry, dict) and entry.get("role") == role)
 
 
 def _tables(document: Mapping[str, Any], name: str, problems: Problems) -> dict[str, Entry]:

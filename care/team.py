@@ -17,7 +17,8 @@ class MemberRole(StrEnum):
 class Team:
     """A team of an organisation. Doctor, nurse (or public-health doctor), village doctor are keys of people.
 
-    `helpers` are names with phones, of people who do not sign in.
+    `helper_people` are keys of people with the role helper: they sign in and see the tasks of the team's patients.
+    `helpers` are names with phones, of people who do not.
     """
 
     key: str
@@ -26,4 +27,5 @@ class Team:
     family_doctor: str
     nurse: str
     village_doctor: str
+    helper_people: tuple[str, ...]
     helpers: tuple[str, ...]

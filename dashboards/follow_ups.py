@@ -54,7 +54,10 @@ class Counts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
-    """One contact as it was written down, and what was decided on its warning signs."""
+    """One contact as it was written down, and what was decided on its warning signs.
+
+    `decide_by`: when the alarm is raised unless somebody has decided; `decided_by_clock`: it was.
+    """
 
     contact_id: int
     follow_up_id: int
@@ -77,6 +80,8 @@ class Contact:
     note: str
     decision: str | None
     decision_note: str | None
+    decided_by_clock: bool
+    decide_by: datetime | None
 
     @property
     def warning_signs(self) -> list[Sign]:

@@ -5,14 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from alerting.outcomes import Outcome
 from dashboards.board import EVENTS_MOST, Episode
 from dashboards.database import Connection, rows
-
-NO_CHANNEL = "no channel"
-"""Alerting's outcome of a notice to a household that has no channel: somebody has to phone."""
-
-GATHERED = "gathered"
-"""Alerting's outcome of a notice that another one speaks of: its person got too many in too short a time."""
 
 ASKED_MOST = 5
 
@@ -25,6 +20,15 @@ class Fate(StrEnum):
     NO_CHANNEL = "no_channel"
     NOT_DELIVERED = "not_delivered"
     GATHERED = "gathered"
+    NOT_NEEDED = "not_needed"
+
+
+FATES = {
+    Outcome.GATHERED.value: Fate.GATHERED,
+    Outcome.NO_CHANNEL.value: Fate.NO_CHANNEL,
+    Outcome.ANSWERED.value: Fate.NOT_NEEDED,
+}
+"""By the outcome of what was not sent: told with others; somebody has to phone; answered before its turn came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +55,7 @@ class Sending:
             return Fate.SENT
         if self.due_at is not None:
             return Fate.BEING_SENT
-        if self.outcome == GATHERED:
-            return Fate.GATHERED
-        return Fate.NO_CHANNEL if self.outcome == NO_CHANNEL else Fate.NOT_DELIVERED
+        return FATES.get(self.outcome, Fate.NOT_DELIVERED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -323,9 +323,10 @@ SELECT p.key, p.name, p.bed, s.status, b.device_key, b.kind
  ORDER BY p.bed, p.key, b.device_key LIMIT %(most)s;
 
 -- name: contacts
--- Whom to ask about a patient, in order.
-SELECT name, relation, phone, channels, may_be_told, lives_with
-  FROM care_contact WHERE patient_id = %(patient_id)s ORDER BY place;
+-- Whom to ask about a patient, in order, and whether alarms are told to him.
+SELECT c.name, c.relation, c.phone, c.channels, c.may_be_told, c.lives_with,
+       EXISTS (SELECT FROM care_household h WHERE h.patient_id = c.patient_id AND h.place = c.place) AS is_told
+  FROM care_contact c WHERE c.patient_id = %(patient_id)s ORDER BY c.place;
 
 -- name: consents
 -- What a patient has agreed to, or taken back, as it holds now.
@@ -502,7 +503,7 @@ SELECT count(*) FILTER (WHERE due_at <= %(now)s) AS overdue,
 -- Contacts of patients in scope, the newest first: of one patient, one contact, or those that await a decision.
 SELECT c.contact_id, c.follow_up_id, p.key AS patient_key, p.name AS patient_name, p.bed, p.household_phone, p.time_zone,
        c.at, c.person_name, c.person_name_en, c.way, c.reached, c.signs, c.has_warning, c.temperature, c.spo2, c.antigen,
-       c.antigen_at, c.note, c.decision, c.decision_note
+       c.antigen_at, c.note, c.decision, c.decision_note, c.decided_by_clock, c.decide_by
   FROM care_follow_up_contact c JOIN care_patient p USING (patient_id)
  WHERE p.organisation_id = ANY (%(organisations)s)
    AND (%(patient_id)s::integer IS NULL OR c.patient_id = %(patient_id)s)
@@ -517,14 +518,18 @@ SELECT a.at, a.kind, a.said, a.why, a.person_name, a.person_name_en
  WHERE f.patient_id = %(patient_id)s ORDER BY a.act_id DESC LIMIT %(most)s;
 
 -- name: helper_tasks
--- Tasks of patients in sight, one's own, and those of one's organisation for whoever takes them; the open ones first.
+-- Tasks of patients in sight, one's own, and those for whoever takes them: of one's team's patients, and of one's
+-- organisation where a patient's team has no helper who signs in; the open ones first.
 SELECT t.task_id, p.key AS patient_key, p.name AS patient_name, p.bed, p.household_phone, p.organisation_name AS place,
        p.organisation_name_en AS place_en, p.time_zone, p.organisation_id = ANY (%(patients)s) AS in_scope, t.what, t.note,
        t.unreached, t.organisation_name, t.organisation_name_en, t.person_name, t.person_name_en, t.made_at, t.due_at,
        t.state, t.said_at, t.said_note
   FROM care_helper_task t JOIN care_patient p USING (patient_id)
  WHERE (p.organisation_id = ANY (%(patients)s) OR t.person_id = %(person_id)s
-        OR (t.person_id IS NULL AND t.organisation_id = %(organisation_id)s))
+        OR (t.person_id IS NULL AND EXISTS (SELECT FROM care_team_helper h
+                                             WHERE h.patient_id = t.patient_id AND h.person_id = %(person_id)s))
+        OR (t.person_id IS NULL AND t.organisation_id = %(organisation_id)s
+            AND NOT EXISTS (SELECT FROM care_team_helper h WHERE h.patient_id = t.patient_id)))
    AND (%(task_id)s::bigint IS NULL OR t.task_id = %(task_id)s)
    AND (%(patient_id)s::integer IS NULL OR t.patient_id = %(patient_id)s)
    AND (NOT %(is_open)s OR t.state = 'open')

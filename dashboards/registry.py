@@ -61,7 +61,7 @@ class ToUnbind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactShown:
-    """Somebody to ask."""
+    """Somebody to ask. `is_told`: alarms are told to him (care_household)."""
 
     name: str
     relation: str
@@ -69,6 +69,7 @@ class ContactShown:
     channels: list[str]
     may_be_told: bool
     lives_with: bool
+    is_told: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

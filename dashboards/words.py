@@ -46,6 +46,11 @@ class Words:
         """Say a code (a rule, a state, a reason) in words; an unknown code is shown as it is."""
         return self.translations.pgettext(context, code)
 
+    def outcome(self, said: str) -> str:
+        """Say how a notice's hand-over ended (alerting/outcomes.py), or several that are parted by commas."""
+        codes = [each.partition(": ") for each in said.split(", ")]
+        return ", ".join(f"{self.pgettext('outcome', code)} {detail}".rstrip() for code, _, detail in codes)
+
     def local(self, at: datetime, now: datetime, zone: str) -> str:
         """Write an instant as local time, with the date where it is not today's."""
         there, today = at.astimezone(zone_of(zone)), now.astimezone(zone_of(zone))

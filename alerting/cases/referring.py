@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from alerting.cases.at_home import follow
-from alerting.cases.sides import sides_of
+from alerting.cases.sides import sides_of, sides_of_all
 from alerting.cases.telling import tell, tell_to_call_120
 from alerting.cases.transfer import (
     ACT_OF,
@@ -31,6 +31,7 @@ from alerting.desk import Desk, json
 from alerting.episodes import Act, IllegalAct, State, move_for
 from alerting.isolation import one_by_one
 from alerting.moving import add_event, carry_out, recheck_later, standing_of
+from alerting.paging import Told
 from alerting.profile.profile import Priority
 from care.facilities import facilities_for
 from care.referral import GRAVE, Facility, Outcome, PassedOver, Picture, Vehicle, candidates, needed, route
@@ -93,10 +94,11 @@ def plan(desk: Desk, patient: Any, picture: Picture) -> Plan:
     return Plan(outcome=outcome, needs=needs, asked=able, passed_over=unable)
 
 
-def begin(desk: Desk, episode: Any, picture: Picture, *, person_id: int, note: str) -> int:
+def begin(desk: Desk, episode: Any, picture: Picture, *, person_id: int, note: str, told: Told) -> int:
     """Refer a patient as the decision table has it and ask the first hospital; gives the referral.
 
-    In the caller's transaction, which holds the patient's lock and has moved the episode to REFERRED. Raises
+    In the caller's transaction, which holds the patient's lock and moves the episode to REFERRED. Adds those who have
+    to call 120 to whom the decision has `told`. Raises
     ReferralRefused where the table says that he stays where he lives, or a referral is under way.
     """
     patient = desk.one("patient", patient_id=episode.patient_id)
@@ -138,7 +140,7 @@ def begin(desk: Desk, episode: Any, picture: Picture, *, person_id: int, note: s
     )
     tell(desk, referral, episode, first_step(len(asked)), kind="opened", person_id=person_id)
     if outcome.vehicle is Vehicle.EMS_120:
-        tell_to_call_120(desk, referral, episode, person_id=person_id)
+        tell_to_call_120(desk, referral, episode, person_id=person_id, told=told)
     return int(row.referral_id)
 
 
@@ -213,11 +215,19 @@ def tick(desk: Desk) -> int:
     return fired
 
 
-def possible(desk: Desk, referral: Any, person: Any) -> list[Event]:
-    """List what a person may say of a referral now."""
-    standing = standing_of_referral(referral)
-    found = [event for side in sides_of(desk, person, referral) for event in possible_events(standing, side)]
-    return sorted({event for event in found if not waits_for_acceptance(referral, event)}, key=tuple(Event).index)
+def possible(desk: Desk, referrals: Sequence[Any], person: Any) -> dict[int, list[Event]]:
+    """List what a person may say of each of these referrals now, by their numbers."""
+    sides = sides_of_all(desk, person, referrals)
+    found = {
+        each.referral_id: {
+            event
+            for side in sides[each.referral_id]
+            for event in possible_events(standing_of_referral(each), side)
+            if not waits_for_acceptance(each, event)
+        }
+        for each in referrals
+    }
+    return {referral_id: sorted(events, key=tuple(Event).index) for referral_id, events in found.items()}
 
 
 def standing_of_referral(referral: Any) -> Referral:
@@ -311,11 +321,12 @@ def _carry_out(desk: Desk, referral: Any, standing: Referral, said: Said, step: 
     )
     follow(desk, referral, said.event, person_id=person_id)
     moved = desk.one("lock_referral", referral_id=referral.referral_id)
-    for episode in _episodes(desk, referral):
+    told: Told = set()  # one page of all this for each person, about what he was referred for first
+    for episode in sorted(_episodes(desk, referral), key=lambda each: each.episode_id != referral.episode_id):
         if step.consequence in ACT_OF:
-            _move_episode(desk, episode, ACT_OF[step.consequence], person_id=person_id)
+            _move_episode(desk, episode, ACT_OF[step.consequence], person_id=person_id, told=told)
         if episode.episode_id == referral.episode_id:
-            tell(desk, moved, episode, step, kind=said.event, person_id=person_id, channel=said.channel)
+            tell(desk, moved, episode, step, kind=said.event, person_id=person_id, channel=said.channel, told=told)
 
 
 def _episodes(desk: Desk, referral: Any) -> Sequence[Any]:
@@ -335,18 +346,18 @@ def end_by_death(desk: Desk, patient_id: int, *, person_id: int) -> int:
         raise ReferralRefused("a referral is under way: say of the referral that the patient has died")
     episodes = desk.all("open_illnesses", patient_id=patient_id)
     for episode in episodes:
-        _move_episode(desk, episode, Act.DIED, person_id=person_id)
+        _move_episode(desk, episode, Act.DIED, person_id=person_id, told=set())
     return len(episodes)
 
 
-def _move_episode(desk: Desk, episode: Any, act: Act, *, person_id: int | None) -> None:
+def _move_episode(desk: Desk, episode: Any, act: Act, *, person_id: int | None, told: Told) -> None:
     if episode.state == State.CLOSED:
         return
     move = move_for(standing_of(episode), act)
     if move.keeps_deadline:
         return
     event_id = add_event(desk, episode.episode_id, kind=act, actor_id=person_id, states=(episode.state, move.to))
-    carry_out(desk, episode, act, move, event_id=event_id or 0, actor_id=person_id)
+    carry_out(desk, episode, act, move, event_id=event_id or 0, actor_id=person_id, told=told)
     if move.to is State.CLOSED or act is Act.CAME_HOME:
         recheck_later(desk, episode, act)
 

@@ -1,11 +1,12 @@
 """Says for whom a person speaks of a referral: by what he is and the duty he holds now, as who is paged may answer."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from alerting.cases.transfer import Side
 from alerting.desk import Desk
 from alerting.paging import REFERRAL_DESK
-from care.duty import on_duty
+from care.duty import posts_held
 
 HOSPITAL_ROLES = frozenset({"referral_desk", "duty", "nurse", "coordinator", "county_expert"})
 PRIMARY_ROLES = frozenset({"family_doctor", "duty", "nurse"})
@@ -17,11 +18,36 @@ def sides_of(desk: Desk, person: Any, referral: Any) -> list[Side]:
     For primary care, and as a coordinator for the county, only who works where the patient belongs or above it, or is
     his family doctor; the county's experts may be employed at any hospital.
     """
-    facility_id, patient = referral.facility_id, desk.one("patient", patient_id=referral.patient_id)
-    organisation_id = patient.organisation_id if patient else None
+    return sides_of_all(desk, person, [referral])[referral.referral_id]
+
+
+def sides_of_all(desk: Desk, person: Any, referrals: Sequence[Any]) -> Mapping[int, list[Side]]:
+    """Say the same of several referrals, by their numbers; asked at once, however many they are."""
+    patients = sorted({referral.patient_id for referral in referrals})
+    place = {row.patient_id: row.organisation_id for row in desk.all("patients", patients=patients)}
+    near = {row.patient_id for row in desk.all("looked_after", person_id=person.person_id, patients=patients)}
+    posts = {
+        referral.referral_id: _posts(referral.facility_id, place.get(referral.patient_id)) for referral in referrals
+    }
+    every = sorted({post for its in posts.values() for post in its})
+    held = posts_held(desk.connection, person.person_id, every, desk.now)
+    return {
+        referral.referral_id: _sides(
+            person,
+            referral.facility_id,
+            {role for at, role in posts[referral.referral_id] if (at, role) in held},
+            looks_after=referral.patient_id in near,
+        )
+        for referral in referrals
+    }
+
+
+def _posts(facility_id: int | None, organisation_id: int | None) -> list[tuple[int, str]]:
     duties = ((facility_id, REFERRAL_DESK), (organisation_id, "county_expert"), (organisation_id, "transport"))
-    held = {role for at, role in duties if at is not None and _is_on_duty(desk, person.person_id, at, role)}
-    looks_after = desk.one("looks_after", person_id=person.person_id, patient_id=referral.patient_id) is not None
+    return [(at, role) for at, role in duties if at is not None]
+
+
+def _sides(person: Any, facility_id: int | None, held: set[str], *, looks_after: bool) -> list[Side]:
     is_expert = (person.role == "county_expert" and person.service_tier == 3) or "county_expert" in held
     in_the_hospital = person.organisation_id == facility_id and person.role in HOSPITAL_ROLES
     speaks = (
@@ -31,7 +57,3 @@ def sides_of(desk: Desk, person: Any, referral: Any) -> list[Side]:
         (Side.TRANSPORT, person.role == "dispatcher" or "transport" in held),
     )
     return [side for side, does in speaks if does]
-
-
-def _is_on_duty(desk: Desk, person_id: int, organisation_id: int, role: str) -> bool:
-    return any(each.person_id == person_id for each in on_duty(desk.connection, organisation_id, role, desk.now))

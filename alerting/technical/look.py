@@ -36,6 +36,9 @@ NOBODYS = ("unknown_gateway", "unknown_device", "unbound_device")
 UNBOUND = (*NOBODYS, "ambiguous")
 """Why readings lie in `rejected` that are nobody's (ingest/judging/rejection.py)."""
 
+ROSTERS_EVERY = timedelta(seconds=60)
+"""How often rosters are looked at that nobody has changed: in a county of 1,500 organisations it takes 0.4 s."""
+
 MESSAGES_MAX = 2000
 """Rows of `rejected` looked at for a critical value; the newest count."""
 
@@ -229,6 +232,14 @@ def _unjudged(desk: Desk) -> Iterator[Finding]:
 
 
 def _rosters(desk: Desk, seen: Picture) -> int:
+    """Look for holes where a roster has changed since the last look, else once in `ROSTERS_EVERY`."""
+    with desk.connection.transaction():
+        if not desk.run("roster_look_due", now=desk.now, every=ROSTERS_EVERY):
+            return 0
+        return _look_at_rosters(desk, seen)
+
+
+def _look_at_rosters(desk: Desk, seen: Picture) -> int:
     ahead = timedelta(seconds=desk.profile.technical.roster.ahead_s)
     findings = list(rosters.judge(roster_holes(desk.connection, desk.now, desk.now + ahead), top=_top(seen)))
     raised = settle(desk, (Family.ROSTER,), findings)

@@ -172,7 +172,7 @@ def change(visit: Called, follow_up_id: int, asked: CadenceIn) -> follow_ups.Fol
 
 @router.post("/follow-ups/{follow_up_id}/contacts", responses=refusals(401, 403, 404, 409))
 def contact(visit: Called, follow_up_id: int, said: ContactIn) -> ContactOut:
-    """Write a contact down. Warning signs raise nothing by themselves: the answer says that a decision is needed."""
+    """Write a contact down. Warning signs need a decision by `decide_by`; after it the alarm is raised."""
     follow_up_of(visit, follow_up_id)
     try:
         contact_id = patient_acts.follow_up(

@@ -139,7 +139,12 @@ def _values(visit: Visit) -> dict[str, Any]:
     return {
         "referrals": shown,
         "history": referrals.history(visit.connection, [each.referral_id for each in shown]),
-        "possible": {each.referral_id: _possible(visit, each.referral_id) for each in shown},
+        "possible": acts.possible_of_referrals(
+            visit.connection,
+            referrals=[each.referral_id for each in shown],
+            person_id=visit.person.person_id,
+            now=visit.now,
+        ),
         "refused": referrals.refusals(visit.connection, visit.referral_scope(), visit.now)
         if visit.person.role in SEES_REFUSALS
         else [],
@@ -149,9 +154,3 @@ def _values(visit: Visit) -> dict[str, Any]:
         "trouble": {},
         "most": referrals.MOST,
     }
-
-
-def _possible(visit: Visit, referral_id: int) -> list[str]:
-    return acts.possible_of_referral(
-        visit.connection, referral_id=referral_id, person_id=visit.person.person_id, now=visit.now
-    )

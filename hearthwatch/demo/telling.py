@@ -36,6 +36,7 @@ def introduction(stage: Stage) -> str:
             family doctor  li     hearth-li-demo     (tier 2: is paged first)
             county expert  wang   hearth-wang-demo   (tier 3: is paged when nobody answers)
             hospital desk  gao    hearth-gao-demo    (takes whom the county refers)
+            grid worker    fang   hearth-fang-demo   (sees the tasks of her team's patients)
   wall      {stage.wall}
   intake    {stage.intake}  (readings over HTTP: docs/http-intake.md; gateway {GATEWAY_ID})
             TOKEN={stage.token}

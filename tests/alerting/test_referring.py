@@ -4,12 +4,21 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
+import psycopg
 import pytest
 
 from alerting.acting import ActError
-from alerting.acts import acknowledge, decide, possible_acts, refer, say_of_referral
+from alerting.acts import (
+    acknowledge,
+    decide,
+    possible_acts,
+    possible_of_referrals,
+    refer,
+    say_of_referral,
+)
 from alerting.cases.referring import Seen
 from alerting.cases.transfer import Event, Refusal
+from alerting.escalation import tick
 from alerting.patient_acts import change_status
 from alerting.raising import Basis, Raise
 from alerting.recording import record_raise
@@ -103,11 +112,11 @@ def test_the_table_sends_him_to_the_designated_hospital_and_its_desk_is_paged(cl
     assert (referral.clause, referral.ward, referral.vehicle, referral.facility_id) == ("3b", "sub_icu", "ems_120", 10)
     assert (referral.stage, referral.candidates) == ("offered", [11])
     assert referral.due_at == clinic.ward.now + timedelta(minutes=10)
-    assert clinic.paged_since(before) == ["李医生", "定点转诊台", "李医生", "王主任", "b1"]
+    assert clinic.paged_since(before) == ["定点转诊台", "李医生", "王主任", "b1"]
     texts = clinic.ward.connection.execute("SELECT body FROM notice ORDER BY notice_id").fetchall()[before:]
-    assert "accept within 10 min" in texts[1].body
-    assert all("CALL 120 NOW" in text.body for text in texts[2:4])
-    assert f"http://console/referrals#referral-{referral.referral_id}" in texts[1].body
+    assert "accept within 10 min" in texts[0].body
+    assert all("CALL 120 NOW" in text.body for text in texts[1:4])
+    assert f"http://console/referrals#referral-{referral.referral_id}" in texts[0].body
     assert clinic.episode.state == "referred"
 
 
@@ -225,6 +234,116 @@ def test_a_late_vehicle_is_chased_then_everybody_is_paged(clinic: Clinic) -> Non
     assert possible == ["go_on", "note"]
     decide(ward.connection, person_id=EXPERT, disposition="go_on", note="", now=ward.now, **clinic.act)
     assert clinic.episode.state == "referred"
+
+
+class Counting(psycopg.Cursor[Any]):
+    """A cursor that counts what it is asked, all of them together."""
+
+    asked = 0
+
+    def execute(self, *args: Any, **kwargs: Any) -> Any:
+        Counting.asked += 1
+        return super().execute(*args, **kwargs)
+
+
+def test_what_may_be_said_of_many_referrals_is_asked_at_once(clinic: Clinic) -> None:
+    clinic.refer()
+    ward = clinic.ward
+    ward.spo2(2, [8400] * FALL_S)
+    other = {"episode_id": ward.episodes()[-1].episode_id, "channel": "test", "now": ward.now}
+    acknowledge(ward.connection, person_id=EXPERT, **other)
+    refer(ward.connection, person_id=EXPERT, picture=SEVERE, note="", **other)
+    clinic_1, clinic_2 = (each.referral_id for each in clinic.referrals())
+    say_of_referral(
+        ward.connection, referral_id=clinic_2, person_id=FIRST, event=Event.ACCEPT, channel="test", now=ward.now
+    )
+    ward.connection.cursor_factory = Counting
+    counts = []
+    for which in ([clinic_1], [clinic_1, clinic_2, 99]):
+        Counting.asked = 0
+        said = {
+            person: possible_of_referrals(ward.connection, referrals=which, person_id=person, now=ward.now)
+            for person in (FIRST, SECOND, EXPERT, CARS)
+        }
+        counts.append(Counting.asked)
+    assert counts[0] == counts[1]
+    assert {"accept", "reject"} <= set(said[FIRST][clinic_1])
+    assert "accept" not in said[FIRST][clinic_2]
+    assert said[FIRST][99] == []
+    assert said[SECOND] == {clinic_1: [], clinic_2: [], 99: []}
+    assert "withdraw" in said[EXPERT][clinic_1]
+    assert said[CARS] == {clinic_1: ["depart"], clinic_2: ["depart"], 99: []}
+    assert "arrive" in said[FIRST][clinic_2]
+
+
+def paged_at(clinic: Clinic) -> list[tuple[str, str]]:
+    """List who was told now, and of what: the last line but the link's of the text."""
+    rows = clinic.ward.connection.execute(
+        "SELECT recipient, body FROM notice WHERE created_at = %s ORDER BY notice_id", [clinic.ward.now]
+    ).fetchall()
+    return [(row.recipient, row.body.splitlines()[1].partition(" (since")[0]) for row in rows]
+
+
+def test_a_stuck_referral_that_exhausts_tells_everybody_once(clinic: Clinic) -> None:
+    clinic.refer()
+    clinic.say(Event.ACCEPT, FIRST)
+    ward = clinic.ward
+    for minutes in (30, 10):
+        ward.now += timedelta(minutes=minutes)
+        tick(ward.desk())
+    assert clinic.episode.state == "exhausted"
+    told = paged_at(clinic)
+    assert sorted(who for who, _ in told) == sorted(["李医生", "值班", "王主任", "运维", "定点转诊台"])
+    assert {text for who, text in told if who in {"王主任", "运维"}} == {
+        "THE REFERRAL IS STUCK and nobody follows it up: see to it now"
+    }
+
+
+def test_while_everybody_is_rung_a_chase_tells_those_alone_whom_that_does_not_reach(clinic: Clinic) -> None:
+    clinic.refer()
+    for desk in (FIRST, SECOND):
+        clinic.say(Event.REJECT, desk, refusal=Refusal.NO_BED)
+    ward = clinic.ward
+    exhausted = 0
+    for _ in range(6):
+        ward.now += timedelta(minutes=5)
+        tick(ward.desk())
+        exhausted += clinic.episode.state == "exhausted"
+        told = [who for who, _ in paged_at(clinic)]
+        assert sorted(told) == sorted(["李医生", "值班", "王主任", "运维", "卫健委"]), ward.now
+    assert exhausted == 6
+    acknowledge(ward.connection, person_id=EXPERT, now=ward.now, **clinic.act)
+    ward.now += timedelta(minutes=5)
+    tick(ward.desk())
+    assert sorted(who for who, _ in paged_at(clinic)) == sorted(["王主任", "运维", "卫健委"])
+
+
+def test_the_family_doctor_hears_once_that_the_patient_is_home(clinic: Clinic) -> None:
+    clinic.refer()
+    for event in (Event.ACCEPT, Event.ARRIVE, Event.DISCHARGE):
+        clinic.say(event, FIRST)
+    clinic.ward.now += timedelta(minutes=5)
+    clinic.say(Event.RETURN, DOCTOR)
+    assert paged_at(clinic) == [("李医生", "the patient is back home: please follow up")]
+
+
+def test_two_alarms_that_move_with_one_referral_are_one_page_each(clinic: Clinic) -> None:
+    """Another alarm goes on under the referral: when that sticks, both ring, and everybody is told once."""
+    clinic.refer()
+    clinic.say(Event.ACCEPT, FIRST)
+    ward = clinic.ward
+    ward.pulse(1, [14500] * 700)
+    other = ward.episodes()[-1].episode_id
+    acknowledge(ward.connection, person_id=EXPERT, now=ward.now, episode_id=other, channel="test")
+    how: dict[str, Any] = {"episode_id": other, "channel": "test", "note": ""}
+    decide(ward.connection, person_id=EXPERT, disposition="go_on", now=ward.now, **how)
+    ward.now = clinic.referral.due_at
+    tick(ward.desk())
+    ward.now = clinic.referral.due_at
+    tick(ward.desk())
+    assert {each.state for each in ward.episodes() if not each.technical} == {"exhausted"}
+    told = [who for who, text in paged_at(clinic) if "REFERRAL" in text]
+    assert sorted(told) == sorted(["李医生", "值班", "王主任", "运维"])
 
 
 def test_a_new_fall_on_the_way_rings_and_the_referral_goes_on_under_it(clinic: Clinic) -> None:

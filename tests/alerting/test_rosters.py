@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 
 from alerting.episodes import EVERYBODY
@@ -113,6 +114,62 @@ def test_each_duty_is_an_alarm_of_its_own(ward: Ward) -> None:
     assert sorted(each.subject for each in alarms(ward)) == [
         "roster:1:county_expert", "roster:1:operations", "roster:2:township_duty",
     ]  # fmt: skip
+
+
+def looked_at(ward: Ward) -> Any:
+    row: Any = ward.connection.execute("SELECT looked_at FROM roster_look").fetchone()
+    return row.looked_at
+
+
+def test_rosters_that_nobody_has_changed_are_looked_at_once_a_minute(ward: Ward) -> None:
+    until(ward, 24.5)
+    looks = []
+    for _ in range(25):
+        look(ward.desk())
+        looks.append(looked_at(ward))
+        ward.now += timedelta(seconds=5)
+    assert sorted(set(looks)) == [T0, T0 + timedelta(minutes=1), T0 + timedelta(minutes=2)]
+    ward.now = T0 + HOUR / 2 + timedelta(minutes=1)
+    look(ward.desk())
+    assert len(alarms(ward)) == 1  # a day ahead by time alone
+
+
+MOVES = {
+    "an override": lambda ward: fill(ward, 30, 31),
+    "the file": lambda ward: until(ward, 2),
+    "a duty taken out of the file": lambda ward: ward.connection.execute(
+        "DELETE FROM duty WHERE duty_role = 'operations'"
+    ),
+    "another organisation above": lambda ward: ward.connection.execute(
+        "UPDATE organisation SET parent_id = 1 WHERE key = 'village-1'"
+    ),
+    "a patient who moves": lambda ward: ward.connection.execute(
+        "UPDATE patient SET organisation_id = 3 WHERE patient_id = 1"
+    ),
+}
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_what_changes_who_is_on_duty_is_looked_at_at_the_next_look(ward: Ward, move: str) -> None:
+    look(ward.desk())
+    ward.now += timedelta(seconds=5)
+    MOVES[move](ward)
+    look(ward.desk())
+    assert looked_at(ward) == ward.now
+
+
+def test_a_change_that_nobody_has_committed_is_not_lost(ward: Ward) -> None:
+    """The look falls between the change and its commit: the next one finds it."""
+    look(ward.desk())
+    with psycopg.connect(ward.dsn) as other:
+        other.execute(
+            "UPDATE duty SET valid = tstzrange(lower(valid), %s) WHERE duty_role = 'township_duty'", [T0 + HOUR]
+        )
+        ward.now += timedelta(seconds=5)
+        assert look(ward.desk()) == 0
+        other.commit()
+    ward.now += timedelta(seconds=5)
+    assert look(ward.desk()) == 1
 
 
 def test_where_nobody_was_ever_on_duty_the_county_is_told_once(ward: Ward) -> None:

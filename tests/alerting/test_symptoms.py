@@ -8,11 +8,13 @@ import pytest
 from alerting.acting import ActError
 from alerting.acts import acknowledge, decide
 from alerting.cases.transfer import Event
+from alerting.escalation import tick
 from alerting.explanation import explain
-from alerting.patient_acts import decide_signs, follow_up
+from alerting.patient_acts import change_status, decide_signs, follow_up
 from alerting.profile.file import ProfileError, parse_profile, standard_adult
 from care.follow_up import Answer, Contact, Decision, Sign, Way
 from care.following_up import open_follow_up, open_follow_ups
+from care.status import Change, Status
 from tests.alerting.streams import FALL_S
 from tests.alerting.test_referring import FIRST, Clinic
 from tests.alerting.ward import Ward
@@ -72,6 +74,59 @@ def test_a_contact_alone_raises_nothing(home: Home) -> None:
     home.contact(ILL)
     home.contact(Contact(way=Way.PHONE, reached=True, signs=NONE_OF_THEM, temperature="40.2", spo2="80"))
     assert home.ward.episodes() == []
+
+
+def test_signs_on_which_nobody_decides_climb_as_an_alarm_that_nobody_answers(home: Home) -> None:
+    home.contact(ILL)
+    ward, reported = home.ward, home.ward.now
+    (waits,) = ward.connection.execute("SELECT * FROM care_undecided_sign").fetchall()
+    assert waits.decide_by == reported + timedelta(minutes=3)
+    ward.now = reported + timedelta(seconds=179)
+    assert tick(ward.desk()) == 0
+    assert ward.episodes() == []
+    ward.now = reported + timedelta(minutes=3)
+    tick(ward.desk())
+    found = home.episode
+    assert (found.rule, found.state, found.step, found.since) == ("SYMPTOM", "unack", 1, reported)
+    assert {who for _, _, who in ward.notices()} == {"李医生", "b1", "值班"}
+    assert found.due_at == reported + timedelta(minutes=6)
+    ward.now = reported + timedelta(minutes=6)
+    tick(ward.desk())
+    assert (home.episode.state, home.episode.service_tier) == ("t3_unack", 3)
+    assert ward.notices()[-1][2] == "王主任"
+    ward.now = reported + timedelta(minutes=11)
+    tick(ward.desk())
+    assert home.episode.state == "exhausted"
+    assert ward.connection.execute("SELECT * FROM care_undecided_sign").fetchall() == []
+
+
+def test_a_decision_in_time_stops_the_clock_and_one_too_late_is_refused(home: Home) -> None:
+    seen = home.contact(ILL)
+    home.decide(seen, Decision.NO_ALARM, "asthma as ever, seen by me")
+    late = home.contact(ILL)
+    home.ward.pass_time(seconds=3 * 60)
+    assert len(home.ward.episodes()) == 1
+    with pytest.raises(ActError, match="nobody did in time"):
+        home.decide(late, Decision.NO_ALARM, "asthma as ever")
+    said = home.ward.connection.execute(
+        "SELECT contact_id, decision, decided_by_clock FROM care_follow_up_contact ORDER BY contact_id"
+    ).fetchall()
+    assert [tuple(row) for row in said] == [(seen, "no_alarm", False), (late, "alarm", True)]
+
+
+def test_undecided_signs_count_where_the_alarm_rings_and_a_death_ends_them(home: Home) -> None:
+    number = home.alarm()
+    ward = home.ward
+    acknowledge(ward.connection, episode_id=number, person_id=EXPERT, channel="test", now=ward.now)
+    before = ward.notices()
+    home.contact(ILL)
+    ward.pass_time(seconds=185)
+    assert (home.episode.raise_count, home.episode.state, ward.notices()) == (2, "t3_ack", before)
+    home.contact(ILL)
+    change = Change(to=Status.DEAD, at=ward.now, reason="at home, 13:20")
+    change_status(ward.connection, key="p1", change=change, person_id=DOCTOR, now=ward.now)
+    ward.pass_time(seconds=600)
+    assert [each.state for each in ward.episodes()] == ["closed"]
 
 
 def test_the_alarm_says_what_a_person_saw_and_asks_the_household_to_call_120(home: Home) -> None:

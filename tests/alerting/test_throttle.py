@@ -17,6 +17,7 @@ from alerting.gathering import gather
 from alerting.paging import Page, page
 from alerting.profile.profile import Consequence, Priority
 from alerting.throttle import Decision, Limit, crowd, decide, may_wait
+from alerting.trace import Link, Traced, trace
 from alerting.words import MEASURE_AGAIN
 from tests.alerting.test_delivery import Phone
 from tests.alerting.ward import T0, Ward
@@ -261,6 +262,27 @@ def test_very_many_urgent_ones_at_once_are_four_messages_at_once(ward: Ward, pho
     alarm(ward, 200, HIGH)
     assert send(ward) == 1
     assert len(gathering(ward)) == 2
+
+
+def test_a_gathered_notice_is_delivered_by_the_one_that_speaks_of_it(ward: Ward, phone: Phone) -> None:
+    """The person's first channel refuses the notice that gathers, and the second takes it: the trace says so."""
+    numbers = [alarm(ward, number, HIGH) for number in range(30)]
+
+    def delivered() -> Traced:
+        found = trace(ward.desk(), numbers[-1])
+        assert found is not None
+        return next(each for each in found.links if each.link is Link.DELIVERED)
+
+    gather(ward.desk(), LIMIT)
+    assert delivered().at is None
+    phone.statuses = [503] * 4
+    send(ward)
+    first, second = gathering(ward)
+    assert (first.outcome, second.outcome) == ("refused", "accepted by channel")
+    assert delivered().at == second.sent_at
+    assert delivered().detail == (
+        f"0 accepted by their channel, 1 told by notice {second.notice_id} that gathers several"
+    )
 
 
 def test_one_that_speaks_of_urgent_ones_goes_before_households_and_what_may_wait(ward: Ward) -> None:

@@ -22,7 +22,7 @@ def test_a_file_is_checked_loaded_and_shown(database: str, file: Path, monkeypat
     monkeypatch.setenv("HEARTHWATCH_DATABASE_DSN", database)
     run = CliRunner().invoke
     assert run(app, ["load", str(file), "--check"]).stdout.endswith("is in order: 7 patients, 6 devices\n")
-    assert run(app, ["load", str(file)]).stdout.startswith("registry version 2: changed 14 organisations, 11 people,")
+    assert run(app, ["load", str(file)]).stdout.startswith("registry version 2: changed 14 organisations, 12 people,")
     assert run(app, ["load", str(file)]).stdout == "registry version 2: nothing to change\n"
     shown = run(app, ["show"]).stdout
     assert "p5  赵小梅  yellow  service tier 2  柳庄村卫生室  陈医生  C0:00:00:00:00:05 thermometer" in shown

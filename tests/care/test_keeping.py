@@ -182,8 +182,9 @@ def test_what_was_said_is_history(connection: Any, statement: str) -> None:
 
 
 def test_contacts_are_replaced_in_order_and_the_file_speaks_only_of_those_it_has(connection: Any) -> None:
-    def named() -> list[Any]:
-        return connection.execute("SELECT place, name FROM care_contact ORDER BY place").fetchall()  # type: ignore[no-any-return]
+    def named(query: str = "SELECT place, c.name FROM care_contact c JOIN patient p USING (patient_id)") -> list[Any]:
+        rows: list[Any] = connection.execute(query + " WHERE p.key = 'p1' ORDER BY place").fetchall()
+        return rows
 
     assert named() == [(1, "张伟"), (2, "李奶奶")]
     new = Contact(
@@ -192,7 +193,7 @@ def test_contacts_are_replaced_in_order_and_the_file_speaks_only_of_those_it_has
     assert keeping.set_contacts(connection, "p1", [new], person_id=person(connection), now=NOW) == 3
     assert named() == [(1, "张芳")]
     assert keeping.set_contacts(connection, "p1", [new], person_id=person(connection), now=NOW) == 0
-    assert connection.execute("SELECT count(*) FROM contact").fetchone() == (3,)
+    assert len(named("SELECT place, c.name FROM contact c JOIN patient p USING (patient_id)")) == 3
 
 
 def test_a_withdrawn_consent_is_the_one_that_holds_and_unbinds_nobody(connection: Any) -> None:
@@ -201,7 +202,9 @@ def test_a_withdrawn_consent_is_the_one_that_holds_and_unbinds_nobody(connection
         guardian="", at=NOW,
     )  # fmt: skip
     keeping.record_consent(connection, said, person_id=person(connection), now=NOW)
-    assert connection.execute("SELECT given FROM care_consent").fetchall() == [(False,)]
+    assert connection.execute("SELECT given FROM care_consent WHERE purpose = 'telemonitoring'").fetchall() == [
+        (False,)
+    ]
     assert at(connection, OXIMETER, NOW) == ["p1"]
     keeping.unbind(connection, "p1", OXIMETER, person_id=person(connection), now=NOW)
     assert at(connection, OXIMETER, NOW) == []
@@ -280,6 +283,7 @@ def test_who_was_in_a_team_stays_known(connection: Any) -> None:
     changed = MORE.replace('nurse = "sun"', 'nurse = "zhao"') + "# --- 值班 Duty"
     load(connection, example(IN_TEAM, ("# --- 值班 Duty", changed)), now=NOW)
     rows = connection.execute(
-        "SELECT name, joined_at, left_at FROM care_team_member WHERE member_role = 'nurse' ORDER BY joined_at"
+        "SELECT name, joined_at, left_at FROM care_team_member WHERE team_key = 'willow' AND member_role = 'nurse'"
+        " ORDER BY joined_at"
     ).fetchall()
     assert rows == [("孙护士", NOW - timedelta(days=1), NOW), ("赵医生(镇值班)", NOW, None)]

@@ -34,6 +34,7 @@ organisation = "liuzhuang-village"
 family_doctor = "li"
 nurse = "sun"
 village_doctor = "chen"
+helper_people = ["fang"]
 helpers = ["网格员 王芳 0318-555-0200", "志愿者 赵强"]
 
 [kit.box-1]
@@ -160,6 +161,39 @@ def test_problems_are_bounded() -> None:
         parse_sheet(sheet(Kind.PATIENTS, *rows), Kind.PATIENTS, KNOWN)
     assert len(caught.value.problems) == PROBLEMS_MAX + 1
     assert any("there are more than" in each.message for each in caught.value.problems)
+
+
+TEAM = {
+    "key": "willow", "name": "柳庄家庭医生团队", "organisation": "liuzhuang-village", "family_doctor": "li",
+    "nurse": "sun", "village_doctor": "chen", "helper_people": "fang", "helpers": "网格员 王芳;志愿者 赵强",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("helper_people", "sun", "'sun' is nobody with the role helper"),
+        ("helper_people", "fang;fang", "'fang' stands there twice"),
+        ("family_doctor", "chen", "the team's patient p1 has the family doctor 'li'"),
+        ("nurse", "x", "'x' is no person of the registry"),
+    ],
+)
+def test_what_is_wrong_with_a_team_is_told_by_its_cell(column: str, value: str, said: str) -> None:
+    with pytest.raises(SheetError) as refused:
+        parse_sheet(sheet(Kind.TEAMS, TEAM | {column: value}), Kind.TEAMS, full())
+    (problem,) = refused.value.problems
+    assert (problem.line, problem.column) == (2, column)
+    assert said in problem.message
+
+
+def test_a_sheet_of_teams_says_who_is_in_them_and_leaves_the_others_alone(connection: Any) -> None:
+    load(connection, full(), now=NOW)
+    import_sheet(connection, sheet(Kind.TEAMS, TEAM | {"helpers": ""}), Kind.TEAMS, now=NOW)
+    teams = {team.key: team for team in read_registry(connection).teams}
+    assert (teams["willow"].helper_people, teams["willow"].helpers) == (("fang",), ())
+    assert teams["liuzhuang"].helpers == ("志愿者 赵强 0318-555-0201",)
+    import_sheet(connection, sheet(Kind.TEAMS, TEAM | {"helper_people": ""}), Kind.TEAMS, now=NOW)
+    assert read_registry(connection).teams[1].helper_people == ()
 
 
 def test_a_team_has_the_patients_doctor() -> None:

@@ -84,6 +84,7 @@ def test_a_warning_sign_asks_for_a_decision_and_the_alarm_is_raised_by_a_tap(
     expect(page.locator(".warned h2")).to_be_in_viewport()
     expect(page.locator(".warned__signs")).to_have_text("呼吸困难")
     expect(page.locator(".warned")).to_contain_text("系统不会自动拨打")
+    expect(page.locator(".warned")).to_contain_text("仍未决定，将自动报警")
     assert doctor.get("/api/v1/episodes").json() == []
     page.click("button:has-text('报警')")
     expect(page.locator(".done")).to_contain_text("已报警")
@@ -230,6 +231,51 @@ def test_a_task_of_the_pool_is_anybodys_there_and_not_being_done_has_its_reason(
     expect(page.locator("#tasks")).to_have_count(0)
     (settled,) = doctor.get("/api/v1/patients/p-003/follow-up").json()["tasks"]
     assert (settled["state"], settled["said_note"]) == ("cannot", "nobody opens the door")
+
+
+def test_a_teams_helper_sees_the_tasks_of_its_patients_wherever_he_is_employed(
+    console: Console, doctor: httpx.Client
+) -> None:
+    """And nobody else's helper does; what no team's helper could see is the organisation's, as before."""
+    with console.rows() as db:
+        db.execute(PEOPLE.encode())
+        db.execute(
+            "INSERT INTO person (person_id, key, name, name_en, organisation_id, role, service_tier)"
+            " VALUES (10, 'grid', '网格员', 'Grid worker', 5, 'helper', 2)"
+        )
+    due_at = (datetime.now(UTC) + timedelta(hours=5)).isoformat()
+
+    def task(patient: str) -> int:
+        body = {"what": "visit", "due_at": due_at, "organisation_id": 8}
+        return int(doctor.post(f"/api/v1/patients/{patient}/tasks", json=body).json()["task_id"])
+
+    def seen(key: str) -> set[int]:
+        with api(console, key) as helper:
+            return {each["task_id"] for each in helper.get("/api/v1/tasks").json()}
+
+    made = task("p-003")
+    assert (seen("sun-hai"), seen("grid")) == ({made}, set())
+    with console.rows() as db:
+        db.execute(
+            "INSERT INTO team (team_id, key, name, organisation_id) OVERRIDING SYSTEM VALUE"
+            " VALUES (90, 'grid-7', 'Grid 7', 8);"
+            "INSERT INTO team_member (team_id, member_role, helper, joined_at)"
+            " VALUES (90, 'helper', 'Wang 0318', now());"
+            "INSERT INTO team_patient (patient_id, team_id, since)"
+            " SELECT patient_id, 90, now() FROM patient WHERE key = 'p-003'"
+        )
+    assert (seen("sun-hai"), seen("grid")) == ({made}, set())  # nobody of the team signs in
+    with console.rows() as db:
+        db.execute(
+            "INSERT INTO team_member (team_id, member_role, person_id, joined_at) VALUES (90, 'helper', 10, now())"
+        )
+    assert (seen("sun-hai"), seen("grid")) == (set(), {made})
+    with api(console, "grid") as helper:
+        assert helper.post(f"/api/v1/tasks/{made}/settle", json={"state": "done"}).status_code == 200
+    with console.rows() as db:
+        db.execute("UPDATE team_member SET left_at = now() WHERE person_id = 10")
+    other = task("p-003")
+    assert (seen("sun-hai"), seen("grid")) == ({other}, set())
 
 
 @pytest.mark.parametrize("key", ["zhou-lan", "tang-hai"])

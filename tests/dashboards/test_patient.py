@@ -72,6 +72,27 @@ def test_a_notice_that_another_one_speaks_of_says_so(console: Console, open_page
     expect(page.locator(".told--gathered")).to_contain_text("与其他警报合并为一条通知")
 
 
+@pytest.mark.parametrize(
+    ("outcome", "fate", "zh", "en"),
+    [
+        ("refused for good: 404", "not_delivered", "通道永久拒绝 404", "refused for good by the channel 404"),
+        ("no answer: ConnectTimeout", "not_delivered", "通道无应答 ConnectTimeout", "no answer from the channel"),
+        ("answered meanwhile", "not_needed", "无需发送", "not needed"),
+    ],
+)
+def test_what_came_of_a_notice_is_said_in_the_readers_language(
+    console: Console, open_page: OpenPage, outcome: str, fate: str, zh: str, en: str
+) -> None:
+    with console.rows() as db:
+        county.add_alarm(db, county.FEVER, datetime.now(UTC))
+        db.execute("UPDATE notice SET outcome = %s, sent_at = NULL, due_at = NULL", [outcome])
+    for language, said in (("zh-CN", zh), ("en-GB", en)):
+        page = open_page(language=language)
+        enter(page, console)
+        page.goto(console.url + "/patients/p-003")
+        expect(page.locator(f".told--{fate}").first).to_contain_text(said)
+
+
 def test_on_a_phone_the_chart_stands_before_the_history(console: Console, open_page: OpenPage) -> None:
     now = datetime.now(UTC)
     with console.rows() as db:

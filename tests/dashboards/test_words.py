@@ -15,6 +15,7 @@ from babel.messages.pofile import read_po
 from alerting.answering import LinkState
 from alerting.cases.transfer import Event, Refusal, Stage
 from alerting.episodes import HUMAN_ACTS, REFERRAL_ACTS, Audience, State
+from alerting.outcomes import Outcome
 from alerting.profile.changing import CHANGEABLE
 from alerting.profile.file import parse_profile, standard_adult
 from alerting.profile.limits import FORMS
@@ -130,6 +131,7 @@ CODES = {
     "rehearsal_skipped": [NO_DATA],
     "link": [state.value for state in LinkState],
     "came": [came.value for came in Came],
+    "outcome": [outcome.value for outcome in Outcome],
     "status": [status.value for status in Status],
     "status_means": [status.value for status in Status],
     "relation": [relation.value for relation in Relation],
@@ -254,6 +256,13 @@ NOON = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 def test_times_are_local_with_the_date_where_not_today(at: datetime, zone: str, zh: str, en: str) -> None:
     assert WORDS[Language.ZH].local(at, NOON, zone) == zh
     assert WORDS[Language.EN].local(at, NOON, zone) == en
+
+
+def test_how_a_hand_over_ended_is_said_in_both_languages() -> None:
+    zh, en = WORDS[Language.ZH], WORDS[Language.EN]
+    assert zh.outcome("refused for good: 404") == "通道永久拒绝 404"
+    assert en.outcome("refused for good: 404") == "refused for good by the channel 404"
+    assert zh.outcome("no answer: ConnectTimeout, refused") == "通道无应答 ConnectTimeout, 通道拒绝"
 
 
 def test_ages_and_countdowns_are_short() -> None:
