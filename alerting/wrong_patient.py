@@ -83,9 +83,7 @@ def correct_binding(
         return correction_id
 
 
-def _close(
-    desk: Desk, episode: Any, said: Correction, correction_id: int, *, person_id: int, channel: str
-) -> None:
+def _close(desk: Desk, episode: Any, said: Correction, correction_id: int, *, person_id: int, channel: str) -> None:
     try:
         move = move_by_correction(standing_of(episode))
     except IllegalAct as exc:

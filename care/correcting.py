@@ -40,9 +40,10 @@ def place_of(connection: Connection, said: Correction) -> Place:
 def correct(
     connection: Connection, said: Correction, *, kept_since: datetime | None, person_id: int, now: datetime
 ) -> int:
-    """Correct who wore a device, in the caller's transaction or its own; gives the correction. Raises CorrectionRefused.
+    """Correct who wore a device, in the caller's transaction or its own; gives the correction.
 
-    `kept_since`: before it single readings are gone. What was measured is moved by who follows `care_binding_correction`.
+    `kept_since`: before it single readings are gone. What was measured is moved behind it, by who follows
+    `care_binding_correction`. Raises CorrectionRefused.
     """
     check(said, kept_since=kept_since, now=now)
     with connection.transaction():
@@ -50,7 +51,7 @@ def correct(
         place = place_of(connection, said)
         worn = _worn(connection, place, said)
         _check_worn(worn, place, said, now)
-        _check_shared(connection, place, said, now)
+        _check_shared(connection, said, now)
         _rewrite(connection, worn, place, said, now)
         connection.execute(_REGISTRY["mark_bound_by_hand"], {"device": said.device})
         announce(connection)
@@ -86,7 +87,7 @@ def _check_worn(worn: list[dict[str, Any]], place: Place, said: Correction, now:
         )
 
 
-def _check_shared(connection: Connection, place: Place, said: Correction, now: datetime) -> None:
+def _check_shared(connection: Connection, said: Correction, now: datetime) -> None:
     """What residents share is bound for one measurement, also afterwards."""
     shared = _one(connection, "shared_device", device=said.device)
     if shared is not None and said.to is not None and (said.until or now) - said.since > SESSION:
@@ -95,9 +96,7 @@ def _check_shared(connection: Connection, place: Place, said: Correction, now: d
         )
 
 
-def _rewrite(
-    connection: Connection, worn: list[dict[str, Any]], place: Place, said: Correction, now: datetime
-) -> None:
+def _rewrite(connection: Connection, worn: list[dict[str, Any]], place: Place, said: Correction, now: datetime) -> None:
     """Bind the device to who wore it. Old intervals go first, so that none ever overlaps another."""
     rows: list[tuple[int, TimestamptzRange, datetime]] = []
     for each in worn:

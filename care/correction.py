@@ -69,7 +69,9 @@ def check(said: Correction, *, kept_since: datetime | None, now: datetime) -> No
         way_out = "leave the end out where it still is so"
         raise CorrectionRefused(Wrong.FUTURE, f"{latest.isoformat()} is yet to come: {way_out}")
     if said.since >= (said.until or now):
-        raise CorrectionRefused(Wrong.EMPTY, f"{said.since.isoformat()} to {(said.until or now).isoformat()} is no time")
+        raise CorrectionRefused(
+            Wrong.EMPTY, f"{said.since.isoformat()} to {(said.until or now).isoformat()} is no time"
+        )
     if kept_since is not None and said.since < kept_since:
         raise CorrectionRefused(
             Wrong.TOO_FAR_BACK,

@@ -1,4 +1,4 @@
-"""Who wore a device, in the console; and correcting it: what it closes is shown first, and done when that is confirmed."""
+"""Who wore a device, in the console; and correcting it: what it closes is shown first, and done when confirmed."""
 
 from collections.abc import Collection
 from typing import Annotated, Any

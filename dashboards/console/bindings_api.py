@@ -1,4 +1,4 @@
-"""Who wore a device, and correcting it, in the API, version 1: the same acts under the same rights as in the console."""
+"""Who wore a device, and correcting it, in the API, version 1: the same acts and rights as in the console."""
 
 from collections.abc import Callable
 from typing import TypeVar

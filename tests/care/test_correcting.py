@@ -52,10 +52,10 @@ def test_a_binding_that_still_is_wrong_goes_on_as_the_right_ones(registry: psyco
     version = registry.execute("SELECT version FROM registry_version").fetchone()
     number = corrects(registry)
     assert registry.execute(WORN.encode()).fetchall()[-2:] == [(1, day(27), day(28)), (3, day(28), None)]
-    line = "SELECT correction_id, from_key, to_key, since, until, reason, person_name_en, at FROM care_binding_correction"
-    assert registry.execute(line.encode()).fetchall() == [
-        (number, "p1", "p3", day(28), None, "看错床位", "Tech", NOW)
-    ]
+    line = (
+        "SELECT correction_id, from_key, to_key, since, until, reason, person_name_en, at FROM care_binding_correction"
+    )
+    assert registry.execute(line.encode()).fetchall() == [(number, "p1", "p3", day(28), None, "看错床位", "Tech", NOW)]
     assert registry.execute("SELECT version FROM registry_version").fetchone() != version
     assert registry.execute("SELECT bound_by_hand FROM device WHERE device_id = 1").fetchone() == (True,)
     for change in ("UPDATE binding_correction SET reason = 'x'", "DELETE FROM binding_correction"):
