@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from alerting.acting import ActError
+from alerting.acts import acknowledge, decide
 from alerting.episodes import IllegalAct, Standing, State, move_by_correction
 from alerting.wrong_patient import Closing, correct_binding, to_close
 from care.correction import Correction, CorrectionRefused
@@ -199,6 +200,99 @@ def test_the_engine_says_what_it_had_said_had_they_come_under_the_right_patient(
     assert {row.rule for row in home.connection.execute(told_of, [3])} <= {
         row.rule for row in home.connection.execute(told_of, [2])
     }
+
+
+def test_a_fall_of_his_own_that_anothers_well_readings_hid_is_found(home: Ward) -> None:
+    """He has two oximeters; one is on somebody well: half of what was said of him is well, and nothing raised."""
+    home.connection.execute(
+        "INSERT INTO device (device_id, key, kind, expected_every_s) VALUES (20, 'C0:00:00:00:00:05', 'oximeter', 1);"
+        "INSERT INTO binding (device_id, patient_id, valid) VALUES (20, 1, '[2020-01-01 00:00+00,)');"
+        "UPDATE registry_version SET version = version + 1"
+    )
+    for _ in range(30):
+        home.spo2(5, LOW * 20, begin=home.now, judged=False)
+        home.spo2(1, WELL * 20)
+    assert illnesses(home, 1) == []
+    corrects(home)
+    carried_out(home, samples_max=100)
+    (own,) = illnesses(home, 1)
+    assert (own.rule, own.condition) == ("SPO2-CRIT", "present")
+    assert own.since < T0 + timedelta(seconds=60)
+    assert paged(home, own.episode_id) > 0
+    assert illnesses(home, 3) == []
+
+
+def test_a_fall_of_both_is_closed_for_one_and_rings_anew_by_his_own_device(home: Ward) -> None:
+    """What is closed as another's is his own as well: his own oximeter says so."""
+    home.connection.execute(
+        "INSERT INTO device (device_id, key, kind, expected_every_s) VALUES (20, 'C0:00:00:00:00:05', 'oximeter', 1);"
+        "INSERT INTO binding (device_id, patient_id, valid) VALUES (20, 1, '[2020-01-01 00:00+00,)');"
+        "UPDATE registry_version SET version = version + 1"
+    )
+    for _ in range(6):
+        home.spo2(5, LOW * 150, begin=home.now, judged=False)
+        home.spo2(1, LOW * 150)
+    corrects(home, *[each.episode_id for each in looks(home)])
+    assert [each.state for each in illnesses(home, 1)] == ["closed"]
+    carried_out(home)
+    (_, own), (other,) = illnesses(home, 1), illnesses(home, 3)
+    assert (own.state, own.condition, other.condition) == ("unack", "present", "present")
+
+
+def test_a_fever_of_single_measurements_moves_with_its_patient(home: Ward) -> None:
+    """The thermometer of patient 3 was patient 1's: the fever, and what waits for a repeat, are his."""
+    thermometer = "C0:00:00:00:00:03"
+    home.now = T0 + timedelta(hours=80)
+    home.temperatures(3, [(hours, 3900) for hours in range(76, 0, -4)])
+    wrong = illnesses(home, 3)
+    assert {each.family for each in wrong} == {"fever"}
+    changes: dict[str, Any] = {"device": thermometer, "of": "p3", "to": "p1", "since": home.now - timedelta(hours=78)}
+    looked = looks(home, **changes)
+    assert [each.episode_id for each in looked] == [each.episode_id for each in wrong]
+    corrects(home, *[each.episode_id for each in looked], **changes)
+    carried_out(home)
+    assert [(each.rule, each.since) for each in illnesses(home, 1)] == [(each.rule, each.since) for each in wrong]
+    assert {each.condition for each in illnesses(home, 1)} == {"present"}
+    assert {each.state for each in illnesses(home, 3)} == {"closed"}
+    holds = home.connection.execute("SELECT DISTINCT patient_id FROM active_rule WHERE basis = 'fever'").fetchall()
+    assert [row.patient_id for row in holds] == [1]
+    home.pass_time(seconds=3600)
+    assert len(illnesses(home, 3)) == len(wrong)
+
+
+def test_a_clip_s_sessions_are_formed_for_whose_they_are(home: Ward) -> None:
+    home.connection.execute(
+        "UPDATE device SET expected_every_s = NULL WHERE device_id = 11;"
+        "UPDATE registry_version SET version = version + 1"
+    )
+    home.spo2(1, [9100] * 120)
+    home.now += timedelta(seconds=120)
+    home.spo2(1, [9100] * 120)
+    sessions = "SELECT patient_id, value, status FROM spot_session ORDER BY at"
+    before = home.connection.execute(sessions).fetchall()
+    assert {row.patient_id for row in before} == {1}
+    corrects(home, *[each.episode_id for each in looks(home)])
+    carried_out(home)
+    after = home.connection.execute(sessions).fetchall()
+    assert [(row.value, row.status) for row in after] == [(row.value, row.status) for row in before]
+    assert {row.patient_id for row in after} == {3}
+
+
+def test_who_has_closed_it_before_the_binding_is_corrected_is_not_rung_again(home: Ward) -> None:
+    home.spo2(1, WELL * 600 + LOW * 600)
+    (wrong,) = illnesses(home, 1)
+    act = {"episode_id": wrong.episode_id, "person_id": 3, "channel": "test", "now": home.now}
+    acknowledge(home.connection, **act)
+    decide(home.connection, **act, disposition="wrong_patient", note="不是他")
+    assert home.connection.execute("SELECT patient_id FROM pending WHERE basis = 'recheck'").fetchall() == [(1,)]
+    assert looks(home) == []
+    corrects(home)
+    carried_out(home)
+    home.pass_time(seconds=600)
+    home.spo2(4, WELL * 10)
+    home.pass_time(seconds=3600)
+    assert len(illnesses(home, 1)) == 1
+    assert illnesses(home, 3)[0].state != "closed"
 
 
 def test_a_second_look_that_finds_more_is_judged_too(home: Ward) -> None:
