@@ -18,7 +18,7 @@ from alerting.judging.history import LEAD
 from alerting.judging.moved import rules_reading
 from alerting.moving import add_event, carry_out, standing_of
 from care import correcting
-from care.correction import Correction, CorrectionRefused, check
+from care.correction import Correction, CorrectionRefused
 from ingest.tend.moving import kept_since
 from vitals.signals import SIGNAL_BY_CODE, SIGNALS, Signal
 
@@ -38,13 +38,12 @@ class Closing:
     obstacle: str
 
 
-def to_close(connection: psycopg.Connection[Any], said: Correction, *, now: datetime) -> list[Closing]:
-    """Say which alarms a correction closes, and whether it can be; nothing is written. Raises CorrectionRefused."""
+def to_close(connection: psycopg.Connection[Any], said: Correction, *, person_id: int, now: datetime) -> list[Closing]:
+    """Say which alarms a correction closes; nothing is kept. Raises CorrectionRefused where it could not be made."""
     desk = acting_desk(connection, now)
-    check(said, kept_since=kept_since(connection), now=now)
-    place = correcting.place_of(connection, said)
     with connection.transaction(force_rollback=True):
-        return [_closing(episode) for episode in _episodes(desk, said, place)]
+        correcting.correct(connection, said, kept_since=kept_since(connection), person_id=person_id, now=now)
+        return [_closing(episode) for episode in _episodes(desk, said, correcting.place_of(connection, said))]
 
 
 def correct_binding(
@@ -66,7 +65,6 @@ def correct_binding(
         place = correcting.place_of(connection, said)
         if place.of_id is not None:
             desk.run("lock_patient", patient_id=place.of_id)
-        check(said, kept_since=kept_since(connection), now=now)
         episodes = {episode.episode_id: episode for episode in _episodes(desk, said, place)}
         if strange := sorted(set(closes) - episodes.keys()):
             raise ActError(f"alarms {strange} do not come of {said.device} in that time: look again which do")

@@ -9,9 +9,10 @@ from psycopg.rows import dict_row
 from psycopg.types.range import TimestamptzRange
 
 from care.correction import Correction, CorrectionRefused, Interval, Wrong, check, corrected, covers, left_over
-from care.keeping import announce
+from care.keeping import announce, locked
 from care.kit import SESSION
 from care.sql import load_queries
+from care.status import Status
 
 Connection = psycopg.Connection[Any]
 _REGISTRY = load_queries("care")
@@ -52,6 +53,7 @@ def correct(
         worn = _worn(connection, place, said)
         _check_worn(worn, place, said, now)
         _check_shared(connection, said, now)
+        _check_alive(connection, said)
         _rewrite(connection, worn, place, said, now)
         connection.execute(_REGISTRY["mark_bound_by_hand"], {"device": said.device})
         announce(connection)
@@ -94,6 +96,12 @@ def _check_shared(connection: Connection, said: Correction, now: datetime) -> No
         raise CorrectionRefused(
             Wrong.SHARED, f"{said.device} is shared: correct one measurement at a time, {SESSION} at most"
         )
+
+
+def _check_alive(connection: Connection, said: Correction) -> None:
+    """Who has died wears nothing any more (care/keeping.py)."""
+    if said.to is not None and said.until is None and locked(connection, said.to)["status"] == Status.DEAD:
+        raise CorrectionRefused(Wrong.DEAD, f"{said.to!r} is dead: say until when {said.device} was worn")
 
 
 def _rewrite(connection: Connection, worn: list[dict[str, Any]], place: Place, said: Correction, now: datetime) -> None:

@@ -21,6 +21,7 @@ class Wrong(StrEnum):
     NOT_WORN = "not_worn"
     OVERLAPS = "overlaps"
     SHARED = "shared"
+    DEAD = "dead"
 
 
 class CorrectionRefused(ValueError):

@@ -72,7 +72,7 @@ def device_in_scope(visit: Visit, device: str) -> bindings.Device:
 def what_closes(visit: Visit, said: Correction) -> list[Closing]:
     """Say what a correction in scope would close. Raises CorrectionRefused, Unknown, HTTPException."""
     _check_scope(visit, said)
-    return to_close(visit.connection, said, now=visit.now)
+    return to_close(visit.connection, said, person_id=visit.person.person_id, now=visit.now)
 
 
 def do_correct(visit: Visit, said: Correction, closes: Collection[int], *, channel: str) -> int:

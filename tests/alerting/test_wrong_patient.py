@@ -32,7 +32,7 @@ def said(**changes: Any) -> Correction:
 
 
 def looks(ward: Ward, **changes: Any) -> list[Closing]:
-    return to_close(ward.connection, said(**changes), now=ward.now)
+    return to_close(ward.connection, said(**changes), person_id=OPERATIONS, now=ward.now)
 
 
 def corrects(ward: Ward, *closes: int, **changes: Any) -> int:

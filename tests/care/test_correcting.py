@@ -24,6 +24,8 @@ INSERT INTO binding (device_id, patient_id, valid) VALUES
     (1, 1, '[2026-02-01 00:00+00, 2026-02-20 00:00+00)'), (1, 1, '[2026-02-20 00:00+00, 2026-02-25 00:00+00)'),
     (1, 2, '[2026-02-25 00:00+00, 2026-02-26 00:00+00)'), (1, 1, '[2026-02-27 00:00+00,)'),
     (2, 1, '[2026-03-01 10:00+00, 2026-03-01 10:10+00)');
+INSERT INTO patient_status (patient_id, status, at, reason, person_id, entered_at)
+    VALUES (2, 'dead', '2026-02-28 10:00+00', '村医', 1, '2026-02-28 10:00+00');
 """
 WORN = "SELECT patient_id, lower(valid), upper(valid) FROM binding WHERE device_id = 1 ORDER BY valid"
 
@@ -76,8 +78,8 @@ def test_a_time_in_the_midst_is_cut_out_also_across_bindings(registry: psycopg.C
 def test_nobody_wore_it_or_somebody_did_where_nobody_was_bound(registry: psycopg.Connection[Any]) -> None:
     corrects(registry, to=None)
     assert registry.execute(WORN.encode()).fetchall()[-1] == (1, day(27), day(28))
-    corrects(registry, of=None, to="p2", since=day(28))
-    assert registry.execute(WORN.encode()).fetchall()[-1] == (2, day(28), None)
+    corrects(registry, of=None, to="p3", since=day(28))
+    assert registry.execute(WORN.encode()).fetchall()[-1] == (3, day(28), None)
     corrects(registry, of=None, to="p2", since=day(26), until=day(27))
     assert (2, day(26), day(27)) in registry.execute(WORN.encode()).fetchall()
 
@@ -98,6 +100,7 @@ def test_nobody_wore_it_or_somebody_did_where_nobody_was_bound(registry: psycopg
         ({"since": day(24)}, Wrong.OVERLAPS, "bound to another"),
         ({"of": None, "since": day(26)}, Wrong.OVERLAPS, "bound to another since 2026-02-27"),
         ({"since": day(26, 1), "until": day(28)}, Wrong.NOT_WORN, "for the whole of that time"),
+        ({"to": "p2"}, Wrong.DEAD, "say until when d1 was worn"),
         ({"device": "d2", "of": None, "since": NOW - HOUR, "until": NOW}, Wrong.SHARED, "one measurement at a time"),
     ],
 )
