@@ -250,6 +250,20 @@ def _check_may_end_case(standing: Standing, service_tier: int) -> None:
         raise IllegalAct("a case of tier 3 ends when the condition has been over for 24 h")
 
 
+def move_by_correction(standing: Standing) -> Move:
+    """Close an alarm that came of somebody else's readings, by who corrects whose they are. Raises IllegalAct.
+
+    Wherever it stands, unacknowledged too: what it rang for is another's, who is judged by it now.
+    """
+    if standing.state is State.CLOSED:
+        raise IllegalAct("the episode is closed already")
+    if standing.technical or not standing.is_person:
+        raise IllegalAct("a technical alarm is nobody's illness: it ends by itself, or is closed as such")
+    if standing.referral:
+        raise IllegalAct("a referral is under way: the county's team withdraws it first")
+    return _CLOSED
+
+
 def possible(standing: Standing, service_tier: int) -> list[Act]:
     """List what this person may do now, in the order of the table; a note is always possible."""
     acts = []

@@ -930,3 +930,65 @@ SELECT LEAST((SELECT min(due_at) FROM episode WHERE state <> 'closed' AND due_at
             SELECT COALESCE(l.said_at, l.received_at) AS said_at FROM intake_log l
              WHERE l.partition = c.partition AND l.batch_id > c.batch_id ORDER BY l.batch_id LIMIT 1) waiting)
            AS unjudged_since;
+
+-- name: episodes_in_time
+-- A patient's open episodes whose condition was there in some part of a time (NULL: until now), for an act on them.
+SELECT episode_id, patient_id, subject, family, rule, priority, emergency, tier3, technical, condition, state, step,
+       service_tier, since, alarmed_at, due_at, cleared_at,
+       NOT technical AND EXISTS (SELECT FROM referral r
+                                  WHERE r.patient_id = e.patient_id AND r.stage <> 'ended') AS referral, false AS settled
+  FROM episode e
+ WHERE patient_id = %(patient_id)s AND NOT technical AND state <> 'closed'
+   AND since < COALESCE(%(until)s::timestamptz, 'infinity') AND COALESCE(cleared_at, 'infinity') >= %(since)s
+ ORDER BY episode_id FOR UPDATE;
+
+-- name: device_spoke
+-- Whether a device said anything of some signals about a patient in a time.
+SELECT EXISTS (
+    SELECT FROM sample s
+     WHERE s.patient_id = %(patient_id)s AND s.device_id = %(device_id)s
+       AND s.measured_at >= %(start)s AND s.measured_at < COALESCE(%(until)s::timestamptz, 'infinity')
+       AND EXISTS (SELECT FROM unnest(%(codes)s::integer[]) AS c (code)
+                    WHERE (ARRAY[s.spo2, s.pulse, s.perfusion_index, s.temperature, s.respiratory_rate, s.systolic,
+                                 s.diastolic, s.mean_arterial, s.glucose, s.rr_interval, s.weight, s.steps, s.battery]
+                          )[c.code] IS NOT NULL)) AS spoke;
+
+-- name: signals_of_device
+-- What a device has ever said about a patient, as codes of signals.
+SELECT signal FROM latest WHERE patient_id = %(patient_id)s AND device_id = %(device_id)s ORDER BY signal;
+
+-- name: drop_waits
+-- What was building up or waits for a repeat since some part of a time, by readings that were another's.
+DELETE FROM pending
+ WHERE patient_id = %(patient_id)s AND rule = ANY(%(rules)s) AND basis IN ('sustained', 'repeat')
+   AND since >= %(since)s AND since < COALESCE(%(until)s::timestamptz, 'infinity');
+
+-- name: forget_conditions
+-- What held by them, where no alarm of the family is open: it is judged again from what is left.
+DELETE FROM active_rule a
+ WHERE patient_id = %(patient_id)s AND rule = ANY(%(rules)s) AND basis IN ('sustained', 'repeat', 'fever')
+   AND since >= %(since)s AND since < COALESCE(%(until)s::timestamptz, 'infinity')
+   AND NOT EXISTS (SELECT FROM episode e WHERE e.patient_id = a.patient_id AND e.family = a.family AND NOT e.technical
+                      AND e.state <> 'closed');
+
+-- name: forget_derived
+-- What was made of them: sessions, rates of breathing, that a stream had said something to be over, when the baseline
+-- was looked at.
+WITH sessions AS (
+    DELETE FROM spot_session
+     WHERE patient_id = %(patient_id)s AND device_id = %(device_id)s
+       AND at >= %(since)s AND started_at < COALESCE(%(until)s::timestamptz, 'infinity')
+), rates AS (
+    DELETE FROM derived_respiration
+     WHERE patient_id = %(patient_id)s AND device_id = %(device_id)s AND window_end > %(since)s
+       AND window_end < COALESCE(%(until)s::timestamptz + INTERVAL '10 minutes', 'infinity')
+), ended AS (
+    DELETE FROM spot_over
+     WHERE patient_id = %(patient_id)s AND rule = ANY(%(rules)s)
+       AND at >= %(since)s AND at < COALESCE(%(until)s::timestamptz, 'infinity')
+)
+DELETE FROM baseline_look WHERE patient_id = %(patient_id)s;
+
+-- name: sustained_of
+-- The sustained rules that hold for a patient.
+SELECT rule FROM active_rule WHERE patient_id = %(patient_id)s AND basis = 'sustained';

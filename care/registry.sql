@@ -236,3 +236,34 @@ SELECT device_id FROM device WHERE key = %(device)s AND shared FOR UPDATE;
 -- name: key_of
 -- The key that people use of a patient.
 SELECT key FROM patient WHERE patient_id = %(patient_id)s;
+
+-- name: device_of_key
+-- A device by the key in the registry.
+SELECT device_id FROM device WHERE key = %(device)s;
+
+-- name: patient_number
+-- A patient by the key in the registry.
+SELECT patient_id FROM patient WHERE key = %(key)s;
+
+-- name: bindings_in_time
+-- Who wore a device in some part of a time (NULL: without end), in order; infinite bounds come as NULL.
+SELECT b.binding_id, b.patient_id, b.entered_at,
+       CASE WHEN isfinite(lower(b.valid)) THEN lower(b.valid) END AS since,
+       CASE WHEN isfinite(upper(b.valid)) THEN upper(b.valid) END AS until
+  FROM binding b
+ WHERE b.device_id = %(device_id)s AND b.valid && tstzrange(%(since)s, %(until)s) ORDER BY b.valid FOR UPDATE;
+
+-- name: drop_binding
+-- Take a binding away that was not true.
+DELETE FROM binding WHERE binding_id = %(binding_id)s;
+
+-- name: add_binding
+-- Bind a device as it was worn.
+INSERT INTO binding (device_id, patient_id, valid, entered_at)
+VALUES (%(device_id)s, %(patient_id)s, %(valid)s, %(entered_at)s);
+
+-- name: add_correction
+-- Write down what was corrected, by whom and why.
+INSERT INTO binding_correction (device_id, from_patient_id, to_patient_id, since, until, reason, person_id, at)
+VALUES (%(device_id)s, %(of_id)s, %(to_id)s, %(since)s, %(until)s, %(reason)s, %(person_id)s, %(now)s)
+RETURNING correction_id;

@@ -17,6 +17,8 @@ from dashboards.console import (
     accounts,
     acts,
     api,
+    bindings,
+    bindings_api,
     duty,
     duty_api,
     fleet,
@@ -77,6 +79,7 @@ def create_app(settings: Settings) -> FastAPI:
         referrals.router,
         registry.router,
         kits.router,
+        bindings.router,
         follow_up.router,
         duty.router,
         rehearsal.router,
@@ -93,6 +96,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(follow_up_api.router)
     app.include_router(duty_api.router)
     app.include_router(silences_api.router)
+    app.include_router(bindings_api.router)
     app.add_api_route("/healthz", healthz, include_in_schema=False)
     app.add_api_route("/ready", ready, include_in_schema=False)
     return app

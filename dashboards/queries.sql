@@ -349,6 +349,41 @@ SELECT status, at, until, place, reason, person_name, person_name_en
 SELECT device_key, kind, valid_from, valid_until FROM care_binding
  WHERE patient_id = %(patient_id)s ORDER BY valid_until IS NOT NULL, valid_from DESC, device_key LIMIT %(most)s;
 
+-- name: device_in_scope
+-- A device that somebody in scope wears or wore, or a gateway in scope reads, or that is in a kit in scope.
+SELECT d.device_id, d.device_key, d.kind FROM care_device d
+ WHERE d.device_key = %(device)s AND (
+       EXISTS (SELECT FROM care_binding b JOIN care_patient p USING (patient_id)
+                WHERE b.device_id = d.device_id AND p.organisation_id = ANY (%(organisations)s))
+    OR EXISTS (SELECT FROM care_claim c JOIN care_gateway g USING (gateway_id)
+                WHERE c.device_id = d.device_id AND g.organisation_id = ANY (%(organisations)s))
+    OR EXISTS (SELECT FROM care_kit k WHERE d.device_key = ANY (k.devices)
+                  AND k.organisation_id = ANY (%(organisations)s)));
+
+-- name: bindings_of_device
+-- Who wore a device, newest first; who is out of sight has no name.
+SELECT b.valid_from, b.valid_until, p.patient_id IS NOT NULL AS in_sight, p.key, p.name, p.bed, p.time_zone
+  FROM care_binding b
+  LEFT JOIN care_patient p ON p.patient_id = b.patient_id AND p.organisation_id = ANY (%(organisations)s)
+ WHERE b.device_id = %(device_id)s ORDER BY b.valid_from DESC NULLS LAST LIMIT %(most)s;
+
+-- name: corrections
+-- What was corrected of a device, or about a patient, newest first, and how far it is carried out; who is out of sight
+-- has no name.
+SELECT c.correction_id, c.device_key, c.kind, c.since, c.until, c.reason, c.at, c.person_name, c.person_name_en,
+       c.from_patient_id IS NULL AS of_nobody, f.key AS of_key, f.name AS of_name,
+       c.to_patient_id IS NULL AS to_nobody, t.key AS to_key, t.name AS to_name,
+       COALESCE(m.samples, 0) AS samples, COALESCE(m.aside, 0) AS aside, m.judged_from, m.moved_at, m.done_at,
+       ARRAY(SELECT v.episode_id FROM episode_event v
+              WHERE v.kind = 'decided' AND v.at = c.at AND v.detail ->> 'correction' = c.correction_id::text
+              ORDER BY 1) AS closed
+  FROM care_binding_correction c LEFT JOIN sample_moved m USING (correction_id)
+  LEFT JOIN care_patient f ON f.patient_id = c.from_patient_id AND f.organisation_id = ANY (%(organisations)s)
+  LEFT JOIN care_patient t ON t.patient_id = c.to_patient_id AND t.organisation_id = ANY (%(organisations)s)
+ WHERE (%(device_id)s::integer IS NULL OR c.device_id = %(device_id)s)
+   AND (%(patient_id)s::integer IS NULL OR %(patient_id)s IN (c.from_patient_id, c.to_patient_id))
+ ORDER BY c.correction_id DESC LIMIT %(most)s;
+
 -- name: open_alarms
 -- How many alarms of a patient are open, and whether one is a case of tier 3.
 SELECT count(*) AS open_alarms, COALESCE(bool_or(tier3), false) AS case_open

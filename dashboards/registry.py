@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from care.registry import RiskColour
 from care.tier import tier_by_table
+from dashboards.bindings import CorrectionShown, corrections_about
 from dashboards.database import Connection, records, rows
 from dashboards.scope import Scope
 
@@ -181,6 +182,7 @@ class Card:
     team: Sequence[Member]
     history: Sequence[Stood]
     worn: Sequence[Worn]
+    corrections: Sequence[CorrectionShown]
 
 
 def found(
@@ -208,6 +210,7 @@ def card_of(connection: Connection, scope: Scope, now: datetime, key: str) -> Ca
         team=rows(connection, Member, "team_of", **who),
         history=rows(connection, Stood, "status_history", **who, most=HISTORY_MOST),
         worn=rows(connection, Worn, "worn_devices", **who, most=HISTORY_MOST),
+        corrections=corrections_about(connection, scope, entries[0].patient_id),
     )
 
 

@@ -32,6 +32,8 @@ MAY_KEEP = frozenset({"coordinator", "admin", "family_doctor"})
 MAY_LEND = frozenset({"technician", "admin"})
 """Roles that lend kits and take them back."""
 
+MAY_CORRECT = frozenset({"technician", "coordinator", "admin"})
+"""Roles that correct who wore a device, and close the alarms that came of it."""
 
 KEEPS_ROSTER = frozenset({"coordinator", "admin"})
 """Roles that put others on duty and note others' leave, in their own organisation and below."""
@@ -58,6 +60,11 @@ class Onlooker:
     def may_lend(self) -> bool:
         """Whether kits may be lent and taken back."""
         return self.role in MAY_LEND
+
+    @property
+    def may_correct(self) -> bool:
+        """Whether it may be said that somebody else wore a device."""
+        return self.role in MAY_CORRECT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ class BatchKind(StrEnum):
 
     READINGS = "readings"
     LIMITS = "limits"  # what patients are held to from here on: alerting's own (alerting/judging/held.py)
+    MOVED = "moved"  # readings that are another patient's than was said (ingest/moved.py)
 
 
 ABSENT = 255

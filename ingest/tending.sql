@@ -95,6 +95,19 @@ SELECT patient_id, begins_at, COALESCE(EXTRACT(epoch FROM sum(held_for) FILTER (
     ON CONFLICT (patient_id, begins_at) DO UPDATE SET covered_ms = excluded.covered_ms,
        below_90_ms = excluded.below_90_ms, below_93_ms = excluded.below_93_ms, {updates};
 
+-- name: forget_minutes
+-- Take the staged minutes away: their samples may have gone (to another patient), and then nothing would make them anew.
+DELETE FROM minute_rollup r USING staged_span d
+ WHERE r.patient_id = d.patient_id AND r.begins_at >= d.from_at AND r.begins_at < d.until_at
+   AND r.begins_at >= %(first)s AND r.begins_at < %(last)s;
+
+-- name: forget_hours
+-- Take hours of the staged minutes away that have no minute left; the others are made anew.
+DELETE FROM hour_rollup h USING staged_span d
+ WHERE h.patient_id = d.patient_id AND h.begins_at >= date_bin('1 hour', d.from_at, 'epoch') AND h.begins_at < d.until_at
+   AND NOT EXISTS (SELECT FROM minute_rollup m WHERE m.patient_id = h.patient_id AND m.begins_at >= h.begins_at
+                      AND m.begins_at < h.begins_at + INTERVAL '1 hour');
+
 -- name: mark_hours
 -- Remember the hours of the staged minutes.
 INSERT INTO dirty_hour (patient_id, begins_at)

@@ -29,6 +29,7 @@ from alerting.isolation import in_one_go, isolated, one_by_one
 from alerting.judging.history import judge_again, record_judged_again
 from alerting.judging.holding import hold, hold_and_keep, hold_as_at, rebuild_start
 from alerting.judging.measured import KnownDevices
+from alerting.judging.moved import judge_moved, replay_moved
 from alerting.judging.owning import LEASE, SIGNS_A_LEASE, Fenced, Ownership
 from alerting.judging.saying import record_events
 from alerting.judging.stepping import Late, step
@@ -255,6 +256,8 @@ def _replay(
         for batch in batches:
             if batch.kind == BatchKind.LIMITS:
                 hold(state, batch.payload)
+            if batch.kind == BatchKind.MOVED:
+                replay_moved(desk, state, batch)
             if batch.kind != BatchKind.READINGS:
                 continue
             events, late = step(desk, state, from_payload(batch.payload), devices.wellness, whole_from_ms=whole_from_ms)
@@ -282,9 +285,12 @@ def _judge_batches(
     readings = [batch for batch in batches if batch.kind == BatchKind.READINGS]
     late: Late = {key: unix_ms(batch.received_at) for key in untold for batch in readings[:1]}
     held_anew: list[int] = []
+    moved: list[Any] = []
     for batch in batches:
         if batch.kind == BatchKind.LIMITS:
             held_anew += hold_and_keep(desk, state, batch)
+        if batch.kind == BatchKind.MOVED:
+            moved.append(batch)
         if batch.kind != BatchKind.READINGS:
             continue
         rows = from_payload(batch.payload)
@@ -298,6 +304,8 @@ def _judge_batches(
             judged = judge_again(desk, state, channel, patient_id, earliest_ms=earliest_ms, received_by=received_by)
             record_judged_again(desk, judged, received_at=received_by)
     judge_arrivals(desk, state, readings, devices)
+    for batch in moved:
+        judge_moved(desk, state, batch, received_by=max(batch.received_at, received_by))
     if held_anew:
         end_what_holds_no_more(desk, state.number, held_anew, received_by=max(b.received_at for b in batches))
     judge_the_unjudged(desk, state, received_by=received_by)

@@ -62,9 +62,9 @@ def say_status(
         zone = card.entry.time_zone
         change = Change(
             to=to,
-            at=_local(at, zone) or visit.now,
+            at=local_instant(at, zone) or visit.now,
             reason=reason[:TEXT_CHARACTERS_MAX],
-            until=_local(until, zone) if to is Status.AWAY else None,
+            until=local_instant(until, zone) if to is Status.AWAY else None,
             place=place[:TEXT_CHARACTERS_MAX] if to is Status.ADMITTED else "",
         )
         patient_acts.change_status(
@@ -195,7 +195,7 @@ def _contact(patient: str, name: str, relation: str, phone: str, channels: str, 
     )
 
 
-def _local(text: str, zone: str) -> datetime | None:
+def local_instant(text: str, zone: str) -> datetime | None:
     """Read an instant of a patient's local time, as the browser's field gives it. Raises ValueError."""
     if not text:
         return None

@@ -155,7 +155,7 @@ def quarantine(connection: Connection, refusal: Refusal, message: Incoming | Non
 
 def keep(connection: Connection, messages: Sequence[Incoming], rows: Rows, way: Way, *, now_ms: int) -> int:
     """Store what screening took; mark what turns out to repeat or to contradict what is stored; count what repeats."""
-    _store_taken(connection, rows, way, now_ms)
+    store_taken(connection, rows, way, now_ms)
     repeated = rows[rows["rejection"] == REPEATED]
     count_repeated(connection, messages, repeated["message"].tolist())
     return len(repeated)
@@ -211,7 +211,8 @@ def append_to_log(connection: Connection, rows: Rows, now_ms: int) -> None:
     append(connection, BatchKind.READINGS, payloads(rows), received_at=received_at)
 
 
-def _store_taken(connection: Connection, rows: Rows, way: Way, now_ms: int) -> None:
+def store_taken(connection: Connection, rows: Rows, way: Way, now_ms: int) -> None:
+    """Store screened rows that are TAKEN, and the newest words; mark what turns out to repeat or to contradict."""
     taken = (rows["rejection"] == TAKEN).nonzero()[0]
     if not len(taken):
         return

@@ -15,6 +15,7 @@ from ingest.settings import IngestSettings
 from ingest.tend.adding_up import add_up
 from ingest.tend.columnstore import compress
 from ingest.tend.metrics import TendingMetrics
+from ingest.tend.moving import move_samples
 from ingest.tend.packing import Packing
 from ingest.tend.retention import drop_rollups, drop_samples, forget_rejected, trim_log
 from ingest.tend.rollups import roll_hours, roll_minutes
@@ -22,6 +23,8 @@ from ingest.tend.tending import Job, Lane, Tender
 from vitals.clock import ClinicalClock
 
 INTERRUPT_EVERY_S = 1.0
+MOVING_EVERY_S = 5.0
+"""How soon a correction of who wore a device is carried out: the right patient waits to be judged."""
 
 
 def jobs(settings: IngestSettings, metrics: TendingMetrics) -> dict[str, Job]:
@@ -38,6 +41,7 @@ def jobs(settings: IngestSettings, metrics: TendingMetrics) -> dict[str, Job]:
     waiting = LiftWaiting(retention_days=settings.ingest_retention_days)
     rejected = partial(forget_rejected, kept=days(settings.ingest_rejected_days))
     return {
+        "moving": Job(every_s=MOVING_EVERY_S, turn=move_samples),
         "minute_rollups": Job(every_s=settings.ingest_tend_minutes_every_s, turn=roll_minutes),
         "hour_rollups": Job(every_s=settings.ingest_tend_hours_every_s, turn=roll_hours),
         "waiting": Job(every_s=settings.ingest_tend_waiting_every_s, turn=waiting),

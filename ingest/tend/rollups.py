@@ -71,16 +71,29 @@ def roll_hours(connection: Connection, _now: datetime) -> Turn:
     return Turn(detail=f"{len(taken)} hours made, {left} wait", done=len(taken), left=left, more=left > 0)
 
 
-def _make_minutes(connection: Connection, rows: Rows) -> None:
+def remake(connection: Connection, rows: Rows) -> None:
+    """Make the minutes of these feed rows anew where samples may have gone, too; in the caller's transaction.
+
+    By the session that rolls up, so that nobody else makes them meanwhile.
+    """
+    _make_minutes(connection, rows, forget=True)
+
+
+def _make_minutes(connection: Connection, rows: Rows, *, forget: bool = False) -> None:
     days = stale_spans(rows, floor_ms=_number(connection, "sample_floor"))
-    statement = _statement("make_minutes", signals_in(rows))
+    statement = _statement("make_minutes", frozenset(Signal) if forget else signals_in(rows))
     connection.execute(_QUERIES["make_room"], {"days": [_EPOCH + timedelta(days=spans.day) for spans in days]})
     connection.execute(_QUERIES["by_index"])
     for spans in days:
         _stage(connection, spans)
         first_ms, last_ms = spans.day * DAY_MS - HOLD_MS, (spans.day + 1) * DAY_MS
-        connection.execute(statement, {"first": instant(first_ms), "last": instant(last_ms)})
+        bounds = {"first": instant(first_ms), "last": instant(last_ms)}
+        if forget:
+            connection.execute(_QUERIES["forget_minutes"], bounds)
+        connection.execute(statement, bounds)
         connection.execute(_QUERIES["mark_hours"])
+        if forget:
+            connection.execute(_QUERIES["forget_hours"])
 
 
 def _make_hours(connection: Connection, day: int, patient: Ints, begins_ms: Ints) -> None:

@@ -13,7 +13,7 @@ from tests.ingest.county import REGISTRY, connect
 DATABASE = "ingest_county"
 EMPTY = """
 TRUNCATE sample, latest, rejected, outbox_owner, outbox_account, intake_log, gateway_status, intake_token,
-    intake_token_use, outbox_word, outbox_noticed;
+    intake_token_use, outbox_word, outbox_noticed, sample_move, sample_aside;
 TRUNCATE organisation, person, patient, gateway, device, binding, duty CASCADE;
 UPDATE partition SET head = 0 WHERE head > 0;
 """
