@@ -3,8 +3,8 @@
 A person's channels are used in their order: what one refuses goes out by the next at once, and is tried by the first
 again, unless it says that it never will take it. A crash between sending and recording leaves the lease to run out: the
 notice is sent again under its same key. Waits grow, to a minute, for as long as the episode is open; only the notice of
-a closed one is given up, loudly. What a household is asked goes out when nothing of an episode is due, and not when it
-is too late. The escalation's deadlines go on whatever happens here.
+a closed one is given up, loudly, or one that the next channel took. What a household is asked goes out when nothing of
+an episode is due, and not when it is too late. The escalation's deadlines go on whatever happens here.
 """
 
 from collections.abc import Callable, Sequence
@@ -103,7 +103,8 @@ def _record(desk: Desk, attempts: Sequence[tuple[Any, Attempt]], *, now: datetim
     """Write down how some hand-overs ended, and let the next channel have what was refused."""
     rows, refused = [], []
     for notice, attempt in attempts:
-        again = not (attempt.accepted or attempt.for_good) and (notice.is_open or notice.attempts < ATTEMPTS_MAX)
+        must = notice.is_open and not notice.is_told
+        again = not (attempt.accepted or attempt.for_good) and (must or notice.attempts < ATTEMPTS_MAX)
         retry_s = RETRY_S[min(notice.attempts, len(RETRY_S)) - 1]
         rows.append(
             {

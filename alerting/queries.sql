@@ -706,7 +706,10 @@ UPDATE notice n SET due_at = %(lease_until)s, attempts = n.attempts + 1
                     SELECT FROM notice h JOIN episode o USING (episode_id)
                      WHERE h.gathered_into = q.notice_id AND o.state <> 'closed')) AS is_open,
                COALESCE(e.state IN ('unack', 'ack', 't3_unack', 'exhausted') AND e.alarmed_at <= q.created_at,
-                        q.page_test_id IS NOT NULL) AS is_answerable
+                        q.page_test_id IS NOT NULL) AS is_answerable,
+               q.attempts > 0 AND EXISTS (
+                    SELECT FROM notice o WHERE o.episode_id = q.episode_id AND o.recipient_id = q.recipient_id
+                       AND o.created_at = q.created_at AND o.sent_at IS NOT NULL) AS is_told
           FROM notice q LEFT JOIN episode e USING (episode_id)
          WHERE q.due_at IS NOT NULL AND q.due_at <= %(now)s
            AND (num_nonnulls(q.episode_id, q.gathered) = 1 OR NOT EXISTS (
@@ -715,7 +718,8 @@ UPDATE notice n SET due_at = %(lease_until)s, attempts = n.attempts + 1
          LIMIT %(limit)s FOR UPDATE OF q SKIP LOCKED) AS due
  WHERE n.notice_id = due.notice_id
 RETURNING n.notice_id, n.episode_id, n.key, n.recipient, n.channel_url, n.title, n.body, n.attempts, due.is_open,
-          n.recipient_id AS person_id, n.page_test_id, n.created_at, due.priority, due.is_answerable;
+          n.recipient_id AS person_id, n.page_test_id, n.created_at, due.priority, due.is_answerable,
+          due.is_told;
 
 -- name: next_channels
 -- The channels before these have refused: they go out now.

@@ -601,9 +601,12 @@ SELECT organisation_id FROM patient WHERE patient_id = %(patient_id)s FOR NO KEY
 SELECT count(*) FROM helper_task WHERE patient_id = %(patient_id)s AND state = 'open';
 
 -- name: assignable
--- An organisation and, if named, one of its people.
-SELECT FROM organisation o
+-- An organisation above or below a patient's, or his own, and, if named, one of its people: who he is is told there.
+SELECT FROM organisation o JOIN patient t ON t.patient_id = %(patient_id)s
  WHERE o.organisation_id = %(organisation_id)s
+   AND EXISTS (SELECT FROM care_organisation_ancestor a
+                WHERE (a.organisation_id, a.ancestor_id) IN ((t.organisation_id, o.organisation_id),
+                                                             (o.organisation_id, t.organisation_id)))
    AND (%(person_id)s::integer IS NULL
         OR EXISTS (SELECT FROM person p WHERE p.person_id = %(person_id)s AND p.organisation_id = o.organisation_id));
 

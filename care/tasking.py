@@ -24,8 +24,19 @@ def make_task(connection: Connection, patient_id: int, wish: Wish, *, person_id:
         count = _one(connection, "count_tasks", patient_id=patient_id)
         check_task(wish, now=now, open_tasks=count["count"] if count else 0)
         organisation_id = wish.organisation_id or patient["organisation_id"]
-        if _one(connection, "assignable", organisation_id=organisation_id, person_id=wish.person_id) is None:
-            raise TaskRefused(f"there is no organisation {organisation_id} with person {wish.person_id}")
+        if (
+            _one(
+                connection,
+                "assignable",
+                patient_id=patient_id,
+                organisation_id=organisation_id,
+                person_id=wish.person_id,
+            )
+            is None
+        ):
+            raise TaskRefused(
+                f"there is no organisation {organisation_id} above or below the patient's with person {wish.person_id}"
+            )
         made = _one(
             connection,
             "make_task",

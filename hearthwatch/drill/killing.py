@@ -49,7 +49,12 @@ _NOTICES = """
 
 @dataclass(slots=True)
 class Proof:
-    """What came of all kills. `timer_error_s`: the latest a deadline fired behind its time, the restart included."""
+    """What came of all kills.
+
+    `timer_error_s`: the latest a deadline fired behind its time, by the clock that its worker was given (a second after
+    the kill). `fired_s`: the longest it took a new worker, by the machine's clock, from its first line of code on until
+    all that was due had fired.
+    """
 
     exchanges: list[str] = field(default_factory=list)
     kills: int = 0
@@ -58,6 +63,7 @@ class Proof:
     repeats: int = 0
     repeats_most: int = 0
     timer_error_s: float = 0.0
+    fired_s: float = 0.0
     outlived: bool = False
     wrong: list[str] = field(default_factory=list)
 
@@ -71,6 +77,7 @@ class Proof:
             "repeats": self.repeats,
             "repeats_of_one_kill_at_most": self.repeats_most,
             "timer_error_s_at_most": self.timer_error_s,
+            "all_fired_after_a_restart_s_at_most": round(self.fired_s, 2),
             "wrong": len(self.wrong),
             "what_is_wrong": self.wrong[:20],
         }
@@ -83,12 +90,12 @@ def prove(server: str, sides: Iterable[Side] = Side, tell: Callable[[str], None]
         due_at = _template(server, pager)
         _leave_alone(server)
         with _county(server) as dsn:
-            proof.exchanges, undisturbed, received = _played(dsn, due_at, None, pager)
+            proof.exchanges, undisturbed, received, _ = _played(dsn, due_at, None, pager)
         proof.fired = sum(row.what in ("event", "referral") and row.at == due_at for row in undisturbed)
         proof.notices = len(received)
         for kill in _kills(proof, list(sides)):
             with _county(server) as dsn:
-                said, record, keys = _played(dsn, due_at, kill, pager)
+                said, record, keys, fired_s = _played(dsn, due_at, kill, pager)
                 notices = _rows(dsn, _NOTICES, due_at)
             proof.outlived = len(said) < kill.exchange
             wrong = _differences(undisturbed, record, due_at) + _undelivered(notices, keys)
@@ -97,6 +104,7 @@ def prove(server: str, sides: Iterable[Side] = Side, tell: Callable[[str], None]
             proof.kills += not proof.outlived
             proof.repeats += repeats
             proof.repeats_most = max(proof.repeats_most, repeats)
+            proof.fired_s = max(proof.fired_s, fired_s)
             proof.timer_error_s = max(proof.timer_error_s, *(_late_s(row, due_at) for row in record))
             proof.wrong += [f"{where}: {each}" for each in wrong]
             tell(f"killed {where}; {len(wrong)} wrong, {repeats} came twice")
@@ -159,33 +167,37 @@ def _county(server: str) -> Iterator[str]:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
-def _played(dsn: str, now: datetime, kill: Kill | None, pager: Pager) -> tuple[list[str], list[Any], Counter[str]]:
+def _played(
+    dsn: str, now: datetime, kill: Kill | None, pager: Pager
+) -> tuple[list[str], list[Any], Counter[str], float]:
     """Play the turn, killed or not; then go on as a new worker does.
 
-    Gives the exchanges until it ended or died, the record, and the keys received.
+    Gives the exchanges until it ended or died, the record, the keys received, and how soon the new worker had fired.
     """
     pager.take()
-    said = _worker(dsn, [now], kill)
+    said, fired_s = _worker(dsn, [now], kill)
     if kill is not None:
-        _worker(dsn, [now + timedelta(seconds=RESTART_S), now + timedelta(seconds=RESTART_S + LEASE_S)], None)
+        _, fired_s = _worker(
+            dsn, [now + timedelta(seconds=RESTART_S), now + timedelta(seconds=RESTART_S + LEASE_S)], None
+        )
     keys = Counter(received.key for received in pager.take())
     assert keys.total() < PAGES_MAX, "the pager keeps what it received"
-    return said, _rows(dsn, _RECORD), keys
+    return said, _rows(dsn, _RECORD), keys, fired_s
 
 
-def _worker(dsn: str, instants: Sequence[datetime], kill: Kill | None) -> list[str]:
+def _worker(dsn: str, instants: Sequence[datetime], kill: Kill | None) -> tuple[list[str], float]:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["hearthwatch.drill.worker"])
     hears, tells = context.Pipe(duplex=False)
     process = context.Process(target=turns, args=(dsn, instants, kill, tells))
     process.start()
     tells.close()
-    said: list[str] = hears.recv() if hears.poll(TURN_TAKES_AT_MOST_S) else []
+    told: tuple[list[str], float] = hears.recv() if hears.poll(TURN_TAKES_AT_MOST_S) else ([], 0.0)
     process.join(TURN_TAKES_AT_MOST_S)
     if process.exitcode not in (0, -signal.SIGKILL if kill else 0):
         process.kill()
         raise RuntimeError(f"the worker ended with {process.exitcode}, to be killed at {kill}")
-    return said
+    return told
 
 
 def _rows(dsn: str, query: str, *values: object) -> list[Any]:

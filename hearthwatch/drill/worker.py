@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -46,12 +47,16 @@ class _Exchanges:
 
     def die_if_at(self, side: Side) -> None:
         if self.fatal == Kill(exchange=len(self.said), side=side):
-            self.told.send(self.said)
+            self.told.send((self.said, 0.0))
             os.kill(os.getpid(), signal.SIGKILL)
 
 
 def turns(dsn: str, instants: Sequence[datetime], fatal: Kill | None, told: Pipe) -> None:
-    """Tick and deliver once at each clinical instant; tells what it exchanged with the database till its end."""
+    """Tick and deliver once at each clinical instant.
+
+    Tells what it exchanged with the database till its end, and how many of the machine's seconds after its beginning
+    all that was due had fired.
+    """
     exchanges = _Exchanges(fatal, told)
 
     class Watched(psycopg.Connection[Any]):
@@ -67,15 +72,18 @@ def turns(dsn: str, instants: Sequence[datetime], fatal: Kill | None, told: Pipe
             exchanges.statement = _first_words(query)
             return super().execute(query, *arguments, **named)
 
+    begun = time.monotonic()
     with connect(dsn, "drill-worker", Watched) as connection, ThreadPoolExecutor(WORKERS) as pool:
         connection.cursor_factory = Named
         exchanges.said.clear()
         profile = parse_profile(standard_adult())
+        fired_s = 0.0
         for now in instants:
             desk = Desk(connection=connection, profile=profile, now=now, link="http://console")
             tick(desk)
+            fired_s = fired_s or time.monotonic() - begun
             deliver(desk, pool, speed=1, clock=partial(_same, now))
-        told.send(list(exchanges.said))
+        told.send((exchanges.said, fired_s))
 
 
 def _same(now: datetime) -> datetime:

@@ -134,6 +134,15 @@ def test_what_a_channel_refuses_goes_out_by_the_next_at_once_and_by_the_first_ag
     assert by_channel(two_channels) == [("0", "accepted by channel"), ("1", "accepted by channel")]
 
 
+def test_a_dead_channel_is_tried_a_few_times_only_where_the_next_one_took_it(two_channels: Ward, phone: Phone) -> None:
+    phone.statuses = [503, 204, *[503] * ATTEMPTS_MAX * 2]
+    for _ in range(ATTEMPTS_MAX * 2):
+        send(two_channels)
+        two_channels.now += timedelta(seconds=60)
+    assert by_channel(two_channels) == [("0", "refused"), ("1", "accepted by channel")]
+    assert len(phone.keys) == ATTEMPTS_MAX + 1
+
+
 def test_what_was_never_tried_goes_before_what_was_refused_again_and_again(ringing: Ward, phone: Phone) -> None:
     ringing.connection.execute(
         "INSERT INTO notice (episode_id, key, recipient, audience, service_tier, step, channel_url, title, body,"

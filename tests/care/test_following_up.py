@@ -159,6 +159,12 @@ def test_tasks_are_bounded_and_go_to_somebody_there_is(connection: Any) -> None:
     wish = Wish(what=What.MEASURE, due_at=NOW + DAY)
     with pytest.raises(TaskRefused, match="no organisation 999"):
         make_task(connection, 1, Wish(what=What.MEASURE, due_at=NOW + DAY, organisation_id=999), now=NOW, **WHO)
+    connection.execute(
+        "INSERT INTO organisation (organisation_id, key, name, name_en, facility_role) VALUES"
+        " (77, 'elsewhere', '外县', 'Elsewhere', 'county')"
+    )
+    with pytest.raises(TaskRefused, match="no organisation 77 above or below the patient's"):
+        make_task(connection, 1, Wish(what=What.MEASURE, due_at=NOW + DAY, organisation_id=77), now=NOW, **WHO)
     for _ in range(OPEN_TASKS_MAX):
         make_task(connection, 1, wish, now=NOW, **WHO)
     with pytest.raises(TaskRefused, match="20 tasks are open"):
