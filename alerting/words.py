@@ -81,11 +81,11 @@ PRIORITIES = {
 }
 STEPS = {
     0: Text(zh="请家庭医生确认", en="family doctor, please acknowledge"),
-    1: Text(zh="家庭医生未确认,请值班人员处理", en="not acknowledged by the family doctor: township duty"),
+    1: Text(zh="家庭医生未及时确认或处置,请值班人员处理", en="not acknowledged or decided on in time: township duty"),
     2: Text(zh="转县级专家组(三级)", en="to the county expert team (tier 3)"),
     3: Text(
-        zh="无人确认!请立即电话联系该户,必要时拨打120",
-        en="NOBODY HAS ANSWERED: phone the household now, call 120 if needed",
+        zh="无人确认或处置!请立即电话联系该户,必要时拨打120",
+        en="NOBODY HAS ANSWERED OR DECIDED: phone the household now, call 120 if needed",
     ),
 }
 SITE_STEPS = {

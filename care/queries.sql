@@ -485,13 +485,18 @@ SELECT g.gateway_id, g.place, count(c.claim_id) AS devices,
  GROUP BY g.gateway_id, g.place ORDER BY g.gateway_id;
 
 -- name: facilities_for
--- Every hospital a patient's grid may be sent to, with its place in the nearest list at or above his organisation.
-WITH listed AS (
+-- Every hospital a patient's grid may be sent to, with its place in the nearest list at or above his organisation; before
+-- all of its role the one that the nursing home is paired with.
+WITH paired AS (
+    SELECT o.counterpart_id FROM organisation o JOIN care_organisation_ancestor a ON a.ancestor_id = o.organisation_id
+     WHERE a.organisation_id = %(organisation_id)s AND o.counterpart_id IS NOT NULL ORDER BY a.distance LIMIT 1),
+listed AS (
     SELECT DISTINCT ON (r.facility_role, r.facility_id) r.facility_id, r.facility_role, r.place, a.distance
       FROM route r JOIN care_organisation_ancestor a ON a.ancestor_id = r.organisation_id
      WHERE a.organisation_id = %(organisation_id)s
      ORDER BY r.facility_role, r.facility_id, a.distance)
-SELECT f.facility_id, f.facility_role, f.capabilities, f.free_beds, l.place
+SELECT f.facility_id, f.facility_role, f.capabilities, f.free_beds,
+       CASE WHEN f.facility_id IN (SELECT counterpart_id FROM paired) THEN 0 ELSE l.place END AS place
   FROM care_facility f LEFT JOIN listed l
     ON l.facility_id = f.facility_id AND l.facility_role = f.facility_role
    AND l.distance = (SELECT min(n.distance) FROM listed n WHERE n.facility_role = l.facility_role)
@@ -499,12 +504,15 @@ SELECT f.facility_id, f.facility_role, f.capabilities, f.free_beds, l.place
 
 -- name: to_be_paged
 -- Whom an alarm of an organisation or of one below it may page: who is on duty there now, and its patients' family
--- doctors; with `everybody`, all who work there.
+-- doctors, and who stands in for them; with `everybody`, all who work there.
 WITH below AS (SELECT organisation_id FROM care_organisation_ancestor WHERE ancestor_id = %(organisation_id)s)
 SELECT p.person_id, p.key, p.name, p.name_en, p.role, p.service_tier, p.channels FROM person p
  WHERE p.person_id IN (SELECT d.person_id FROM care_duty(tstzrange(%(now)s, %(now)s, '[]')) d
                           JOIN below USING (organisation_id))
     OR p.person_id IN (SELECT family_doctor_id FROM patient JOIN below USING (organisation_id))
+    OR p.person_id IN (SELECT c.substitute_id FROM care_duty_change c
+                        WHERE c.kind = 'leave' AND c.held @> %(now)s::timestamptz AND c.person_id IN (
+                              SELECT family_doctor_id FROM patient JOIN below USING (organisation_id)))
     OR (%(everybody)s AND p.organisation_id IN (SELECT organisation_id FROM below))
  ORDER BY p.person_id;
 

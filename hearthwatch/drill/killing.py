@@ -187,7 +187,7 @@ def _played(
 
 def _worker(dsn: str, instants: Sequence[datetime], kill: Kill | None) -> tuple[list[str], float]:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["hearthwatch.drill.worker"])
+    context.set_forkserver_preload(["hearthwatch.drill.worker", "hearthwatch.drill.warmed"])
     hears, tells = context.Pipe(duplex=False)
     process = context.Process(target=turns, args=(dsn, instants, kill, tells))
     process.start()

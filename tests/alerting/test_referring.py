@@ -506,6 +506,16 @@ def test_what_is_said_of_another_hospital_than_the_one_asked_now_is_refused(clin
     assert clinic.refusals() == [(10, "no_bed")]
 
 
+def test_a_nursing_homes_own_hospital_is_asked_before_the_others_of_its_role(clinic: Clinic) -> None:
+    clinic.ward.connection.execute(
+        "INSERT INTO organisation (organisation_id, key, name, name_en, facility_role, parent_id, capabilities) VALUES"
+        " (13, 'paired', '签约医院', 'Paired', 'designated', 1, '{icu}')"
+    )
+    clinic.ward.connection.execute("UPDATE organisation SET counterpart_id = 13 WHERE organisation_id = 2")
+    clinic.refer()
+    assert (clinic.referral.facility_id, clinic.referral.candidates) == (13, [10, 11])
+
+
 def test_only_an_ambulance_leaves_before_a_hospital_has_accepted(clinic: Clinic) -> None:
     clinic.refer(Picture(severity=Severity.MODERATE, driver=Driver.INFECTION))
     assert clinic.referral.vehicle != "ems_120"
