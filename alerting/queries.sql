@@ -500,7 +500,7 @@ RETURNING since, due_at, evidence;
 -- name: patient
 -- What raising and paging needs to know of one patient. Who is under 18 is a child, whatever the registry says.
 SELECT patient_id, initials, bed, risk_colour, service_tier,
-       CASE WHEN born_on > (%(now)s::timestamptz AT TIME ZONE time_zone)::date - INTERVAL '18 years'
+       CASE WHEN born_on > %(now)s::timestamptz::date - INTERVAL '18 years'
              AND NOT special_groups && ARRAY['infant', 'child'] THEN special_groups || 'child'::text
             ELSE special_groups END AS special_groups, born_on, organisation_id,
        household_phone, family_doctor_id, time_zone, NULL AS subject, NULL AS gateway_id,
@@ -511,7 +511,7 @@ SELECT patient_id, initials, bed, risk_colour, service_tier,
 -- name: patients
 -- The same, of several.
 SELECT patient_id, initials, bed, risk_colour, service_tier,
-       CASE WHEN born_on > (%(now)s::timestamptz AT TIME ZONE time_zone)::date - INTERVAL '18 years'
+       CASE WHEN born_on > %(now)s::timestamptz::date - INTERVAL '18 years'
              AND NOT special_groups && ARRAY['infant', 'child'] THEN special_groups || 'child'::text
             ELSE special_groups END AS special_groups, born_on, organisation_id,
        household_phone, family_doctor_id, time_zone, NULL AS subject, NULL AS gateway_id,
@@ -539,8 +539,8 @@ SELECT episode_id, patient_id, family, rule, priority, emergency, tier3, technic
        NOT technical AND EXISTS (SELECT FROM referral r
                                   WHERE r.patient_id = e.patient_id AND r.stage <> 'ended') AS referral,
        (condition = 'cleared' AND COALESCE(cleared_at, raised_at) <= %(now)s::timestamptz - INTERVAL '24 hours'
-        AND EXISTS (SELECT FROM latest l WHERE l.patient_id = e.patient_id AND l.signal <> 13
-                       AND l.good_received_at >= %(now)s::timestamptz - INTERVAL '24 hours'))
+        AND (rule = 'SYMPTOM' OR EXISTS (SELECT FROM latest l WHERE l.patient_id = e.patient_id AND l.signal <> 13
+                       AND l.good_received_at >= %(now)s::timestamptz - INTERVAL '24 hours')))
        OR NOT EXISTS (SELECT FROM care_binding b WHERE b.patient_id = e.patient_id AND b.valid_from <= %(now)s
                          AND (b.valid_until IS NULL OR b.valid_until > %(now)s)) AS settled
   FROM episode e WHERE patient_id = ANY(%(patients)s) AND family = ANY(%(families)s) AND state <> 'closed' FOR UPDATE;
@@ -575,8 +575,8 @@ SELECT episode_id, patient_id, subject, family, rule, priority, emergency, tier3
        NOT technical AND EXISTS (SELECT FROM referral r
                                   WHERE r.patient_id = e.patient_id AND r.stage <> 'ended') AS referral,
        (condition = 'cleared' AND COALESCE(cleared_at, raised_at) <= %(now)s::timestamptz - INTERVAL '24 hours'
-        AND EXISTS (SELECT FROM latest l WHERE l.patient_id = e.patient_id AND l.signal <> 13
-                       AND l.good_received_at >= %(now)s::timestamptz - INTERVAL '24 hours'))
+        AND (rule = 'SYMPTOM' OR EXISTS (SELECT FROM latest l WHERE l.patient_id = e.patient_id AND l.signal <> 13
+                       AND l.good_received_at >= %(now)s::timestamptz - INTERVAL '24 hours')))
        OR NOT EXISTS (SELECT FROM care_binding b WHERE b.patient_id = e.patient_id AND b.valid_from <= %(now)s
                          AND (b.valid_until IS NULL OR b.valid_until > %(now)s)) AS settled
   FROM episode e WHERE episode_id = %(episode_id)s FOR UPDATE;
@@ -587,8 +587,8 @@ SELECT patient_id, state, step, service_tier, tier3, technical, alarmed_at, due_
        NOT technical AND EXISTS (SELECT FROM referral r
                                   WHERE r.patient_id = e.patient_id AND r.stage <> 'ended') AS referral,
        (condition = 'cleared' AND COALESCE(cleared_at, raised_at) <= %(now)s::timestamptz - INTERVAL '24 hours'
-        AND EXISTS (SELECT FROM latest l WHERE l.patient_id = e.patient_id AND l.signal <> 13
-                       AND l.good_received_at >= %(now)s::timestamptz - INTERVAL '24 hours'))
+        AND (rule = 'SYMPTOM' OR EXISTS (SELECT FROM latest l WHERE l.patient_id = e.patient_id AND l.signal <> 13
+                       AND l.good_received_at >= %(now)s::timestamptz - INTERVAL '24 hours')))
        OR NOT EXISTS (SELECT FROM care_binding b WHERE b.patient_id = e.patient_id AND b.valid_from <= %(now)s
                          AND (b.valid_until IS NULL OR b.valid_until > %(now)s)) AS settled
   FROM episode e WHERE episode_id = %(episode_id)s;
@@ -604,8 +604,8 @@ SELECT episode_id, patient_id, subject, family, rule, priority, emergency, tier3
        NOT technical AND EXISTS (SELECT FROM referral r
                                   WHERE r.patient_id = e.patient_id AND r.stage <> 'ended') AS referral,
        (condition = 'cleared' AND COALESCE(cleared_at, raised_at) <= %(now)s::timestamptz - INTERVAL '24 hours'
-        AND EXISTS (SELECT FROM latest l WHERE l.patient_id = e.patient_id AND l.signal <> 13
-                       AND l.good_received_at >= %(now)s::timestamptz - INTERVAL '24 hours'))
+        AND (rule = 'SYMPTOM' OR EXISTS (SELECT FROM latest l WHERE l.patient_id = e.patient_id AND l.signal <> 13
+                       AND l.good_received_at >= %(now)s::timestamptz - INTERVAL '24 hours')))
        OR NOT EXISTS (SELECT FROM care_binding b WHERE b.patient_id = e.patient_id AND b.valid_from <= %(now)s
                          AND (b.valid_until IS NULL OR b.valid_until > %(now)s)) AS settled
   FROM episode e WHERE episode_id = ANY(%(episodes)s) AND state <> 'closed' AND due_at <= %(now)s

@@ -88,8 +88,10 @@ SELECT e.episode_id, e.patient_id, e.subject, e.family, e.rule, e.priority, e.em
  ORDER BY e.episode_id FOR UPDATE;
 
 -- name: traced_episode
--- An episode with the first instant of everything that has to happen to it.
+-- An episode with the first instant of everything that has to happen to it; answers count since it alarmed last.
 SELECT e.episode_id, e.rule, e.state, e.technical, e.due_at, e.raised_at, e.detected_at, e.closed_at,
+       COALESCE(e.evidence ->> 'why' IN ('lost_while_low', 'still_present', 'no_repeat'), false)
+       OR e.evidence ? 'signs' AS by_no_reading,
        COALESCE(p.initials || ' ' || p.bed, e.subject) AS whose,
        (SELECT min(s.received_at) FROM sample s
          WHERE s.patient_id = e.patient_id AND s.measured_at = e.raised_at) AS stored_at,
@@ -101,10 +103,10 @@ SELECT e.episode_id, e.rule, e.state, e.technical, e.due_at, e.raised_at, e.dete
  CROSS JOIN LATERAL (
     SELECT min(at) FILTER (WHERE kind IN ('raised', 'raised_anew')) AS opened_at,
            count(*) FILTER (WHERE kind IN ('raised', 'raised_anew')) AS alarms,
-           min(at) FILTER (WHERE kind = 'acknowledged') AS acknowledged_at,
-           (array_agg(actor_id ORDER BY event_id) FILTER (WHERE kind = 'acknowledged'))[1] AS acknowledged_by,
-           min(at) FILTER (WHERE kind = 'decided') AS decided_at,
-           (array_agg(detail ->> 'act' ORDER BY event_id) FILTER (WHERE kind = 'decided'))[1] AS decision
+           min(at) FILTER (WHERE kind = 'acknowledged' AND at >= e.alarmed_at) AS acknowledged_at,
+           (array_agg(actor_id ORDER BY event_id) FILTER (WHERE kind = 'acknowledged' AND at >= e.alarmed_at))[1] AS acknowledged_by,
+           min(at) FILTER (WHERE kind = 'decided' AND at >= e.alarmed_at) AS decided_at,
+           (array_agg(detail ->> 'act' ORDER BY event_id) FILTER (WHERE kind = 'decided' AND at >= e.alarmed_at))[1] AS decision
       FROM episode_event WHERE episode_id = e.episode_id) v
  CROSS JOIN LATERAL (
     SELECT min(m.created_at) AS noticed_at, count(*) AS notices, min(COALESCE(m.taken_at, g.sent_at)) AS delivered_at,

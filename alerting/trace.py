@@ -86,7 +86,7 @@ def chain(episode: Any, referral: Any | None) -> Sequence[Traced]:
     """Order what is known of an episode and its referral as links (core).
 
     What a later link proves is not missing: a decision without an acknowledgement of its own was taken on by whoever
-    decided; a technical alarm is decided by no reading of a patient.
+    decided; a technical alarm is decided by no reading of a patient, nor is one that the clock or a person raised.
     """
     links = [
         Traced(link=Link.READING, at=episode.raised_at, detail=episode.rule),
@@ -113,7 +113,9 @@ def chain(episode: Any, referral: Any | None) -> Sequence[Traced]:
         ]
         if ended:
             links = [each for each in links if each.link not in REFERRAL or each.at is not None]
-    if episode.technical:
+        if referral.departed_at or referral.arrived_at:  # an ambulance does not wait for a hospital's word
+            links = [each for each in links if each.link is not Link.ACCEPTED or each.at is not None]
+    if episode.technical or episode.by_no_reading:
         links = [each for each in links if each.link not in (Link.READING, Link.STORED)]
     if episode.state == "closed":
         links = [each for each in links if each.at is not None]

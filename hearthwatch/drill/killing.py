@@ -83,8 +83,10 @@ class Proof:
         }
 
 
-def prove(server: str, sides: Iterable[Side] = Side, tell: Callable[[str], None] = lambda _: None) -> Proof:
-    """Kill a worker at every exchange, on these sides of it; gives what came of it."""
+def prove(
+    server: str, sides: Iterable[Side] = Side, *, every: int = 1, tell: Callable[[str], None] = lambda _: None
+) -> Proof:
+    """Kill a worker at every exchange (or every so many), on these sides of it; gives what came of it."""
     proof = Proof()
     with Pager() as pager:
         due_at = _template(server, pager)
@@ -93,7 +95,7 @@ def prove(server: str, sides: Iterable[Side] = Side, tell: Callable[[str], None]
             proof.exchanges, undisturbed, received, _ = _played(dsn, due_at, None, pager)
         proof.fired = sum(row.what in ("event", "referral") and row.at == due_at for row in undisturbed)
         proof.notices = len(received)
-        for kill in _kills(proof, list(sides)):
+        for kill in _kills(proof, list(sides), every):
             with _county(server) as dsn:
                 said, record, keys, fired_s = _played(dsn, due_at, kill, pager)
                 notices = _rows(dsn, _NOTICES, due_at)
@@ -111,9 +113,9 @@ def prove(server: str, sides: Iterable[Side] = Side, tell: Callable[[str], None]
     return proof
 
 
-def _kills(proof: Proof, sides: Sequence[Side]) -> Iterator[Kill]:
+def _kills(proof: Proof, sides: Sequence[Side], every: int) -> Iterator[Kill]:
     """Give each place to die, until a turn ends before it: hand-overs that end together are recorded together."""
-    for exchange in count(1):
+    for exchange in count(1, every):
         for side in sides:
             yield Kill(exchange=exchange, side=side)
             if proof.outlived:

@@ -79,6 +79,35 @@ def test_every_link_is_there_in_its_order_when_the_patient_is_home_again(fallen:
     assert instants == sorted(instants)
 
 
+def test_what_was_answered_before_it_rang_anew_is_not_answered(fallen: Ward) -> None:
+    deliver(fallen)
+    act: dict[str, Any] = {"episode_id": fallen.episodes()[0].episode_id, "channel": "test"}
+    acknowledge(fallen.connection, person_id=EXPERT, now=fallen.now, **act)
+    decide(fallen.connection, person_id=EXPERT, disposition="stay_home", note="", now=fallen.now, **act)
+    assert traced(fallen).missing is Link.CLOSED
+    fallen.spo2(1, [9700] * 700 + [8400] * FALL_S)
+    assert traced(fallen).missing is Link.ACKNOWLEDGED
+
+
+def test_an_alarm_that_the_clock_raised_misses_no_reading(fallen: Ward) -> None:
+    fallen.connection.execute(
+        "UPDATE episode SET raised_at = raised_at + INTERVAL '1 second', evidence = evidence || %s",
+        ['{"why": "lost_while_low"}'],
+    )
+    assert there(traced(fallen)) == ["judged", "episode", "notice"]
+
+
+def test_an_ambulances_patient_misses_no_acceptance(fallen: Ward) -> None:
+    act: dict[str, Any] = {"episode_id": fallen.episodes()[0].episode_id, "channel": "test"}
+    acknowledge(fallen.connection, person_id=EXPERT, now=fallen.now, **act)
+    severe = Picture(severity=Severity.SEVERE, driver=Driver.INFECTION)
+    referral_id = refer(fallen.connection, person_id=EXPERT, picture=severe, note="", now=fallen.now, **act)
+    said: dict[str, Any] = {"referral_id": referral_id, "channel": "test", "now": fallen.now}
+    deliver(fallen)
+    say_of_referral(fallen.connection, event=Event.DEPART, person_id=DOCTOR, **said)
+    assert traced(fallen).missing is Link.ARRIVED
+
+
 def test_a_closed_alarm_has_no_missing_link(fallen: Ward) -> None:
     act: dict[str, Any] = {"episode_id": fallen.episodes()[0].episode_id, "channel": "test", "now": fallen.now}
     acknowledge(fallen.connection, person_id=EXPERT, **act)

@@ -39,13 +39,13 @@ def test_every_scenario_but_the_long_ones_comes_out_as_expected() -> None:
 
 @pytest.mark.timeout(900)
 @pytest.mark.usefixtures("timescale_server")
-def test_a_worker_killed_before_any_exchange_loses_nothing_and_fires_nothing_twice(tmp_path: Path) -> None:
+def test_a_worker_killed_before_an_exchange_loses_nothing_and_fires_nothing_twice(tmp_path: Path) -> None:
     with database(tmp_path) as server:
-        proof = prove(server, sides=[Side.BEFORE])
+        proof = prove(server, sides=[Side.BEFORE], every=5)  # every one, on both sides: `drill --only worker-killed`
     assert proof.wrong == []
     assert (proof.fired, proof.notices) == (3, 5)
-    assert proof.kills > 40
-    assert 0 < proof.repeats <= proof.kills  # between sending and recording, what was sent is sent again
+    assert proof.kills > 8
+    assert 0 <= proof.repeats <= proof.kills  # between sending and recording, what was sent is sent again
     assert proof.timer_error_s <= 1
 
 
