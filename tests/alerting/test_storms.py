@@ -221,20 +221,16 @@ def test_it_grows_without_paging_and_alarms_anew_at_twice_as_many(scene: Scene) 
     assert paged(scene) == 2
 
 
+def close_storm(scene: Scene) -> None:
+    act: dict[str, Any] = {"episode_id": storm(scene).episode_id, "person_id": 4, "channel": "test", "now": scene.now}
+    acknowledge(scene.connection, **act)
+    decide(scene.connection, disposition="close", note="", **act)
+
+
 def test_closed_by_a_person_while_it_goes_on_its_members_alarm_for_themselves(scene: Scene) -> None:
     cut(scene, *HOMES)
     scene.run(240)
-    episode_id = storm(scene).episode_id
-    acknowledge(scene.connection, episode_id=episode_id, person_id=4, channel="test", now=scene.now)
-    decide(
-        scene.connection,
-        episode_id=episode_id,
-        person_id=4,
-        disposition="close",
-        note="",
-        channel="test",
-        now=scene.now,
-    )
+    close_storm(scene)
     scene.run(10)
     assert scene.open_rules() == ["TECH-GATEWAY"] * 8
 
@@ -248,17 +244,7 @@ def test_alarms_from_before_the_cause_was_known_are_closed_into_it_and_come_agai
     assert scene.open_rules() == ["TECH-STORM-MEDIUM"]
     covered = scene.connection.execute("SELECT detail FROM episode_event WHERE kind = 'covered'").fetchall()
     assert [row.detail for row in covered] == [{"by": "storm", "subject": "storm:gateway:3"}] * 3
-    episode_id = storm(scene).episode_id
-    acknowledge(scene.connection, episode_id=episode_id, person_id=4, channel="test", now=scene.now)
-    decide(
-        scene.connection,
-        episode_id=episode_id,
-        person_id=4,
-        disposition="close",
-        note="",
-        channel="test",
-        now=scene.now,
-    )
+    close_storm(scene)
     scene.run(10)
     assert scene.open_rules() == ["TECH-GATEWAY"] * 8
 
